@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Linux's error numbers (x86-64), for a build without a C library.  With one, its own
+ * <errno.h> may come before or after: the numbers are the same.
+ */
+#ifndef BASE_ERRNO_H
+#define BASE_ERRNO_H
+
+#ifndef EPERM
+# define EPERM		1
+# define ENOENT		2
+# define EINTR		4
+# define EIO		5
+# define EBADF		9
+# define EAGAIN		11
+# define ENOMEM		12
+# define EACCES		13
+# define EFAULT		14
+# define EBUSY		16
+# define EEXIST		17
+# define ENODEV		19
+# define EINVAL		22
+# define ENOSPC		28
+# define ENOSYS		38
+# define EOVERFLOW	75
+# define EOPNOTSUPP	95
+# define ETIMEDOUT	110
+#endif
+
+#endif
