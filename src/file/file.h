@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Open files as the embedder supplies them.  A file is counted; the count may be raised from a
+ * pointer found under RCU (file_get_rcu), so the memory goes only after a grace period.
+ */
+#ifndef FILE_FILE_H
+#define FILE_FILE_H
+
+#include <vmarea/vmarea.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+#include "port/port.h"
+
+struct file {
+	const struct file_operations *ops;	/* 1	NULL: ordinary */
+	void *private_data;			/* 1 */
+	struct vmarea *instance;		/* 1 */
+	char *name;				/* 1	owned */
+	u64 inode;				/* 1 */
+	u32 dev_major, dev_minor;		/* 1 */
+	u32 flags;				/* a	relaxed */
+	u32 refs;				/* a	0: going */
+	u32 huge_shift;				/* 1	log2 of the page size of FILE_HUGETLB */
+	enum file_placement placement;		/* 1 */
+	u64 size_bytes;				/* a	relaxed */
+	struct port_rcu_head rcu;
+};
+
+/* From a pointer found under the RCU read lock: false if the last reference is gone. */
+bool file_get_rcu(struct file *file);
+
+static inline u32 file_flags(const struct file *file)
+{
+	return atomic_load_relaxed(&file->flags);
+}
+
+/*
+ * The object behind a shared anonymous mapping: "/dev/zero (deleted)", or with @huge_shift not 0
+ * "/anon_hugepage (deleted)".  NULL: no memory.
+ */
+struct file *file_create_shared_anon(struct vmarea *instance, u64 bytes, u32 huge_shift) __may_sleep;
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the memory calls share.  A call checks its arguments in Linux's order, takes the mmap lock,
+ * calls map_reserve(), and from then on cannot fail for want of the host's memory.  Functions with
+ * `_locked` in their name want the mmap write lock held and the reserve made.
+ */
+#ifndef MM_MM_H
+#define MM_MM_H
+
+#include "file/file.h"
+#include "vma/anon.h"
+#include "vma/instance.h"
+#include "vma/lock.h"
+#include "vma/map.h"
+#include "vma/merge.h"
+
+static inline struct mm_struct *mm_of(struct mm_user *user)
+{
+	return (struct mm_struct *)user;
+}
+
+/* Wraps to less than @len for the last page of all: callers look for that. */
+static inline unsigned long page_align(unsigned long len)
+{
+	return (len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+
+static inline bool page_aligned(unsigned long addr)
+{
+	return !(addr & (PAGE_SIZE - 1));
+}
+
+/* ---- limits.c: totals and what bounds them.  Lengths in pages unless said. */
+
+unsigned long mm_rlimit(const struct mm_struct *mm, enum mm_rlimit which);	/* bytes */
+bool mm_capable(const struct mm_struct *mm, unsigned int cap);
+/* RLIMIT_AS and, for private writable memory that is no stack, RLIMIT_DATA. */
+bool mm_may_expand(const struct mm_struct *mm, vm_flags_t flags, unsigned long nr_pages);
+/* Adds to total_vm and to the one of exec, stack and data that the flags name. */
+void mm_account(struct mm_struct *mm, vm_flags_t flags, long nr_pages);
+/* Promises memory by the overcommit mode: 0 or -ENOMEM. */
+int mm_commit(struct mm_struct *mm, unsigned long nr_pages) __must_check;
+void mm_uncommit(struct mm_struct *mm, unsigned long nr_pages);
+/* If the flags say VM_LOCKED: does RLIMIT_MEMLOCK (or the capability) allow @bytes more? */
+bool mm_may_lock(const struct mm_struct *mm, vm_flags_t flags, unsigned long bytes);
+/* Is the mapping one whose pages must be promised: private and writable, not hugetlb? */
+bool mm_is_accountable(const struct file *file, vm_flags_t flags);
+bool mm_is_data(vm_flags_t flags);
+bool mm_is_stack(vm_flags_t flags);
+
+/* ---- placement.c: where does a mapping go. */
+
+/*
+ * mmap()'s choice of an address: checks @len, MAP_FIXED, hints, alignment and gaps.  @addr and
+ * @len in bytes, @pgoff in pages, @map_flags are MAP_*.  The address or -errno.  Read or write lock.
+ */
+long mm_place(const struct mm_struct *mm, const struct file *file, unsigned long addr,
+	      unsigned long len, unsigned long pgoff, unsigned long map_flags,
+	      vm_flags_t vm_flags);
+/* The lowest address @vma keeps to itself: below a stack there is its guard gap. */
+unsigned long vma_start_with_gap(const struct vm_area_struct *vma);
+
+/* ---- munmap.c, mmap.c */
+
+/*
+ * Removes [start, end): all or nothing.  0; -EINVAL: bounds; -ENOMEM: area limit; -EPERM: a seal;
+ * a may_split() error.  Calls close hooks, undoes accounting.
+ */
+int mm_unmap_locked(struct mm_struct *mm, unsigned long start, unsigned long end);
+/* munmap()'s argument checks and the above: @len in bytes, as the program gave it. */
+int mm_munmap_locked(struct mm_struct *mm, unsigned long start, unsigned long len);
+/* An area to be dropped from the totals that were kept for it (not from the tree). */
+void mm_forget_area(struct mm_struct *mm, const struct vm_area_struct *vma);
+
+/* mmap() after its lock: makes its own reserve.  @file may be NULL; @offset in pages. */
+long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
+		    unsigned long prot, unsigned long map_flags, vm_flags_t extra,
+		    struct file *file, unsigned long pgoff);
+/* PROT_* to VM_READ..., and MAP_* to VM_GROWSDOWN, VM_LOCKED, VM_SYNC, VM_NOHUGEPAGE... */
+vm_flags_t vm_flags_of_prot(unsigned long prot);
+vm_flags_t vm_flags_of_map(unsigned long map_flags);
+
+/* ---- mlock.c */
+
+/* What MAP_POPULATE, VM_LOCKED and their kind do after the lock is dropped: touch the range. */
+void mm_populate(struct mm_struct *mm, unsigned long addr, unsigned long len);
+
+/* ---- stack.c */
+
+/* Grows a stack down to @addr, which is below @vma->vm_start.  mmap write lock.  0 or -ENOMEM. */
+int mm_expand_down_locked(struct vm_area_struct *vma, unsigned long addr);
+
+#endif

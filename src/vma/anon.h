@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Who shares anonymous memory with whom, as far as merging asks: anon_vmas and the chain of them
+ * that an area holds.  See anon.c.
+ */
+#ifndef VMA_ANON_H
+#define VMA_ANON_H
+
+#include "vma/types.h"
+
+struct anon_vma;
+
+/* The area's own anon_vma, or NULL: what new pages of it belong to. */
+struct anon_vma *anon_own(const struct anon_chain *chain);
+/* Is it the only one, so that the area was not inherited by a fork? */
+bool anon_is_singular(const struct anon_chain *chain);
+
+struct anon_chain *anon_chain_get(struct anon_chain *chain);
+void anon_chain_put(struct anon_chain *chain);
+
+/*
+ * The write fault's part: gives @vma an anon_vma if it has none, a neighbour's if they are alike.
+ * 0 or -ENOMEM.  The mmap lock is held, in any mode.
+ */
+int anon_prepare(struct vm_area_struct *vma) __may_sleep;
+
+/* fork: @child gets the parent's chain and one of its own.  0 or -ENOMEM: @child has none. */
+int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent) __may_sleep;
+
+/* Area names: counted, compared by text, freed after RCU readers. */
+struct anon_name *anon_name_create(const char *text) __must_check;	/* NULL: no memory */
+struct anon_name *anon_name_get(struct anon_name *name);		/* NULL stays NULL */
+void anon_name_put(struct anon_name *name);
+bool anon_name_same(const struct anon_name *a, const struct anon_name *b);
+const char *anon_name_text(const struct anon_name *name);
+/* May this be a name?  Printable, none of \ ` $ [ ], fewer than 80 bytes. */
+bool anon_name_valid(const char *text);
+
+#endif

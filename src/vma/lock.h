@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The mmap lock of an mm and the lock of each VMA: see lock.c for the protocol.
+ *
+ * What a write section does to the tree becomes visible when it ends, all at once.
+ */
+#ifndef VMA_LOCK_H
+#define VMA_LOCK_H
+
+#include "vma/types.h"
+
+/* Set in vm_refcnt while a writer waits for the readers; it keeps new ones out. */
+#define VMA_WRITER	0x40000000u
+
+void mm_read_lock(struct mm_struct *mm)			__may_sleep;
+void mm_read_unlock(struct mm_struct *mm);
+void mm_write_lock(struct mm_struct *mm)		__may_sleep;
+/* Publishes, ends all VMA write locks, frees what was removed, unlocks. */
+void mm_write_unlock(struct mm_struct *mm);
+void mm_write_downgrade(struct mm_struct *mm);
+void mm_assert_locked(const struct mm_struct *mm);
+void mm_assert_write_locked(const struct mm_struct *mm);
+
+/* Waits for this VMA's readers and keeps new ones out until the mmap write lock ends. */
+void vma_lock_write(struct vm_area_struct *vma)		__may_sleep;
+
+/* Read-locked, or NULL.  The RCU read lock must not be needed by the caller: it is taken here. */
+struct vm_area_struct *vma_lock_read(struct mm_struct *mm, unsigned long addr);
+void vma_unlock_read(struct vm_area_struct *vma);
+
+/*
+ * A pin keeps the VMA's memory from being used again, and no more: a writer may be at work.  Good
+ * for the fields of class 1.  Under the RCU read lock; false if the VMA is detached.
+ */
+bool vma_pin_rcu(struct vm_area_struct *vma);
+void vma_unpin(struct vm_area_struct *vma);
+
+/* A new VMA becomes one that can be found: write-locked.  Its mm's mmap write lock is held. */
+void vma_attach(struct vm_area_struct *vma);
+
+#endif

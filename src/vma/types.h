@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The two structs that everything above floor 2 is about: an address space and an area of it.
+ *
+ * What guards a field is the letter in front of its comment:
+ *
+ *	m	the mmap lock: read to read, write to write
+ *	V	mmap write lock and the VMA's write lock to write; either lock, any mode, to read
+ *	w	the mmap write lock, to read or write
+ *	1	written once, before anyone else can see the object
+ *	a	atomic; the comment at the use says what it pairs with
+ *	p	page_table_lock with the mmap lock in any mode to write; mmap write lock to rely on
+ *	i	has its own lock inside
+ */
+#ifndef VMA_TYPES_H
+#define VMA_TYPES_H
+
+#include <vmarea/driver.h>
+#include <vmarea/vmarea.h>
+
+#include "base/bits.h"
+#include "base/bug.h"
+#include "base/errno.h"
+#include "base/list.h"
+#include "ds/range_tree.h"
+#include "sync/rwsem.h"
+#include "sync/spinlock.h"
+
+struct anon_chain;
+struct anon_name;
+
+struct vm_area_struct {
+	unsigned long vm_start;			/* V	bytes */
+	unsigned long vm_end;			/* V	exclusive */
+	vm_flags_t vm_flags;			/* V	and a copy is the tree entry's tag */
+
+	/*
+	 * File page of an address: (addr >> PAGE_SHIFT) + vm_pgdelta, modulo 2^64.  A split or a
+	 * merge changes start and pgoff together, so their difference is one value for life, and
+	 * readers without a lock can use it.
+	 */
+	unsigned long vm_pgdelta;		/* 1 */
+	struct mm_struct *vm_mm;		/* 1	until the memory is used again */
+	struct file *vm_file;			/* 1	a reference */
+	const struct vm_operations_struct *vm_ops; /* 1	after the mmap() hook */
+	void *vm_private_data;			/* 1	after the mmap() hook */
+
+	struct anon_chain *anon;		/* p	NULL until touched; back under w + V */
+	struct anon_name *anon_name;		/* V	readers under RCU may copy it out */
+	const char *special;			/* 1	"[vdso]" and its like, else NULL */
+
+	u32 vm_lock_seq;			/* a	== mm_lock_seq: write-locked */
+	u32 vm_refcnt;				/* a	0 detached, 1 attached, + readers, + VMA_WRITER */
+
+	struct vm_area_struct *next_free;	/* w	mm->spare, mm->dead; or the pool's lock */
+};
+
+/* A VMA of which nobody may say it is anonymous must have ops: these, if it has no others. */
+extern const struct vm_operations_struct file_vm_ops;
+extern const struct vm_operations_struct special_vm_ops;
+
+struct mm_struct {
+	struct range_tree areas;		/* m	RCU to read the published root */
+	u32 mm_lock_seq;			/* a	odd while the mmap lock is held for write */
+	u32 mm_users;				/* a */
+	u32 mm_count;				/* a	all of mm_users count as one */
+	u32 map_count;				/* m	areas; also those a call is about to make */
+
+	struct rwsem mmap_lock __cacheline_aligned;	/* i */
+	struct spinlock page_table_lock;	/* i */
+	struct kill_switch kill;		/* i */
+
+	struct vmarea *instance;		/* 1 */
+	struct vm_area_struct *spare;		/* w	for the next split, so that it cannot fail */
+	struct vm_area_struct *dead;		/* w	out of the tree at the next publish */
+	u32 nr_spare;				/* w */
+
+	unsigned long total_vm;			/* m	all these in pages */
+	unsigned long data_vm;			/* m */
+	unsigned long exec_vm;			/* m */
+	unsigned long stack_vm;			/* m */
+	unsigned long locked_vm;		/* m */
+	vm_flags_t def_flags;			/* m	VM_LOCKED..., VM_MERGEABLE: on new areas */
+
+	unsigned long task_size;		/* m	1 until exec() */
+	unsigned long mmap_base;		/* m */
+	unsigned long mmap_legacy_base;		/* m */
+	bool bottom_up;				/* m */
+	bool thp_disable;			/* m */
+	bool memory_merge;			/* m */
+	unsigned long start_code, end_code;	/* m */
+	unsigned long start_data, end_data;	/* m */
+	unsigned long start_brk, brk;		/* m */
+	unsigned long start_stack;		/* m */
+	unsigned long rlimit[MM_NR_RLIMITS];	/* a	relaxed: set by another at any time */
+	u32 caps;				/* a	relaxed */
+	u32 personality;			/* a	relaxed */
+
+	struct port_work put_work;		/* mmput_async(), by the last user only */
+};
+
+static inline unsigned long vma_pages(const struct vm_area_struct *vma)
+{
+	return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
+}
+
+static inline unsigned long vma_pgoff_at(const struct vm_area_struct *vma, unsigned long addr)
+{
+	return (addr >> PAGE_SHIFT) + vma->vm_pgdelta;
+}
+
+/* Anonymous is what has no ops: a private mapping of /dev/zero has a file and is anonymous. */
+static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
+{
+	return !vma->vm_ops;
+}
+
+/* Never merged, never grown: what a driver or hardware put there is not ours to join. */
+#define VM_SPECIAL		(VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
+#define VM_ACCESS_FLAGS		(VM_READ | VM_WRITE | VM_EXEC)
+#define VM_MAY_FLAGS		(VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
+#define VM_LOCKED_MASK		(VM_LOCKED | VM_LOCKONFAULT)
+
+#endif
