@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Open files.
+ *
+ * A struct file stands for what a program got from open(): the embedder says what it is (identity,
+ * size, mode, hooks), areas hold references to it, and two areas are of one file if the pointers
+ * are equal.
+ *
+ * Life.  The count starts at 1.  file_get() needs a reference, file_get_rcu() only a pointer that
+ * was found inside the RCU read section; it fails once the count has been 0, so a file is never
+ * brought back.  The put that makes it 0 calls release(), drops the file from the instance's count
+ * of objects, and leaves the memory to RCU, because a reader may be about to look at the count.
+ *
+ * Ordering.
+ *  (A) a put is a release, and the last one an acquire: whatever any holder did to the file is
+ *      before release().
+ *  (B) file_get_rcu() is relaxed.  What it reads of the file was written before the file could be
+ *      found; the acquire that found the pointer orders that.
+ *
+ * Flags and size may change while the file is mapped; each is one relaxed word, read once by
+ * whoever decides something by it.
+ */
+#include "base/bug.h"
+#include "base/errno.h"
+#include "base/str.h"
+#include "file/file.h"
+#include "vma/instance.h"
+
+#define FILE_KNOWN_FLAGS						\
+	(FILE_READ | FILE_WRITE | FILE_APPEND_ONLY | FILE_NOEXEC |	\
+	 FILE_DELETED | FILE_SHMEM | FILE_DEV_ZERO | FILE_HUGETLB |	\
+	 FILE_DAX | FILE_SEAL_WRITE | FILE_VALIDATES_FLAGS)
+#define FILE_MAY_CHANGE		(FILE_DELETED | FILE_SEAL_WRITE)
+
+/* A hugetlb file that does not say is of the default size, 2 MiB. */
+#define FILE_DEFAULT_HUGE_SHIFT	21
+
+static struct file *file_alloc(struct vmarea *instance, const struct file_desc *desc)
+{
+	size_t name_bytes = str_len(desc->name) + 1;
+	struct file *file = port_alloc(sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file->name = port_alloc(name_bytes);
+	if (!file->name) {
+		port_free(file, sizeof(*file));
+		return NULL;
+	}
+	memcpy(file->name, desc->name, name_bytes);
+	file->instance = instance;
+	file->ops = desc->ops;
+	file->private_data = desc->private_data;
+	file->inode = desc->inode;
+	file->dev_major = desc->dev_major;
+	file->dev_minor = desc->dev_minor;
+	file->flags = desc->flags;
+	file->placement = desc->placement;
+	file->size_bytes = desc->size_bytes;
+	file->huge_shift = desc->flags & FILE_HUGETLB ? FILE_DEFAULT_HUGE_SHIFT : 0;
+	file->refs = 1;
+	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
+	atomic_add_relaxed(&instance->nr_objects, 1);
+	return file;
+}
+
+int file_create(struct vmarea *instance, const struct file_desc *desc, struct file **out)
+{
+	struct file *file;
+
+	if (desc->size != sizeof(*desc) || (desc->flags & ~FILE_KNOWN_FLAGS) || !desc->name ||
+	    (unsigned int)desc->placement > FILE_PLACE_SHMEM)
+		return -EINVAL;
+	file = file_alloc(instance, desc);
+	if (!file)
+		return -ENOMEM;
+	*out = file;
+	return 0;
+}
+
+struct file *file_create_shared_anon(struct vmarea *instance, u64 bytes, u32 huge_shift)
+{
+	struct file_desc desc = {
+		.size = sizeof(desc),
+		.name = huge_shift ? "/anon_hugepage" : "/dev/zero",
+		.dev_minor = 1,			/* the kernel's own mount of shmem */
+		.flags = FILE_READ | FILE_WRITE | FILE_DELETED |
+			 (huge_shift ? FILE_HUGETLB : FILE_SHMEM),
+		.placement = FILE_PLACE_SHMEM,
+		.size_bytes = bytes,
+	};
+	struct file *file;
+
+	/* Relaxed: the numbers only have to differ. */
+	desc.inode = atomic_add_relaxed(&instance->next_inode, 1) + 1;
+	file = file_alloc(instance, &desc);
+	if (file && huge_shift)
+		file->huge_shift = huge_shift;
+	return file;
+}
+
+struct file *file_get(struct file *file)
+{
+	/* Relaxed: the caller's own reference keeps it. */
+	u32 before = atomic_add_relaxed(&file->refs, 1);
+
+	VM_BUG_ON(!before, "file %s is gone", file->name);
+	return file;
+}
+
+bool file_get_rcu(struct file *file)
+{
+	u32 refs = atomic_load_relaxed(&file->refs);
+
+	while (refs) {
+		if (atomic_cas_relaxed(&file->refs, &refs, refs + 1))	/* (B) */
+			return true;
+	}
+	return false;
+}
+
+static void file_free_rcu(struct port_rcu_head *head)
+{
+	struct file *file = container_of(head, struct file, rcu);
+
+	port_free(file->name, str_len(file->name) + 1);
+	port_free(file, sizeof(*file));
+}
+
+void file_put(struct file *file)
+{
+	struct vmarea *instance = file->instance;
+	u32 before = atomic_sub_acq_rel(&file->refs, 1);		/* (A) */
+
+	VM_BUG_ON(!before, "file %s put once too often", file->name);
+	if (before != 1)
+		return;
+	if (file->ops && file->ops->release)
+		file->ops->release(file);
+	port_call_rcu(&file->rcu, file_free_rcu);
+	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with the load in vmarea_destroy() */
+}
+
+void file_set_size(struct file *file, uint64_t bytes)
+{
+	atomic_store_relaxed(&file->size_bytes, bytes);
+}
+
+uint64_t file_size(const struct file *file)
+{
+	return atomic_load_relaxed(&file->size_bytes);
+}
+
+void file_set_flags(struct file *file, unsigned int set, unsigned int clear)
+{
+	if (VM_WARN_ON((set | clear) & ~FILE_MAY_CHANGE, "file %s: flags %x", file->name,
+		       set | clear))
+		return;
+	atomic_or_relaxed(&file->flags, set);
+	if (clear)
+		atomic_and_release(&file->flags, ~clear);	/* no partner: and_relaxed would do */
+}
+
+void *file_private_data(struct file *file)
+{
+	return file->private_data;
+}
