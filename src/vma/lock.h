@@ -18,6 +18,8 @@ void mm_write_lock(struct mm_struct *mm)		__may_sleep;
 /* Publishes, ends all VMA write locks, frees what was removed, unlocks. */
 void mm_write_unlock(struct mm_struct *mm);
 void mm_write_downgrade(struct mm_struct *mm);
+/* For who took mm->mmap_lock for write by another way (try, killable): begins the section. */
+void mm_write_begin(struct mm_struct *mm);
 void mm_assert_locked(const struct mm_struct *mm);
 void mm_assert_write_locked(const struct mm_struct *mm);
 

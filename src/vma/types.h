@@ -117,6 +117,9 @@ static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 
 /* Never merged, never grown: what a driver or hardware put there is not ours to join. */
 #define VM_SPECIAL		(VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
+/* Differ as they may, areas merge; and what is joined has them if any part had. */
+#define VM_STICKY		(VM_SOFTDIRTY | VM_MAYBE_GUARD)
+#define VM_IGNORE_MERGE		VM_STICKY
 #define VM_ACCESS_FLAGS		(VM_READ | VM_WRITE | VM_EXEC)
 #define VM_MAY_FLAGS		(VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
 #define VM_LOCKED_MASK		(VM_LOCKED | VM_LOCKONFAULT)

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The mmap lock and the VMA locks.
+ *
+ * Terms
+ *
+ *   A *write section* is the time from mm_write_lock() to mm_write_unlock() or
+ *   mm_write_downgrade().  A VMA is *attached* from map_insert() until the write section that
+ *   removed it ends.  A *reader* of a VMA holds its VMA lock for read.  A *pin* keeps a VMA's
+ *   memory and its class-1 fields (types.h), and nothing else.
+ *
+ * The protocol
+ *
+ *   mm->mm_lock_seq is odd in a write section and even outside.  To write-lock a VMA is to wait
+ *   for its readers and then to write the mm's number into it: vm_lock_seq == mm_lock_seq means
+ *   "write-locked".  The end of the section changes the mm's number and so ends all VMA write
+ *   locks at once: nobody needs to remember which were taken.
+ *
+ *   vm_refcnt is 0 for a detached VMA and 1 for an attached one; each reader and each pin adds
+ *   one.  A writer that waits sets VMA_WRITER, which turns new readers away, and sleeps on the
+ *   word until the count is down to the attachment's own.
+ *
+ *	reader					writer
+ *	tree lookup under RCU
+ *	vm_lock_seq == mm_lock_seq? give up	mm_lock_seq++			(odd)
+ *	vm_refcnt++ unless 0 or VMA_WRITER (A)	vm_refcnt |= VMA_WRITER		(B)
+ *	vm_mm is the mm?			wait until only attached	(C)
+ *	vm_lock_seq == mm_lock_seq? undo  (D)	vm_lock_seq = mm_lock_seq
+ *	address inside? else undo		vm_refcnt &= ~VMA_WRITER	(E)
+ *	... read ...				... write, publish the tree ...
+ *	vm_refcnt--			  (F)	mm_lock_seq++			(G)
+ *
+ *   (A) and (B) are read-modify-writes of one word, so one comes first.  If (A), the writer sees
+ *   the reader at (C) and waits for (F), release to acquire.  If (B), the reader is turned away, or
+ *   comes after (E), release to acquire, and finds the VMA write-locked at (D); unless (G) has been,
+ *   and then its acquire load at (D) makes all that was written visible.
+ *
+ *   The memory is type-stable: between the lookup and (A) the VMA may have been removed and used
+ *   again, even in another mm.  Hence vm_mm and the range are looked at after (A).  They do not
+ *   change while a reader is counted: to detach is to wait for (F) as well.
+ *
+ * The end of a write section, in this order
+ *
+ *   1. The tree is published, with one store: lookups see all of the section or nothing.
+ *   2. Removed VMAs are detached: pins are waited for, the count goes to 0 for good.  Not before
+ *      1: a VMA that a lookup can find in the published tree is always attached, so a pin fails
+ *      only if there is a newer tree to look in.
+ *   3. mm_lock_seq is made even: VMA write locks end.
+ *   4. The mmap lock is released (or downgraded).
+ *   5. References of removed VMAs to files are dropped: that calls the embedder, so it comes after
+ *      the unlock.
+ *
+ * Rejected: a lock word in each VMA that the end of the section walks over (cost by the number of
+ * areas touched), and hazard pointers (a store and a fence on the reader's side).
+ */
+#include "base/atomic.h"
+#include "file/file.h"
+#include "port/port.h"
+#include "sync/rcu.h"
+#include "vma/anon.h"
+#include "vma/instance.h"
+#include "vma/lock.h"
+
+/* Removed VMAs that an mm keeps for its next split; the rest go back to the pool. */
+#define MAX_SPARE	8u
+
+void mm_read_lock(struct mm_struct *mm)
+{
+	rwsem_read_lock(&mm->mmap_lock);
+}
+
+void mm_read_unlock(struct mm_struct *mm)
+{
+	rwsem_read_unlock(&mm->mmap_lock);
+}
+
+void mm_assert_locked(const struct mm_struct *mm)
+{
+	VM_DEBUG_ON(!rwsem_is_locked(&mm->mmap_lock));
+}
+
+void mm_assert_write_locked(const struct mm_struct *mm)
+{
+	VM_DEBUG_ON(!rwsem_is_write_locked(&mm->mmap_lock));
+}
+
+void mm_write_begin(struct mm_struct *mm)
+{
+	u32 seq = atomic_load_relaxed(&mm->mm_lock_seq);
+
+	VM_DEBUG_ON(seq & 1, "mm_lock_seq %u", seq);
+	atomic_store_relaxed(&mm->mm_lock_seq, seq + 1);
+	/* Pairs with the acquire fence of mmap_lock_speculate_retry(): who saw a write sees the odd number. */
+	atomic_fence_release();
+}
+
+void mm_write_lock(struct mm_struct *mm)
+{
+	rwsem_write_lock(&mm->mmap_lock);
+	mm_write_begin(mm);
+}
+
+/* Returns once nobody is counted but @keep; the word has VMA_WRITER set. */
+static void wait_for_readers(struct vm_area_struct *vma, u32 keep)
+{
+	u32 refcnt;
+
+	/* Acquire pairs with the release of vma_put_count(). */
+	while ((refcnt = atomic_load_acquire(&vma->vm_refcnt)) != VMA_WRITER + keep)
+		port_wait(&vma->vm_refcnt, refcnt, PORT_NO_DEADLINE);
+}
+
+void vma_lock_write(struct vm_area_struct *vma)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	u32 seq = atomic_load_relaxed(&mm->mm_lock_seq);
+
+	mm_assert_write_locked(mm);
+	/* Only this thread writes either number now. */
+	if (atomic_load_relaxed(&vma->vm_lock_seq) == seq)
+		return;
+	/* (B): acquire pairs with the release of the last reader, if there was one. */
+	if (atomic_add_acquire(&vma->vm_refcnt, VMA_WRITER) != 1)
+		wait_for_readers(vma, 1);
+	atomic_store_relaxed(&vma->vm_lock_seq, seq);
+	/* (E): pairs with the acquire at (A). */
+	atomic_sub_release(&vma->vm_refcnt, VMA_WRITER);
+}
+
+/* (F), and the same for a pin: wakes the writer if it was the last. */
+static void vma_put_count(struct vm_area_struct *vma)
+{
+	u32 left = atomic_sub_release(&vma->vm_refcnt, 1) - 1;
+
+	/* 1: vma_lock_write() waits; 0: vma_detach() does.  The memory is a VMA's for ever. */
+	if (unlikely(left == VMA_WRITER + 1 || left == VMA_WRITER))
+		port_wake(&vma->vm_refcnt, 1);
+}
+
+/* (A): one more reader.  False if the VMA is detached or a writer is waiting. */
+static bool vma_get_reader(struct vm_area_struct *vma)
+{
+	u32 refcnt = atomic_load_relaxed(&vma->vm_refcnt);
+
+	do {
+		if (!refcnt || (refcnt & VMA_WRITER))
+			return false;
+		/* Acquire pairs with vma_attach() and with (E). */
+	} while (!atomic_cas_acquire(&vma->vm_refcnt, &refcnt, refcnt + 1));
+	return true;
+}
+
+static bool vma_start_read(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr)
+{
+	/* Unreliable, and cheap: most writers are noticed here. */
+	if (atomic_load_relaxed(&vma->vm_lock_seq) == atomic_load_relaxed(&mm->mm_lock_seq))
+		return false;
+	if (!vma_get_reader(vma))
+		return false;
+	/* (D): acquire pairs with (G).  The mm's number is loaded only if the VMA is its own. */
+	if (likely(vma->vm_mm == mm &&
+		   atomic_load_relaxed(&vma->vm_lock_seq) != atomic_load_acquire(&mm->mm_lock_seq) &&
+		   vma->vm_start <= addr && addr < vma->vm_end))
+		return true;
+	vma_put_count(vma);
+	return false;
+}
+
+struct vm_area_struct *vma_lock_read(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma = NULL;
+	struct rt_entry entry;
+
+	rcu_read_lock();
+	if (rt_lookup_rcu(&mm->areas, addr, &entry) && vma_start_read(mm, entry.item, addr))
+		vma = entry.item;
+	rcu_read_unlock();
+	return vma;
+}
+
+void vma_unlock_read(struct vm_area_struct *vma)
+{
+	vma_put_count(vma);
+}
+
+bool vma_pin_rcu(struct vm_area_struct *vma)
+{
+	u32 refcnt = atomic_load_relaxed(&vma->vm_refcnt);
+
+	do {
+		if (!(refcnt & ~VMA_WRITER))
+			return false;
+		/* Acquire pairs with vma_attach(): the class-1 fields are there. */
+	} while (!atomic_cas_acquire(&vma->vm_refcnt, &refcnt, refcnt + 1));
+	return true;
+}
+
+void vma_unpin(struct vm_area_struct *vma)
+{
+	vma_put_count(vma);
+}
+
+void vma_attach(struct vm_area_struct *vma)
+{
+	VM_DEBUG_ON(atomic_load_relaxed(&vma->vm_refcnt));
+	atomic_store_relaxed(&vma->vm_lock_seq, atomic_load_relaxed(&vma->vm_mm->mm_lock_seq));
+	/* Pairs with the acquire in vma_get_reader() and vma_pin_rcu(). */
+	atomic_store_release(&vma->vm_refcnt, 1);
+}
+
+/* The attachment's own count is given up; then only pins can be left. */
+static void vma_detach(struct vm_area_struct *vma)
+{
+	/* Acquire pairs with the release of the last pin. */
+	if (atomic_add_acquire(&vma->vm_refcnt, VMA_WRITER - 1) != 1)
+		wait_for_readers(vma, 0);
+	/* Count 0 lets nobody in, with VMA_WRITER or without: no ordering needed to clear it. */
+	atomic_store_relaxed(&vma->vm_refcnt, 0);
+}
+
+/*
+ * Step 2.  Returns those that still hold a file, for step 5; the others are spare or in the pool.
+ */
+static struct vm_area_struct *detach_dead(struct mm_struct *mm)
+{
+	struct vm_area_struct *dead = mm->dead, *late = NULL;
+
+	mm->dead = NULL;
+	while (dead) {
+		struct vm_area_struct *vma = dead;
+
+		dead = vma->next_free;
+		vma_detach(vma);
+		anon_chain_put(vma->anon);
+		anon_name_put(vma->anon_name);
+		if (vma->vm_file) {
+			vma->next_free = late;
+			late = vma;
+		} else if (mm->nr_spare < MAX_SPARE) {
+			vma->next_free = mm->spare;
+			mm->spare = vma;
+			mm->nr_spare++;
+		} else {
+			vma_pool_free(mm->instance, vma);
+		}
+	}
+	return late;
+}
+
+/* Steps 1 to 3. */
+static struct vm_area_struct *mm_write_end(struct mm_struct *mm)
+{
+	struct vm_area_struct *late;
+	u32 seq = atomic_load_relaxed(&mm->mm_lock_seq);
+
+	VM_DEBUG_ON(!(seq & 1), "mm_lock_seq %u", seq);
+	rt_publish(&mm->areas);
+	late = detach_dead(mm);
+	/* (G): pairs with (D) and with the acquire load of mmap_lock_speculate_try_begin(). */
+	atomic_store_release(&mm->mm_lock_seq, seq + 1);
+	return late;
+}
+
+/* Step 5: no lock is held. */
+static void put_late(struct vmarea *instance, struct vm_area_struct *late)
+{
+	while (late) {
+		struct vm_area_struct *vma = late;
+
+		late = vma->next_free;
+		file_put(vma->vm_file);
+		vma_pool_free(instance, vma);
+	}
+}
+
+void mm_write_unlock(struct mm_struct *mm)
+{
+	struct vmarea *instance = mm->instance;
+	struct vm_area_struct *late = mm_write_end(mm);
+
+	rwsem_write_unlock(&mm->mmap_lock);
+	put_late(instance, late);
+}
+
+void mm_write_downgrade(struct mm_struct *mm)
+{
+	struct vmarea *instance = mm->instance;
+	struct vm_area_struct *late = mm_write_end(mm);
+
+	rwsem_downgrade(&mm->mmap_lock);
+	put_late(instance, late);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Memory for VMAs that stays memory for VMAs: type-stable.
+ *
+ * A reader without a lock may hold a pointer to a VMA that was removed a moment ago, look at its
+ * vm_refcnt and vm_lock_seq, and turn away.  So what once was a VMA is never anything else while
+ * the instance lives, and those two fields always make sense in it.  Slabs are therefore given
+ * back only when the instance is destroyed.
+ */
+#include "port/port.h"
+#include "vma/instance.h"
+
+/* About a page: 29 areas are what a small process has. */
+#define SLAB_VMAS	29
+
+struct vma_slab {
+	struct vma_slab *next;
+	struct vm_area_struct vma[SLAB_VMAS];
+};
+
+static struct vm_area_struct *pool_pop(struct vmarea *instance)
+{
+	struct vm_area_struct *vma;
+
+	spin_lock(&instance->pool_lock);
+	vma = instance->pool;
+	if (vma)
+		instance->pool = vma->next_free;
+	spin_unlock(&instance->pool_lock);
+	return vma;
+}
+
+/* The first VMA of a new slab is the caller's, the others go to the pool. */
+static struct vm_area_struct *pool_grow(struct vmarea *instance)
+{
+	struct vma_slab *slab = port_alloc(sizeof(*slab));
+
+	if (!slab)
+		return NULL;
+	for (int i = 1; i < SLAB_VMAS - 1; i++)
+		slab->vma[i].next_free = &slab->vma[i + 1];
+	spin_lock(&instance->pool_lock);
+	slab->next = instance->slabs;
+	instance->slabs = slab;
+	slab->vma[SLAB_VMAS - 1].next_free = instance->pool;
+	instance->pool = &slab->vma[1];
+	spin_unlock(&instance->pool_lock);
+	return &slab->vma[0];
+}
+
+struct vm_area_struct *vma_pool_alloc(struct vmarea *instance)
+{
+	struct vm_area_struct *vma = pool_pop(instance);
+
+	return vma ? vma : pool_grow(instance);
+}
+
+void vma_pool_free(struct vmarea *instance, struct vm_area_struct *vma)
+{
+	spin_lock(&instance->pool_lock);
+	vma->next_free = instance->pool;
+	instance->pool = vma;
+	spin_unlock(&instance->pool_lock);
+}
+
+/* No mm and no reader is left. */
+void vma_pool_destroy(struct vmarea *instance)
+{
+	struct vma_slab *slab = instance->slabs;
+
+	while (slab) {
+		struct vma_slab *next = slab->next;
+
+		port_free(slab, sizeof(*slab));
+		slab = next;
+	}
+	instance->slabs = NULL;
+	instance->pool = NULL;
+}
