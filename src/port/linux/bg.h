@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * A background thread with a queue: what port_work() and port_call_rcu() have in common.
+ * Only for the files of this folder.
+ */
+#ifndef PORT_LINUX_BG_H
+#define PORT_LINUX_BG_H
+
+#include <pthread.h>
+
+#include "../port.h"
+
+/* Callers push on different lines, by thread, so that they do not all write one. */
+#define BG_STRIPES	8
+
+struct bg_stripe {
+	struct port_item *top;		/* atomic: newest first */
+} __cacheline_aligned;
+
+struct port_bg {
+	struct bg_stripe stripes[BG_STRIPES];
+
+	/* What to do with an item, and what to wait for between taking a batch and running it. */
+	void (*run)(struct port_item *item);
+	void (*grace)(void);
+	u64 nap_ns;			/* how long to collect a batch */
+	const char *name;
+
+	u32 owned;			/* atomic: 1 while a thread serves the queue */
+	u32 bell;			/* atomic, futex: 1 while that thread sleeps */
+	u32 force;			/* atomic, futex: 1 if somebody waits for the next round */
+	u32 begun;			/* atomic: rounds begun */
+	u32 done;			/* atomic, futex: rounds done */
+
+	/*
+	 * Held while items are taken or one is run, and across a fork of the host.  Guards
+	 * batch: what this round has still to run, oldest first.
+	 */
+	pthread_mutex_t running;
+	struct port_item *batch;
+	struct port_item **batch_end;
+};
+
+#define PORT_BG_INIT(self, run_fn, grace_fn, nap, thread_name)			\
+	{ .run = run_fn, .grace = grace_fn, .nap_ns = nap, .name = thread_name,	\
+	  .running = PTHREAD_MUTEX_INITIALIZER, .batch_end = &(self).batch }
+
+/* True in a callback or a work. */
+bool port_bg_inside(void);
+
+void port_bg_push(struct port_bg *bg, struct port_item *item);
+void port_bg_flush(struct port_bg *bg)			__may_sleep;
+
+void port_bg_before_fork(struct port_bg *bg);
+void port_bg_after_fork_parent(struct port_bg *bg);
+void port_bg_after_fork_child(struct port_bg *bg);
+
+/* rcu.c and work.c, for the handlers in port_linux.c. */
+extern struct port_bg port_rcu_bg;
+extern struct port_bg port_work_bg;
+void port_rcu_before_fork(void);
+void port_rcu_after_fork_parent(void);
+void port_rcu_after_fork_child(void);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The outside world.
+ *
+ * Everything the core needs and cannot compute comes through this header: memory, waiting for
+ * another thread, the clock, randomness, background threads, read-copy-update, and somewhere to
+ * put a message.  A port is a folder beside this file that supplies them; one is chosen when
+ * the library is built, with -DVMAREA_PORT_LINUX (the default).  There is no table of function
+ * pointers, so what is hot is inlined.
+ *
+ * A port supplies, with exactly these names and these promises:
+ *
+ * Memory
+ *	void *port_alloc(size_t bytes)
+ *		Zeroed, aligned to 64 bytes.  NULL if there is none.  bytes > 0.  May sleep.
+ *	void port_free(void *p, size_t bytes)
+ *		@bytes as it was asked for.  p may be NULL.  Does not fail.
+ *	In a debug build each port_alloc() is a place where a failure can be injected:
+ *	void port_fail_nth(long n)
+ *		The n-th allocation of the calling thread from now on returns NULL, once.
+ *		n <= 0: none will.
+ *	unsigned long port_alloc_count(void)
+ *		Allocations the calling thread has asked for so far: the upper bound for n.
+ *	long port_live_allocs(void)
+ *		Allocated and not freed, by all threads.
+ *
+ * Waiting
+ *	int port_wait(const u32 *word, u32 expected, u64 deadline_ns)
+ *		Sleeps while *word == expected, which is looked at again after the caller has been
+ *		queued: a change followed by port_wake() is not missed.  0 if woken, if the value
+ *		differs, or for no reason at all: look again.  -ETIMEDOUT once port_now_ns() has
+ *		reached deadline_ns; PORT_NO_DEADLINE never comes.  Leaves errno alone.
+ *	void port_wake(u32 *word, int nr)
+ *		Wakes up to nr sleepers, the longest-waiting first.  Never sleeps.  The memory at
+ *		@word need not exist any more.
+ *	Both work between processes when the word lies in memory that they share.
+ *	void port_cpu_relax(void)	for the body of a spin loop
+ *	void port_yield(void)		lets another thread have this CPU
+ *
+ * Clock and chance
+ *	u64 port_now_ns(void)		monotonic
+ *	u64 port_random(void)		not for secrets; different in parent and child of a fork
+ *
+ * Threads
+ *	u32 port_thread_id(void)
+ *		Not 0, no two live threads have the same, also across processes.  A few cycles.
+ *	void *port_thread_state(void)
+ *		PORT_THREAD_STATE_BYTES that belong to the calling thread and start as zero.  The
+ *		lock checker keeps what the thread holds there; there is none in a release build.
+ *	void port_thread_on_exit(void (*fn)(void *state))
+ *		fn is called with the calling thread's state when that thread ends.
+ *
+ * Background work
+ *	int port_work(struct port_work *w, void (*fn)(struct port_work *w))
+ *		fn(w) will be called once, by another thread, where it may sleep and may free w.
+ *		Embedded in what it works on, so there is nothing to allocate and it cannot be
+ *		refused: 0, or -EBUSY if w is already queued (fn is called all the same, once).
+ *		w starts zeroed.
+ *	void port_work_flush(void)
+ *		Sleeps until every work queued before the call has run.  Not from a work.
+ *
+ * RCU
+ *	void port_rcu_read_lock(void), port_rcu_read_unlock(void)
+ *		A read section: what was reachable in it stays allocated until its end.  Nest.
+ *		Also in a signal handler, also as the first thing a thread ever does with us.
+ *	bool port_rcu_read_ongoing(void)
+ *	port_rcu_dereference(p), port_rcu_assign(p, v)
+ *		Read and publish a pointer to something initialised before.
+ *	void port_call_rcu(struct port_rcu_head *head, void (*fn)(struct port_rcu_head *head))
+ *		fn(head) is called by another thread once every read section that was open at the
+ *		time of the call has ended.  fn must not sleep.  Never fails.
+ *	void port_synchronize_rcu(void)
+ *		Sleeps until every read section that was open has ended.
+ *	void port_rcu_barrier(void)
+ *		Sleeps until every callback queued before the call has returned.  Not in a read
+ *		section, a callback or a work.
+ *
+ * Messages
+ *	port_panic(), port_log(), port_bug(), port_warn(), port_warn_count(): see base/bug.h.
+ *
+ * The host forks.  In the child there is one thread, the one that forked, and all of the above
+ * works in it.  What other threads held stays held for ever, as POSIX has it; but a fork falls
+ * neither into a callback nor into a work, so their locks are free.  What had been queued and
+ * not run is still queued in the child as well: its memory is a copy, which has to be freed
+ * too.  The thread that forks must be in no read section, and must hold no lock that a work
+ * takes.
+ *
+ * Signal handlers.  port_wait, port_wake, port_now_ns, port_random, port_thread_id and the RCU
+ * read side may be used in one.  What allocates, frees, queues or waits for a grace period may
+ * not.
+ */
+#ifndef PORT_PORT_H
+#define PORT_PORT_H
+
+#include "../base/compiler.h"
+#include "../base/bug.h"
+
+#define PORT_NO_DEADLINE	UINT64_MAX
+
+#if !defined(VMAREA_PORT_LINUX) && !defined(VMAREA_PORT_SIM)
+# define VMAREA_PORT_LINUX	1
+#endif
+
+#ifdef VMAREA_PORT_LINUX
+# include "linux/port_linux.h"
+#endif
+
+#endif
