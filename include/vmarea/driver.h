@@ -50,11 +50,7 @@ extern "C" {
 #pragma GCC diagnostic error "-Wint-conversion"
 #pragma GCC diagnostic error "-Wunused-result"
 
-#ifdef __clang__
-# pragma clang diagnostic push
-# pragma clang diagnostic ignored "-Wnullability-completeness"
-# pragma clang assume_nonnull begin
-#endif
+__nonnull_begin
 
 #ifndef VMAREA_API
 # define VMAREA_API	__attribute__((visibility("default")))
@@ -444,10 +440,7 @@ static __always_inline void class_mmap_write_destructor(class_mmap_write_t *lock
 }
 #endif
 
-#ifdef __clang__
-# pragma clang assume_nonnull end
-# pragma clang diagnostic pop
-#endif
+__nonnull_end
 
 /*
  * gcc as a borrow checker: an object file that nobody runs, in which a handle is its lock plus

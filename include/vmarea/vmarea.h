@@ -36,6 +36,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+__nonnull_begin
 
 /* ------------------------------------------------------------- instance -- */
 
@@ -316,7 +317,7 @@ struct area_info {
 	vm_flags_t flags;
 	unsigned long pgoff;			/* of start, pages */
 	struct file *__nullable file;		/* a reference: area_info_put() */
-	char name[88];				/* "[heap]", "[anon:...]", or "" */
+	char name[96];				/* "[heap]", "[anon:...]", or "" */
 };
 
 /*
@@ -358,6 +359,7 @@ VMAREA_API int mm_report_smaps(struct mm_user *mm, mm_writer write, void *arg) _
 /* "rd wr mr mw me ac ": VmFlags of @flags.  Returns its length; @buf holds at least 128 bytes. */
 VMAREA_API size_t vm_flags_format(vm_flags_t flags, char buf[128]);
 
+__nonnull_end
 #ifdef __cplusplus
 }
 #endif
