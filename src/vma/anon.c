@@ -172,21 +172,15 @@ static struct anon_chain *neighbour_chain(const struct vm_area_struct *vma)
 	return chain;
 }
 
-int anon_prepare(struct vm_area_struct *vma)
+struct anon_chain *anon_chain_create(void)
 {
-	struct mm_struct *mm = vma->vm_mm;
-	struct anon_chain *chain, *mine = NULL;
-	struct anon_vma *av;
+	struct anon_vma *av = anon_vma_alloc();
+	struct anon_chain *chain = av ? port_alloc(chain_bytes(1)) : NULL;
 
-	mm_assert_locked(mm);
-	if (atomic_load_relaxed(&vma->anon))
-		return 0;
-	av = anon_vma_alloc();
-	chain = av ? port_alloc(chain_bytes(1)) : NULL;
 	if (!chain) {
 		if (av)
 			port_free(av, sizeof(*av));
-		return -ENOMEM;
+		return NULL;
 	}
 	av->root = av->parent = av;
 	av->nr_chains = 1;
@@ -195,17 +189,37 @@ int anon_prepare(struct vm_area_struct *vma)
 	chain->nr = chain->room = 1;
 	chain->list[0] = av;
 	chain_init(chain, av);
+	return chain;
+}
 
+void anon_prepare_with(struct vm_area_struct *vma, struct anon_chain *fresh)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct anon_chain *mine = NULL;
+
+	mm_assert_locked(mm);
 	/* Another thread may be here for the same area, or for the one beside it. */
 	spin_lock(&mm->page_table_lock);
 	if (!vma->anon) {
 		mine = neighbour_chain(vma);
-		mine = mine ? anon_chain_get(mine) : chain;
+		mine = mine ? anon_chain_get(mine) : fresh;
 		atomic_store_relaxed(&vma->anon, mine);
 	}
 	spin_unlock(&mm->page_table_lock);
-	if (mine != chain)
-		anon_chain_put(chain);
+	if (mine != fresh)
+		anon_chain_put(fresh);
+}
+
+int anon_prepare(struct vm_area_struct *vma)
+{
+	struct anon_chain *fresh;
+
+	if (atomic_load_relaxed(&vma->anon))
+		return 0;
+	fresh = anon_chain_create();
+	if (!fresh)
+		return -ENOMEM;
+	anon_prepare_with(vma, fresh);
 	return 0;
 }
 

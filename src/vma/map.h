@@ -44,6 +44,11 @@ int map_reserve_range(struct mm_struct *mm, unsigned long start, unsigned long e
 
 /* A zeroed VMA from the reserve, with vm_mm set; not in the tree.  Never NULL. */
 struct vm_area_struct *vma_new(struct mm_struct *mm);
+/*
+ * The same, like @vma in all but bounds and anon: the file and the name are shared, no hook is
+ * called.  The bounds and a chain are the caller's to set, and vm_ops->open() to call.
+ */
+struct vm_area_struct *vma_copy(struct mm_struct *to, const struct vm_area_struct *vma);
 /* One that was never inserted goes back (its file, name and anon are dropped). */
 void vma_discard(struct vm_area_struct *vma);
 

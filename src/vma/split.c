@@ -14,9 +14,9 @@
 #include "vma/instance.h"
 #include "vma/merge.h"
 
-static struct vm_area_struct *vma_copy(const struct vm_area_struct *vma)
+struct vm_area_struct *vma_copy(struct mm_struct *to, const struct vm_area_struct *vma)
 {
-	struct vm_area_struct *copy = vma_new(vma->vm_mm);
+	struct vm_area_struct *copy = vma_new(to);
 
 	copy->vm_flags = vma->vm_flags;
 	copy->vm_pgdelta = vma->vm_pgdelta;
@@ -24,7 +24,6 @@ static struct vm_area_struct *vma_copy(const struct vm_area_struct *vma)
 	copy->vm_ops = vma->vm_ops;
 	copy->vm_private_data = vma->vm_private_data;
 	copy->special = vma->special;
-	copy->anon = anon_chain_get(vma->anon);
 	copy->anon_name = anon_name_get(vma->anon_name);
 	return copy;
 }
@@ -41,7 +40,8 @@ int vma_split_unlimited(struct vm_area_struct *vma, unsigned long addr, enum spl
 		if (err)
 			return err;
 	}
-	copy = vma_copy(vma);
+	copy = vma_copy(vma->vm_mm, vma);
+	copy->anon = anon_chain_get(vma->anon);
 	copy->vm_start = keep == SPLIT_KEEP_LOW ? addr : start;
 	copy->vm_end = keep == SPLIT_KEEP_LOW ? end : addr;
 	if (keep == SPLIT_KEEP_LOW)
