@@ -72,7 +72,8 @@ struct vmarea_config {
 #define VMAREA_FEATURE_THP		0x10u	/* MADV_HUGEPAGE, 2 MiB placement */
 #define VMAREA_FEATURE_MULTI_MREMAP	0x20u	/* mremap() of several areas (Linux 6.17) */
 #define VMAREA_FEATURE_GUARD_FLAG	0x40u	/* MADV_GUARD_INSTALL marks the area (6.18.y) */
-#define VMAREA_FEATURES_DEFAULT		0x7du	/* all but soft-dirty */
+#define VMAREA_FEATURE_HUGE_1G		0x80u	/* the CPU has 1 GiB pages */
+#define VMAREA_FEATURES_DEFAULT		0xfdu	/* all but soft-dirty */
 
 #define VMAREA_CONFIG_INIT {						\
 	.size = sizeof(struct vmarea_config),				\
@@ -109,7 +110,6 @@ enum file_placement {
 #define FILE_HUGETLB		0x0080u	/* a file of hugetlbfs, or memfd with MFD_HUGETLB */
 #define FILE_DAX		0x0100u	/* MAP_SYNC is possible */
 #define FILE_SEAL_WRITE		0x0200u	/* F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set */
-#define FILE_VALIDATES_FLAGS	0x0400u	/* its kind says which map flags it knows (VALIDATE) */
 
 /*
  * One open file.  Two areas join only if they map the same struct file (a dup() is the same, a
@@ -117,7 +117,8 @@ enum file_placement {
  */
 struct file_desc {
 	size_t size;				/* sizeof(struct file_desc) */
-	const struct file_operations *ops;	/* NULL: an ordinary file, nothing to be told */
+	/* NULL: an ordinary file.  Ops without an mmap() hook: it cannot be mapped, -ENODEV. */
+	const struct file_operations *ops;
 	void *private_data;
 	const char *name;			/* copied; as maps prints it */
 	uint64_t inode;
@@ -125,6 +126,7 @@ struct file_desc {
 	unsigned int flags;			/* FILE_* */
 	enum file_placement placement;
 	uint64_t size_bytes;			/* where reads end; file_set_size() later */
+	uint64_t max_bytes;			/* how long it could be; 0: 2^63 - 1 */
 };
 
 /* 0; -EINVAL: @desc->size or an unknown flag; -ENOMEM.  One reference. */

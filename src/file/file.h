@@ -24,6 +24,8 @@ struct file {
 	u32 huge_shift;				/* 1	log2 of the page size of FILE_HUGETLB */
 	enum file_placement placement;		/* 1 */
 	u64 size_bytes;				/* a	relaxed */
+	u64 max_bytes;				/* 1	0: 2^63 - 1 */
+	unsigned long reserved;			/* m	huge pages kept for a shared FILE_HUGETLB */
 	struct port_rcu_head rcu;
 };
 

@@ -69,7 +69,17 @@ unsigned long vma_start_with_gap(const struct vm_area_struct *vma);
 int mm_unmap_locked(struct mm_struct *mm, unsigned long start, unsigned long end);
 /* munmap()'s argument checks and the above: @len in bytes, as the program gave it. */
 int mm_munmap_locked(struct mm_struct *mm, unsigned long start, unsigned long len);
-/* An area to be dropped from the totals that were kept for it (not from the tree). */
+
+/* The same in two steps, for who has to look at what would go before it goes. */
+struct unmap_totals {
+	unsigned long nr_areas, nr_pages, nr_accounted;
+};
+int mm_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
+		  struct unmap_totals *totals);
+/* The second step: everything but mm_uncommit(totals->nr_accounted). */
+void mm_drop_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long end);
+
+/* An area to be dropped from the totals that were kept for it (not from the tree), but for VM_ACCOUNT. */
 void mm_forget_area(struct mm_struct *mm, const struct vm_area_struct *vma);
 
 /* mmap() after its lock: makes its own reserve.  @file may be NULL; @offset in pages. */
@@ -79,6 +89,25 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 /* PROT_* to VM_READ..., and MAP_* to VM_GROWSDOWN, VM_LOCKED, VM_SYNC, VM_NOHUGEPAGE... */
 vm_flags_t vm_flags_of_prot(unsigned long prot);
 vm_flags_t vm_flags_of_map(unsigned long map_flags);
+
+/* Could same-page merging work on such an area? */
+bool mm_ksm_compatible(const struct file *file, vm_flags_t flags);
+
+/* ---- shared_anon.c: what is behind MAP_SHARED | MAP_ANONYMOUS, and MAP_HUGETLB. */
+
+/* The object, not yet promised any memory.  NULL: no host memory. */
+struct file *shared_anon_create(struct mm_struct *mm);
+/* Promises @nr_pages for it, until it is released: 0 or -ENOMEM. */
+int shared_anon_commit(struct mm_struct *mm, struct file *file, unsigned long nr_pages);
+extern const struct vm_operations_struct shared_anon_vm_ops;
+
+/* log2 of the page size that MAP_HUGETLB asks for; 0: there is no such size. */
+unsigned int hugetlb_shift(const struct vmarea *instance, unsigned long map_flags);
+struct file *hugetlb_anon_create(struct mm_struct *mm, unsigned int shift);
+/* The mmap() hook of huge files: 0; -EINVAL: offset; -ENOMEM: the pool is too small. */
+int hugetlb_mmap(struct vm_area_struct *vma);
+/* Gives back what a private area kept from the pool. */
+void hugetlb_forget(const struct vm_area_struct *vma);
 
 /* ---- mlock.c */
 

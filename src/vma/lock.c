@@ -100,6 +100,15 @@ void mm_write_lock(struct mm_struct *mm)
 	mm_write_begin(mm);
 }
 
+int mm_write_lock_killable(struct mm_struct *mm)
+{
+	int err = rwsem_write_lock_killable(&mm->mmap_lock, &mm->kill);
+
+	if (!err)
+		mm_write_begin(mm);
+	return err;
+}
+
 /* Returns once nobody is counted but @keep; the word has VMA_WRITER set. */
 static void wait_for_readers(struct vm_area_struct *vma, u32 keep)
 {

@@ -15,6 +15,8 @@
 void mm_read_lock(struct mm_struct *mm)			__may_sleep;
 void mm_read_unlock(struct mm_struct *mm);
 void mm_write_lock(struct mm_struct *mm)		__may_sleep;
+/* -EINTR, and not locked, once mm_kill() was called. */
+int mm_write_lock_killable(struct mm_struct *mm)	__may_sleep __must_check;
 /* Publishes, ends all VMA write locks, frees what was removed, unlocks. */
 void mm_write_unlock(struct mm_struct *mm);
 void mm_write_downgrade(struct mm_struct *mm);

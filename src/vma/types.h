@@ -23,6 +23,7 @@
 #include "base/errno.h"
 #include "base/list.h"
 #include "ds/range_tree.h"
+#include "sync/kill_group.h"
 #include "sync/rwsem.h"
 #include "sync/spinlock.h"
 
@@ -68,7 +69,7 @@ struct mm_struct {
 
 	struct rwsem mmap_lock __cacheline_aligned;	/* i */
 	struct spinlock page_table_lock;	/* i */
-	struct kill_switch kill;		/* i */
+	struct kill_group kill;			/* i	who waits killably for mmap_lock */
 
 	struct vmarea *instance;		/* 1 */
 	struct vm_area_struct *spare;		/* w	for the next split, so that it cannot fail */

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The objects that the mm itself makes: what is behind a shared anonymous mapping, and behind
+ * MAP_HUGETLB.
+ *
+ * Each shared anonymous mapping is a file of its own, "/dev/zero (deleted)" in maps.  The promise
+ * of its memory is made once, for the object, and not by VM_ACCOUNT areas: it ends with the last
+ * reference, however often the object is mapped by then.
+ *
+ * Huge pages come from a pool of fixed size.  A private area keeps as many as it is long, from
+ * mmap() until it goes; a shared one's are the file's.  vm_private_data names the mm that keeps
+ * them, so the copy that a fork makes of the area keeps none.
+ */
+#include "base/atomic.h"
+#include "mm/mm.h"
+
+#define HUGE_SHIFT_2M	21u
+#define HUGE_SHIFT_1G	30u
+
+static void shared_anon_release(struct file *file)
+{
+	unsigned long nr_pages = (unsigned long)file->private_data;
+
+	atomic_sub_relaxed(&file->instance->committed, (long)nr_pages);
+}
+
+static const struct file_operations shared_anon_ops = {
+	.owner = "shared anonymous memory",
+	.release = shared_anon_release,
+};
+
+/* Nothing to be told, but not anonymous. */
+const struct vm_operations_struct shared_anon_vm_ops = { 0 };
+const struct vm_operations_struct file_vm_ops = { 0 };
+const struct vm_operations_struct special_vm_ops = { 0 };
+
+static struct file *create(struct mm_struct *mm, const char *name, unsigned int flags,
+			   const struct file_operations *ops)
+{
+	const struct file_desc desc = {
+		.size = sizeof(desc), .ops = ops, .name = name,
+		.inode = atomic_add_relaxed(&mm->instance->next_inode, 1) + 1,
+		.dev_minor = 1, .flags = FILE_READ | FILE_WRITE | FILE_DELETED | flags,
+		.placement = FILE_PLACE_SHMEM,
+	};
+	struct file *file;
+
+	return file_create(mm->instance, &desc, &file) ? NULL : file;
+}
+
+struct file *shared_anon_create(struct mm_struct *mm)
+{
+	return create(mm, "/dev/zero", FILE_SHMEM, &shared_anon_ops);
+}
+
+int shared_anon_commit(struct mm_struct *mm, struct file *file, unsigned long nr_pages)
+{
+	int err = mm_commit(mm, nr_pages);
+
+	if (!err)
+		file->private_data = (void *)nr_pages;
+	return err;
+}
+
+/* -------------------------------------------------------------- huge pages -- */
+
+static long *huge_pool(struct vmarea *instance, unsigned int shift)
+{
+	return &instance->huge_free[shift == HUGE_SHIFT_1G];
+}
+
+static unsigned int huge_shift_of(const struct vm_area_struct *vma)
+{
+	return vma->vm_file->huge_shift;
+}
+
+unsigned int hugetlb_shift(const struct vmarea *instance, unsigned long map_flags)
+{
+	unsigned int shift = (map_flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
+
+	if (!shift || shift == HUGE_SHIFT_2M)
+		return HUGE_SHIFT_2M;
+	if (shift == HUGE_SHIFT_1G && has_feature(instance, VMAREA_FEATURE_HUGE_1G))
+		return HUGE_SHIFT_1G;
+	return 0;
+}
+
+/* Takes @nr pages from the pool, all or none. */
+static int huge_reserve(struct vmarea *instance, unsigned int shift, long nr)
+{
+	long *pool = huge_pool(instance, shift);
+	long have = atomic_load_relaxed(pool);
+
+	do {
+		if (have < nr)
+			return -ENOMEM;
+	} while (!atomic_cas_relaxed(pool, &have, have - nr));
+	return 0;
+}
+
+static void huge_release(struct file *file)
+{
+	atomic_add_relaxed(huge_pool(file->instance, file->huge_shift), (long)file->reserved);
+}
+
+static const struct file_operations huge_anon_ops = {
+	.owner = "huge pages",
+	.release = huge_release,
+};
+
+struct file *hugetlb_anon_create(struct mm_struct *mm, unsigned int shift)
+{
+	struct file *file = create(mm, "/anon_hugepage", FILE_HUGETLB, &huge_anon_ops);
+
+	if (file)
+		file->huge_shift = shift;
+	return file;
+}
+
+static int huge_may_split(struct vma_ref *ref, unsigned long addr)
+{
+	const struct vm_area_struct *vma = (const struct vm_area_struct *)ref;
+
+	return IS_ALIGNED(addr, BIT(huge_shift_of(vma))) ? 0 : -EINVAL;
+}
+
+static const struct vm_operations_struct huge_vm_ops = {
+	.may_split = huge_may_split,
+};
+
+static long huge_pages(const struct vm_area_struct *vma)
+{
+	return (vma->vm_end - vma->vm_start) >> huge_shift_of(vma);
+}
+
+int hugetlb_mmap(struct vm_area_struct *vma)
+{
+	struct file *file = vma->vm_file;
+	unsigned int shift = huge_shift_of(vma);
+	long nr = huge_pages(vma);
+	int err;
+
+	vma->vm_flags |= VM_HUGETLB | VM_DONTEXPAND;
+	vma->vm_ops = &huge_vm_ops;
+	if (vma_pgoff_at(vma, vma->vm_start) & (BIT(shift - PAGE_SHIFT) - 1))
+		return -EINVAL;
+	if (vma->vm_flags & VM_NORESERVE)
+		return 0;
+	if (vma->vm_flags & VM_MAYSHARE) {
+		unsigned long last = (vma_pgoff_at(vma, vma->vm_end - 1) >> (shift - PAGE_SHIFT)) + 1;
+
+		nr = last > file->reserved ? (long)(last - file->reserved) : 0;
+	}
+	err = huge_reserve(vma->vm_mm->instance, shift, nr);
+	if (err)
+		return err;
+	if (vma->vm_flags & VM_MAYSHARE)
+		file->reserved += (unsigned long)nr;
+	else
+		vma->vm_private_data = vma->vm_mm;
+	return 0;
+}
+
+void hugetlb_forget(const struct vm_area_struct *vma)
+{
+	if (!(vma->vm_flags & VM_MAYSHARE) && vma->vm_private_data == vma->vm_mm)
+		atomic_add_relaxed(huge_pool(vma->vm_mm->instance, huge_shift_of(vma)),
+				   huge_pages(vma));
+}
