@@ -160,8 +160,8 @@ VMAREA_API struct mmap_write *__nullable mmap_write_trylock(struct mm_user *mm)
 	__ended_by(mmap_write_unlock) __ended_by(mmap_write_downgrade);
 
 /*
- * The same with a way out.  NULL once kill_switch_fire() was called on the mm's switch (mm_kill()
- * in vmarea.h), before or while waiting: the caller backs out with -EINTR.
+ * The same with a way out.  NULL if it would have to wait, or go on waiting, after mm_kill()
+ * (vmarea.h): the caller backs out with -EINTR.
  */
 VMAREA_API struct mmap_read *__nullable mmap_read_lock_killable(struct mm_user *mm)
 	__must_not_hold(vma_stable) __cond_acquires_shared(nonnull, vma_stable) __may_sleep

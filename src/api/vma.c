@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What a driver can do with a VMA that it was handed: the accessors, VM_MIXEDMAP, and the setters
+ * of an mmap() hook.
+ *
+ * The types have checked the lock; what is checked here is what no type can: ranges, flags that are
+ * not constants after all, a VMA of another mm.  A driver's mistake is reported and has no effect
+ * (VM_WARN_ON); only one that leaves the mm in a state that must not exist ends the program.
+ *
+ * A mm that keeps regions only has no page tables: there is nothing to zap, and nowhere to put a
+ * page.  The checks are made all the same, so that a driver meets its errors here too.
+ */
+#include "base/atomic.h"
+#include "phys/phys.h"
+#include "vma/anon.h"
+#include "vma/handle.h"
+#include "vma/instance.h"
+#include "vma/lock.h"
+
+/* ------------------------------------------------------------- accessors */
+
+unsigned long vma_start(vma_any vma)
+{
+	return vma_from_any(vma)->vm_start;
+}
+
+unsigned long vma_end(vma_any vma)
+{
+	return vma_from_any(vma)->vm_end;
+}
+
+vm_flags_t vma_flags(vma_any vma)
+{
+	return vma_from_any(vma)->vm_flags;
+}
+
+unsigned long vma_pgoff(vma_any vma)
+{
+	const struct vm_area_struct *area = vma_from_any(vma);
+
+	return vma_pgoff_at(area, area->vm_start);
+}
+
+struct mm_user *vma_mm(vma_any vma)
+{
+	return mm_as_user(vma_from_any(vma)->vm_mm);
+}
+
+struct file *vma_file(vma_any vma)
+{
+	return vma_from_any(vma)->vm_file;
+}
+
+void *vma_private_data(vma_any vma)
+{
+	return vma_from_any(vma)->vm_private_data;
+}
+
+/* A VMA of a file whose driver named no ops has the library's own: to the driver, none. */
+static const struct vm_operations_struct *driver_ops(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &file_vm_ops ? NULL : vma->vm_ops;
+}
+
+/* Nobody owns by two NULLs: every ordinary area has those. */
+static bool owned_by(const struct vm_area_struct *vma, const struct vm_operations_struct *ops,
+		     const void *data)
+{
+	return (ops || data) && driver_ops(vma) == ops && vma->vm_private_data == data;
+}
+
+bool vma_is_owner(vma_any vma, const struct vm_operations_struct *ops, const void *data)
+{
+	return owned_by(vma_from_any(vma), ops, data);
+}
+
+void zap_vma_range(vma_any vma, unsigned long addr, unsigned long size)
+{
+	const struct vm_area_struct *area = vma_from_any(vma);
+	unsigned long end;
+
+	if (VM_WARN_ON(check_add_overflow(addr, size, &end), "zap %lx + %lx", addr, size))
+		return;
+	if (VM_WARN_ON(addr < area->vm_start || end > area->vm_end,
+		       "zap [%lx, %lx) of a VMA [%lx, %lx)", addr, end, area->vm_start,
+		       area->vm_end))
+		return;
+}
+
+/* ----------------------------------------------------------- VM_MIXEDMAP */
+
+struct vma_mixedmap *vma_as_mixedmap(struct vma_ref *vma)
+{
+	struct vm_area_struct *area = vma_from_ref(vma);
+
+	return area->vm_flags & VM_MIXEDMAP ? vma_to_mixedmap(area) : NULL;
+}
+
+struct vma_mixedmap *vma_as_owned_mixedmap(struct vma_ref *vma,
+					   const struct vm_operations_struct *ops,
+					   const void *data)
+{
+	return owned_by(vma_from_ref(vma), ops, data) ? vma_as_mixedmap(vma) : NULL;
+}
+
+int vm_insert_page(struct vma_mixedmap *vma, unsigned long addr, struct page *page)
+{
+	const struct vm_area_struct *area = vma_from_mixedmap(vma);
+
+	VM_BUG_ON(!page, "no page for %lx", addr);
+	if (addr < area->vm_start || addr >= area->vm_end)
+		return -EFAULT;
+	if (!PAGE_ALIGNED(addr))
+		return -EINVAL;
+	return -EOPNOTSUPP;
+}
+
+/* ---------------------------------------------------------- write-locked */
+
+int vma_set_anon_name(struct vma_mut *vma, const char *text)
+{
+	struct vm_area_struct *area = vma_from_mut(vma);
+	struct anon_name *name = NULL, *old = area->anon_name;
+
+	mm_assert_write_locked(area->vm_mm);
+	if (area->vm_file)
+		return -EBADF;
+	if (text) {
+		if (!has_feature(area->vm_mm->instance, VMAREA_FEATURE_ANON_NAMES) ||
+		    !anon_name_valid(text))
+			return -EINVAL;
+		name = anon_name_create(text);
+		if (!name)
+			return -ENOMEM;
+	}
+	/* Pairs with the acquire of who copies the name out under RCU. */
+	atomic_store_release(&area->anon_name, name);
+	anon_name_put(old);
+	return 0;
+}
+
+/* ---------------------------------------------------------- mmap() hooks */
+
+void __vm_flags_set(struct vma_new *vma, vm_flags_t flags)
+{
+	VM_WARN_ON(flags & ~VM_HOOK_MAY_SET, "a hook sets flags %lx", (unsigned long)flags);
+	vma_from_new(vma)->vm_flags |= flags & VM_HOOK_MAY_SET;
+}
+
+struct vma_mixedmap *vma_set_mixedmap(struct vma_new *vma)
+{
+	struct vm_area_struct *area = vma_from_new(vma);
+
+	VM_BUG_ON(area->vm_flags & VM_PFNMAP, "VM_MIXEDMAP on a VM_PFNMAP VMA at %lx",
+		  area->vm_start);
+	area->vm_flags |= VM_MIXEDMAP;
+	return vma_to_mixedmap(area);
+}
+
+void vma_set_owner(struct vma_new *vma, const struct vm_operations_struct *ops, void *data)
+{
+	struct vm_area_struct *area = vma_from_new(vma);
+
+	area->vm_ops = ops ? ops : &file_vm_ops;
+	area->vm_private_data = data;
+}
+
+static int try_clear(struct vma_new *vma, vm_flags_t now, vm_flags_t may)
+{
+	struct vm_area_struct *area = vma_from_new(vma);
+
+	if (area->vm_flags & now)
+		return -EINVAL;
+	area->vm_flags &= ~may;
+	return 0;
+}
+
+int vma_try_clear_mayread(struct vma_new *vma)
+{
+	return try_clear(vma, VM_READ, VM_MAYREAD);
+}
+
+int vma_try_clear_maywrite(struct vma_new *vma)
+{
+	return try_clear(vma, VM_WRITE, VM_MAYWRITE);
+}
+
+int vma_try_clear_mayexec(struct vma_new *vma)
+{
+	return try_clear(vma, VM_EXEC, VM_MAYEXEC);
+}
+
+/* ----------------------------------------------------------------- pages */
+
+struct page *alloc_page(struct vmarea *instance)
+{
+	return page_alloc(&instance->nr_objects);
+}
+
+void __free_page(struct page *page)
+{
+	page_put(page);
+}
+
+void *page_address(struct page *page)
+{
+	return page_bytes(page);
+}
