@@ -29,7 +29,7 @@
 #define FILE_KNOWN_FLAGS						\
 	(FILE_READ | FILE_WRITE | FILE_APPEND_ONLY | FILE_NOEXEC |	\
 	 FILE_DELETED | FILE_SHMEM | FILE_DEV_ZERO | FILE_HUGETLB |	\
-	 FILE_DAX | FILE_SEAL_WRITE | FILE_VALIDATES_FLAGS)
+	 FILE_DAX | FILE_SEAL_WRITE)
 #define FILE_MAY_CHANGE		(FILE_DELETED | FILE_SEAL_WRITE)
 
 /* A hugetlb file that does not say is of the default size, 2 MiB. */
@@ -57,6 +57,7 @@ static struct file *file_alloc(struct vmarea *instance, const struct file_desc *
 	file->flags = desc->flags;
 	file->placement = desc->placement;
 	file->size_bytes = desc->size_bytes;
+	file->max_bytes = desc->max_bytes;
 	file->huge_shift = desc->flags & FILE_HUGETLB ? FILE_DEFAULT_HUGE_SHIFT : 0;
 	file->refs = 1;
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
@@ -76,27 +77,6 @@ int file_create(struct vmarea *instance, const struct file_desc *desc, struct fi
 		return -ENOMEM;
 	*out = file;
 	return 0;
-}
-
-struct file *file_create_shared_anon(struct vmarea *instance, u64 bytes, u32 huge_shift)
-{
-	struct file_desc desc = {
-		.size = sizeof(desc),
-		.name = huge_shift ? "/anon_hugepage" : "/dev/zero",
-		.dev_minor = 1,			/* the kernel's own mount of shmem */
-		.flags = FILE_READ | FILE_WRITE | FILE_DELETED |
-			 (huge_shift ? FILE_HUGETLB : FILE_SHMEM),
-		.placement = FILE_PLACE_SHMEM,
-		.size_bytes = bytes,
-	};
-	struct file *file;
-
-	/* Relaxed: the numbers only have to differ. */
-	desc.inode = atomic_add_relaxed(&instance->next_inode, 1) + 1;
-	file = file_alloc(instance, &desc);
-	if (file && huge_shift)
-		file->huge_shift = huge_shift;
-	return file;
 }
 
 struct file *file_get(struct file *file)

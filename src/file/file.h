@@ -37,10 +37,4 @@ static inline u32 file_flags(const struct file *file)
 	return atomic_load_relaxed(&file->flags);
 }
 
-/*
- * The object behind a shared anonymous mapping: "/dev/zero (deleted)", or with @huge_shift not 0
- * "/anon_hugepage (deleted)".  NULL: no memory.
- */
-struct file *file_create_shared_anon(struct vmarea *instance, u64 bytes, u32 huge_shift) __may_sleep;
-
 #endif
