@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+#
+# The verbs.  Meson and ninja do the work; each verb installs the Debian packages it needs first.
+#
+#	make demo	replay every recorded trace, draw one of them
+#	make test	everything that has to pass, sanitizers and misuses included
+#	make check	the fast part of it: one build, no sanitizers
+#	make bench	measured beside its peers, as ratios
+#	make soak	the long runs: random calls beside the kernel, threads under sanitizers
+#	make lint	format, static analysis, layers
+#	make install	library, headers, pkg-config file and the vmarea command; PREFIX, DESTDIR
+
+BUILD	?= build
+PREFIX	?= /usr/local
+MESON	 = meson setup --prefix=$(PREFIX)
+
+.PHONY: all demo test check check-handles bench soak lint install clean deps
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+deps:
+	@scripts/deps.sh build
+
+$(BUILD)/build.ninja: | deps
+	$(MESON) $(BUILD)
+
+demo: all
+	@scripts/demo.sh $(BUILD)
+
+check: all
+	meson test -C $(BUILD) --no-suite long --print-errorlogs
+
+test:
+	@scripts/deps.sh build test
+	@scripts/test.sh
+
+check-handles: all
+	@tests/misuse/run.sh --all-annotations
+
+bench:
+	@scripts/deps.sh build bench
+	@scripts/bench.sh
+
+soak:
+	@scripts/deps.sh build test
+	@scripts/soak.sh
+
+lint:
+	@scripts/deps.sh build lint
+	@scripts/lint.sh
+
+install: all
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf build build-* demo-out

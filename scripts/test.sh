@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+# Every build that has to pass, and the tests that suit it.  Ends with the count of all.
+set -u
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+logs=()
+rc=0
+
+# run DIR SUITES [meson setup arguments]: configure, build, test.
+run() {
+	local dir=$1 suites=$2
+	shift 2
+	echo "== $dir"
+	if ! { [ -e "$dir/build.ninja" ] || meson setup "$dir" "$@" >"$dir.log" 2>&1; }; then
+		cat "$dir.log"; rc=1; return
+	fi
+	if ! ninja -C "$dir" >"$dir.log" 2>&1; then
+		tail -n 40 "$dir.log"; rc=1; return
+	fi
+	rm -f "$dir.log"
+	rm -f "$dir/meson-logs/testlog.json"
+	meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes "$jobs" $suites || rc=1
+	logs+=("$dir/meson-logs/testlog.json")
+}
+
+run build		""					-Dwerror=true
+run build-debug		"--no-suite misuse --no-suite kernel"	-Dwerror=true -Ddebug_checks=true
+CC=clang run build-clang "--no-suite misuse --no-suite kernel --no-suite long"	-Dwerror=true
+run build-asan		"--suite sanitize"			-Ddebug_checks=true -Db_sanitize=address,undefined -Ddefault_library=static
+run build-tsan		"--suite sanitize"			-Ddebug_checks=true -Db_sanitize=thread -Ddefault_library=static
+
+python3 - "$rc" "${logs[@]}" <<'PY'
+import json, sys
+ok = bad = skip = 0
+for path in sys.argv[2:]:
+    try:
+        for line in open(path):
+            result = json.loads(line)["result"]
+            if result in ("OK", "EXPECTEDFAIL"):
+                ok += 1
+            elif result == "SKIP":
+                skip += 1
+            else:
+                bad += 1
+    except FileNotFoundError:
+        bad += 1
+broken = int(sys.argv[1]) and not bad
+print(f"\n{ok} passed, {bad + broken} failed" + (f", {skip} skipped" if skip else ""))
+sys.exit(1 if bad or broken else 0)
+PY
