@@ -22,14 +22,14 @@ struct mmap_read *mmap_read_lock(struct mm_user *user)
 	struct mm_struct *mm = mm_from_user(user);
 
 	mm_read_lock(mm);
-	return mm_as_read(mm);
+	return handle_read(mm);
 }
 
 struct mmap_read *mmap_read_trylock(struct mm_user *user)
 {
 	struct mm_struct *mm = mm_from_user(user);
 
-	return rwsem_read_trylock(&mm->mmap_lock) ? mm_as_read(mm) : NULL;
+	return rwsem_read_trylock(&mm->mmap_lock) ? handle_read(mm) : NULL;
 }
 
 struct mmap_read *mmap_read_lock_killable(struct mm_user *user)
@@ -39,18 +39,18 @@ struct mmap_read *mmap_read_lock_killable(struct mm_user *user)
 	int err;
 
 	if (rwsem_read_trylock(&mm->mmap_lock))
-		return mm_as_read(mm);
+		return handle_read(mm);
 	kill_group_join(&mm->kill, &waiter);
 	err = rwsem_read_lock_killable(&mm->mmap_lock, &waiter.kill);
 	kill_group_leave(&mm->kill, &waiter);
-	return err ? NULL : mm_as_read(mm);
+	return err ? NULL : handle_read(mm);
 }
 
 struct mmap_read *mmap_read_lock_until(struct mm_user *user, uint64_t deadline_ns)
 {
 	struct mm_struct *mm = mm_from_user(user);
 
-	return rwsem_read_lock_until(&mm->mmap_lock, deadline_ns) ? NULL : mm_as_read(mm);
+	return rwsem_read_lock_until(&mm->mmap_lock, deadline_ns) ? NULL : handle_read(mm);
 }
 
 void mmap_read_unlock(struct mmap_read *lock)
@@ -61,7 +61,7 @@ void mmap_read_unlock(struct mmap_read *lock)
 static struct mmap_write *begin_write(struct mm_struct *mm)
 {
 	mm_write_begin(mm);
-	return mm_as_write(mm);
+	return handle_write(mm);
 }
 
 struct mmap_write *mmap_write_lock(struct mm_user *user)
@@ -69,7 +69,7 @@ struct mmap_write *mmap_write_lock(struct mm_user *user)
 	struct mm_struct *mm = mm_from_user(user);
 
 	mm_write_lock(mm);
-	return mm_as_write(mm);
+	return handle_write(mm);
 }
 
 struct mmap_write *mmap_write_trylock(struct mm_user *user)
@@ -110,7 +110,7 @@ struct mmap_read *mmap_write_downgrade(struct mmap_write *lock)
 	struct mm_struct *mm = mm_from_write(lock);
 
 	mm_write_downgrade(mm);
-	return mm_as_read(mm);
+	return handle_read(mm);
 }
 
 void mm_kill(struct mm_user *user)
@@ -141,7 +141,7 @@ struct vma_ref *vma_lookup(mmap_any lock, unsigned long addr)
 	const struct mm_struct *mm = mm_from_any(lock);
 
 	mm_assert_locked(mm);
-	return vma_as_ref(vma_at(mm, addr));
+	return handle_ref(vma_at(mm, addr));
 }
 
 struct vma_ref *vma_find(mmap_any lock, unsigned long addr)
@@ -149,12 +149,12 @@ struct vma_ref *vma_find(mmap_any lock, unsigned long addr)
 	const struct mm_struct *mm = mm_from_any(lock);
 
 	mm_assert_locked(mm);
-	return vma_as_ref(vma_first(mm, addr));
+	return handle_ref(vma_first(mm, addr));
 }
 
 struct vma_ref *lock_vma_under_rcu(struct mm_user *user, unsigned long addr)
 {
-	return vma_as_ref(vma_lock_read(mm_from_user(user), addr));
+	return handle_ref(vma_lock_read(mm_from_user(user), addr));
 }
 
 void vma_end_read(struct vma_ref *vma)
@@ -169,5 +169,5 @@ struct vma_mut *vma_start_write(struct mmap_write *lock, struct vma_ref *ref)
 	VM_BUG_ON(vma->vm_mm != mm_from_write(lock), "the VMA at %lx is of another mm",
 		  vma->vm_start);
 	vma_lock_write(vma);
-	return vma_as_mut(vma);
+	return handle_mut(vma);
 }

@@ -43,7 +43,7 @@ unsigned long vma_pgoff(vma_any vma)
 
 struct mm_user *vma_mm(vma_any vma)
 {
-	return mm_as_user(vma_from_any(vma)->vm_mm);
+	return handle_user(vma_from_any(vma)->vm_mm);
 }
 
 struct file *vma_file(vma_any vma)
@@ -93,7 +93,7 @@ struct vma_mixedmap *vma_as_mixedmap(struct vma_ref *vma)
 {
 	struct vm_area_struct *area = vma_from_ref(vma);
 
-	return area->vm_flags & VM_MIXEDMAP ? vma_to_mixedmap(area) : NULL;
+	return area->vm_flags & VM_MIXEDMAP ? handle_mixedmap(area) : NULL;
 }
 
 struct vma_mixedmap *vma_as_owned_mixedmap(struct vma_ref *vma,
@@ -154,7 +154,7 @@ struct vma_mixedmap *vma_set_mixedmap(struct vma_new *vma)
 	VM_BUG_ON(area->vm_flags & VM_PFNMAP, "VM_MIXEDMAP on a VM_PFNMAP VMA at %lx",
 		  area->vm_start);
 	area->vm_flags |= VM_MIXEDMAP;
-	return vma_to_mixedmap(area);
+	return handle_mixedmap(area);
 }
 
 void vma_set_owner(struct vma_new *vma, const struct vm_operations_struct *ops, void *data)

@@ -70,43 +70,43 @@ static inline struct vm_area_struct *vma_from_new(const struct vma_new *vma)
 /* ---- to a handle: each a claim. */
 
 /* mm_users is not 0, and this is one of them. */
-static inline struct mm_user *mm_as_user(struct mm_struct *mm)
+static inline struct mm_user *handle_user(struct mm_struct *mm)
 {
 	return (struct mm_user *)mm;
 }
 
 /* This thread holds the mmap lock for read. */
-static inline struct mmap_read *mm_as_read(struct mm_struct *mm)
+static inline struct mmap_read *handle_read(struct mm_struct *mm)
 {
 	return (struct mmap_read *)mm;
 }
 
 /* This thread holds the mmap lock for write. */
-static inline struct mmap_write *mm_as_write(struct mm_struct *mm)
+static inline struct mmap_write *handle_write(struct mm_struct *mm)
 {
 	return (struct mmap_write *)mm;
 }
 
 /* This thread holds the mmap lock in any mode, or the VMA's read lock. */
-static inline struct vma_ref *vma_as_ref(struct vm_area_struct *vma)
+static inline struct vma_ref *handle_ref(struct vm_area_struct *vma)
 {
 	return (struct vma_ref *)vma;
 }
 
 /* The same, and VM_MIXEDMAP is set. */
-static inline struct vma_mixedmap *vma_to_mixedmap(struct vm_area_struct *vma)
+static inline struct vma_mixedmap *handle_mixedmap(struct vm_area_struct *vma)
 {
 	return (struct vma_mixedmap *)vma;
 }
 
 /* This thread holds the mmap write lock and the VMA's write lock, or the mm is being torn down. */
-static inline struct vma_mut *vma_as_mut(struct vm_area_struct *vma)
+static inline struct vma_mut *handle_mut(struct vm_area_struct *vma)
 {
 	return (struct vma_mut *)vma;
 }
 
 /* Its mmap() hook is about to be called: nobody else knows it. */
-static inline struct vma_new *vma_as_new(struct vm_area_struct *vma)
+static inline struct vma_new *handle_new(struct vm_area_struct *vma)
 {
 	return (struct vma_new *)vma;
 }
