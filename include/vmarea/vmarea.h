@@ -57,7 +57,8 @@ struct vmarea_config {
 	unsigned long user_reserve_kbytes;	/* NEVER: kept from one big process */
 	unsigned long admin_reserve_kbytes;	/* NEVER: kept from all but the administrator */
 	unsigned int max_map_count;		/* areas in one mm */
-	unsigned long mmap_min_addr;		/* bytes */
+	unsigned long mmap_min_addr;		/* bytes; lower only with MM_CAP_SYS_RAWIO */
+	unsigned long lsm_mmap_min_addr;	/* bytes; hints, searches, stacks: above both */
 	unsigned int stack_guard_gap_pages;
 	unsigned int nr_huge_2m_pages;		/* the pool behind MAP_HUGETLB */
 	unsigned int nr_huge_1g_pages;
@@ -79,7 +80,7 @@ struct vmarea_config {
 	.size = sizeof(struct vmarea_config),				\
 	.total_ram_pages = 1ul << 28, .overcommit_ratio = 50,		\
 	.user_reserve_kbytes = 128 * 1024, .admin_reserve_kbytes = 8 * 1024, \
-	.max_map_count = 65530, .mmap_min_addr = 65536,			\
+	.max_map_count = 65530, .mmap_min_addr = 4096, .lsm_mmap_min_addr = 65536, \
 	.stack_guard_gap_pages = 256, .features = VMAREA_FEATURES_DEFAULT }
 
 /* 0; -EINVAL: a value is out of range, or @config->size is not one this library knows; -ENOMEM. */

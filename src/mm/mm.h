@@ -57,6 +57,15 @@ bool mm_is_stack(vm_flags_t flags);
 long mm_place(const struct mm_struct *mm, const struct file *file, unsigned long addr,
 	      unsigned long len, unsigned long pgoff, unsigned long map_flags,
 	      vm_flags_t vm_flags);
+/*
+ * The same for mremap(): a hint below the lowest one is taken as it is.  @addr is page-aligned if
+ * it is a hint.
+ */
+long mm_place_moved(const struct mm_struct *mm, const struct file *file, unsigned long addr,
+		    unsigned long len, unsigned long pgoff, unsigned long map_flags,
+		    vm_flags_t vm_flags);
+/* Bytes.  No hint, search or stack gets below it; MAP_FIXED may. */
+unsigned long mm_lowest_addr(const struct mm_struct *mm);
 /* The lowest address @vma keeps to itself: below a stack there is its guard gap. */
 unsigned long vma_start_with_gap(const struct vm_area_struct *vma);
 
@@ -116,7 +125,11 @@ void mm_populate(struct mm_struct *mm, unsigned long addr, unsigned long len);
 
 /* ---- stack.c */
 
-/* Grows a stack down to @addr, which is below @vma->vm_start.  mmap write lock.  0 or -ENOMEM. */
+/*
+ * Grows @vma down to @addr, which is below @vma->vm_start.  One area is changed: reserve for it.
+ * 0; -EFAULT: no stack, too near to something, or a limit (the area may be touched from then on);
+ * -ENOMEM: the host's memory.
+ */
 int mm_expand_down_locked(struct vm_area_struct *vma, unsigned long addr);
 
 #endif

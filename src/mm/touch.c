@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The part of a page fault that areas see, for an mm without pages: the embedder says that a page
+ * was accessed, and the areas change as the kernel's would.
+ *
+ * Three things may happen: a stack grows, an area comes to have an anon_vma (it is *touched*: from
+ * then on it merges with some and not with others), or the access is refused.  In this order, so a
+ * stack has grown even if the access is then refused, and a private file area has been touched even
+ * if the page lies beyond the end of the file.
+ *
+ * What touches an area:
+ *	a write to private memory
+ *	any access to private hugetlb memory, inside the file
+ *	any access to anonymous memory in a 2 MiB page of an area with VM_HUGEPAGE
+ * The last is Linux's first fault in those 2 MiB.  If small pages had been there already, from
+ * before the madvise(), a read would not touch; this needs pages to be known and is not followed.
+ *
+ * Protection is x86's, where a page that may be accessed at all may be read: only writing and
+ * executing have a bit of their own.
+ */
+#include "base/atomic.h"
+#include "mm/mm.h"
+
+#define HUGE_2M_SIZE	(2ul << 20)
+#define HUGE_1G_SHIFT	30
+
+/* One access to [start, end), page-aligned, all inside @vma. */
+struct access {
+	struct vm_area_struct *vma;
+	unsigned long start, end;
+	enum mm_access kind;
+};
+
+static bool is_huge_private(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (VM_HUGETLB | VM_MAYSHARE)) == VM_HUGETLB;
+}
+
+/* Does one of the 2 MiB pages that the access meets lie wholly inside an area that wants them? */
+static bool meets_huge_page(const struct access *a)
+{
+	const struct vm_area_struct *vma = a->vma;
+	unsigned long first;
+
+	if (!(vma->vm_flags & VM_HUGEPAGE) || (vma->vm_flags & (VM_SPECIAL | VM_HUGETLB)) ||
+	    !vma_is_anonymous(vma) || vma->vm_mm->thp_disable ||
+	    !has_feature(vma->vm_mm->instance, VMAREA_FEATURE_THP))
+		return false;
+	first = max(ALIGN_DOWN(a->start, HUGE_2M_SIZE), ALIGN(vma->vm_start, HUGE_2M_SIZE));
+	return first < a->end && first + HUGE_2M_SIZE <= vma->vm_end;
+}
+
+static bool makes_anon(const struct access *a)
+{
+	if (a->kind == MM_ACCESS_WRITE && !(a->vma->vm_flags & VM_SHARED))
+		return true;
+	return is_huge_private(a->vma) || meets_huge_page(a);
+}
+
+/* A driver knows itself what is behind its areas; all other files end somewhere. */
+static bool beyond_end(const struct access *a)
+{
+	const struct file *file = a->vma->vm_file;
+	unsigned long last = vma_pgoff_at(a->vma, a->end - PAGE_SIZE);
+
+	if (!file || vma_is_anonymous(a->vma) ||
+	    (file->ops && !(file_flags(file) & (FILE_SHMEM | FILE_HUGETLB))))
+		return false;
+	return last >= DIV_ROUND_UP(file_size(file), PAGE_SIZE);
+}
+
+/* Nothing was set aside for a mapping with MAP_NORESERVE: is there a huge page it could get? */
+static bool pool_is_empty(const struct vm_area_struct *vma)
+{
+	const struct vmarea *instance = vma->vm_mm->instance;
+
+	if (!is_huge_private(vma) || !(vma->vm_flags & VM_NORESERVE))
+		return false;
+	return atomic_load_relaxed(&instance->huge_free[vma->vm_file->huge_shift == HUGE_1G_SHIFT])
+	       <= 0;
+}
+
+static enum mm_fault touch_area(const struct access *a)
+{
+	vm_flags_t flags = a->vma->vm_flags;
+
+	if (!(flags & VM_ACCESS_FLAGS))
+		return MM_FAULT_ACCERR;
+	if (a->kind == MM_ACCESS_WRITE && !(flags & VM_WRITE))
+		return MM_FAULT_ACCERR;
+	/* hugetlb looks at the file before it thinks of memory, other files after. */
+	if ((flags & VM_HUGETLB) && beyond_end(a))
+		return MM_FAULT_BUS;
+	if (makes_anon(a) && anon_prepare(a->vma))
+		return MM_FAULT_OOM;
+	if (beyond_end(a) || pool_is_empty(a->vma))
+		return MM_FAULT_BUS;
+	/* The page is there now; that it may not be executed shows only at the second try. */
+	if (a->kind == MM_ACCESS_EXEC && !(flags & VM_EXEC))
+		return MM_FAULT_ACCERR;
+	return MM_FAULT_DONE;
+}
+
+/*
+ * Grows the stack above @addr down to it.  DONE says that there was something to be grown or that
+ * another thread has done it: look again.  No lock is held before or after.
+ */
+static enum mm_fault grow_stack(struct mm_struct *mm, unsigned long addr)
+{
+	enum mm_fault fault = MM_FAULT_DONE;
+	struct vm_area_struct *vma;
+	int err;
+
+	mm_write_lock(mm);
+	vma = vma_first(mm, addr);
+	if (!vma) {
+		fault = MM_FAULT_MAPERR;
+	} else if (vma->vm_start > addr) {
+		err = map_reserve(mm, 0, 1);
+		if (!err)
+			err = mm_expand_down_locked(vma, addr);
+		if (err)
+			fault = err == -ENOMEM ? MM_FAULT_OOM : MM_FAULT_MAPERR;
+	}
+	mm_write_unlock(mm);
+	return fault;
+}
+
+/*
+ * As far as the areas reach without growing one: *pos is where it stopped.  True if there is a
+ * stack to be grown to *pos first.  Read lock.
+ */
+static bool touch_mapped(struct mm_struct *mm, unsigned long *pos, unsigned long end,
+			 enum mm_access kind, enum mm_fault *fault)
+{
+	*fault = MM_FAULT_DONE;
+	while (*pos < end) {
+		struct access a = { .vma = vma_first(mm, *pos), .start = *pos, .kind = kind };
+
+		if (!a.vma || a.vma->vm_start > *pos) {
+			*fault = MM_FAULT_MAPERR;
+			return a.vma && mm_is_stack(a.vma->vm_flags);
+		}
+		a.end = min(end, a.vma->vm_end);
+		*fault = touch_area(&a);
+		if (*fault != MM_FAULT_DONE)
+			return false;
+		*pos = a.end;
+	}
+	return false;
+}
+
+enum mm_fault mm_touch_range(struct mm_user *user, unsigned long addr, unsigned long len,
+			     enum mm_access access)
+{
+	struct mm_struct *mm = mm_of(user);
+	unsigned long pos = PAGE_ALIGN_DOWN(addr);
+	unsigned long end;
+	enum mm_fault fault;
+	bool below_stack;
+
+	if (!len)
+		return MM_FAULT_DONE;
+	if (check_add_overflow(addr, len, &end) || page_align(end) < end)
+		return MM_FAULT_MAPERR;
+	end = page_align(end);
+	do {
+		mm_read_lock(mm);
+		below_stack = touch_mapped(mm, &pos, end, access, &fault);
+		mm_read_unlock(mm);
+		if (below_stack)
+			fault = grow_stack(mm, pos);
+	} while (below_stack && fault == MM_FAULT_DONE);
+	return fault;
+}
+
+enum mm_fault mm_touch(struct mm_user *user, unsigned long addr, enum mm_access access)
+{
+	return mm_touch_range(user, addr, 1, access);
+}
