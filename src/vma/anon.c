@@ -136,7 +136,7 @@ static struct anon_vma *anon_vma_alloc(void)
 	struct anon_vma *av = port_alloc(sizeof(*av));
 
 	if (av)
-		spin_lock_init(&av->lock, RANK_ANON_VMA);
+		spin_lock_init(&av->lock, LOCK_RANK_ANON_FAMILY);
 	return av;
 }
 

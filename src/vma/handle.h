@@ -111,4 +111,18 @@ static inline struct vma_new *handle_new(struct vm_area_struct *vma)
 	return (struct vma_new *)vma;
 }
 
+/* ---- the two hooks that every copy and every end of a VMA has to call. */
+
+static inline void vma_ops_open(struct vm_area_struct *vma)
+{
+	if (vma->vm_ops && vma->vm_ops->open)
+		vma->vm_ops->open(handle_mut(vma));
+}
+
+static inline void vma_ops_close(struct vm_area_struct *vma)
+{
+	if (vma->vm_ops && vma->vm_ops->close)
+		vma->vm_ops->close(handle_mut(vma));
+}
+
 #endif

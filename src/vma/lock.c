@@ -102,8 +102,14 @@ void mm_write_lock(struct mm_struct *mm)
 
 int mm_write_lock_killable(struct mm_struct *mm)
 {
-	int err = rwsem_write_lock_killable(&mm->mmap_lock, &mm->kill);
+	struct kill_waiter waiter;
+	int err = 0;
 
+	if (!rwsem_write_trylock(&mm->mmap_lock)) {
+		kill_group_join(&mm->kill, &waiter);
+		err = rwsem_write_lock_killable(&mm->mmap_lock, &waiter.kill);
+		kill_group_leave(&mm->kill, &waiter);
+	}
 	if (!err)
 		mm_write_begin(mm);
 	return err;
