@@ -43,6 +43,8 @@ static vm_flags_t heap_flags(const struct mm_struct *mm)
 
 	if (atomic_load_relaxed(&mm->personality) & MM_PERS_READ_IMPLIES_EXEC)
 		flags |= VM_EXEC;
+	if (mm->memory_merge)
+		flags |= VM_MERGEABLE;
 	return flags;
 }
 

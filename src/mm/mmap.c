@@ -232,6 +232,7 @@ static int setup_backing(struct mapping *m, struct vm_area_struct *vma)
 	}
 	if (vma->vm_file)
 		file_put(vma->vm_file);
+	file_set_size(m->backing, m->end - m->start);
 	vma->vm_file = m->backing;
 	vma->vm_ops = &shared_anon_vm_ops;
 	m->backing = NULL;
@@ -342,15 +343,6 @@ static vm_flags_t noreserve(const struct mm_struct *mm, const struct file *file,
 	return 0;
 }
 
-/* The lowest hint that is honoured; address 0 asks for no place in particular. */
-static unsigned long round_hint(const struct mm_struct *mm, unsigned long addr)
-{
-	unsigned long min_addr = PAGE_ALIGN(mm->instance->config.mmap_min_addr);
-
-	addr = PAGE_ALIGN_DOWN(addr);
-	return addr && addr < min_addr ? min_addr : addr;
-}
-
 long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 		    unsigned long prot, unsigned long map_flags, vm_flags_t extra,
 		    struct file *file, unsigned long pgoff)
@@ -366,8 +358,6 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 		prot |= PROT_EXEC;
 	if (map_flags & MAP_FIXED_NOREPLACE)
 		map_flags |= MAP_FIXED;
-	if (!(map_flags & MAP_FIXED))
-		addr = round_hint(mm, addr);
 	len = page_align(len);
 	if (!len)
 		return -ENOMEM;
@@ -423,6 +413,7 @@ static int file_to_map(struct mm_struct *mm, unsigned long map_flags, struct fil
 		*file = *made = hugetlb_anon_create(mm, shift);
 		if (!*made)
 			return -ENOMEM;
+		file_set_size(*made, *len);
 	}
 	return 0;
 }

@@ -99,7 +99,6 @@ static struct file *attach_create(struct file *segment, int flags) __may_sleep
 		return NULL;
 	}
 	attach->segment = file_get(segment);
-	file->huge_shift = segment->huge_shift;
 	return file;
 }
 
@@ -148,9 +147,11 @@ long mm_shmat(struct mm_user *user, struct file *segment, unsigned long addr, in
 	file = attach_create(segment, flags);
 	if (!file)
 		return -ENOMEM;
-	mm_write_lock(mm);
-	ret = attach_locked(mm, file, addr, flags, map_flags);
-	mm_write_unlock(mm);
+	ret = mm_write_lock_killable(mm);
+	if (!ret) {
+		ret = attach_locked(mm, file, addr, flags, map_flags);
+		mm_write_unlock(mm);
+	}
 	file_put(file);
 	return ret;
 }
@@ -197,7 +198,9 @@ long mm_shmdt(struct mm_user *user, unsigned long addr)
 
 	if (!page_aligned(addr))
 		return -EINVAL;
-	mm_write_lock(mm);
+	ret = mm_write_lock_killable(mm);
+	if (ret)
+		return ret;
 	ret = detach_locked(mm, addr);
 	mm_write_unlock(mm);
 	return ret;
