@@ -24,7 +24,7 @@
 #include "base/errno.h"
 #include "base/str.h"
 #include "file/file.h"
-#include "vma/instance.h"
+#include "instance/instance.h"
 
 #define FILE_KNOWN_FLAGS						\
 	(FILE_READ | FILE_WRITE | FILE_APPEND_ONLY | FILE_NOEXEC |	\

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+"""Holds every #include of src/ against src/LAYERS, and the house rules that a text search can see.
+
+    check_layers.py SRC         0: all is well; 1: a line for each violation
+    check_layers.py --self-test it must find each planted violation
+"""
+import os
+import re
+import sys
+import tempfile
+
+FREESTANDING = {"stddef.h", "stdint.h", "stdbool.h", "stdarg.h", "limits.h"}
+PUBLIC = "vmarea/"
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^">]+)[">]')
+LONGEST_FUNCTION = 90
+LONGEST_FILE = {".c": 900, ".h": 500}
+
+
+def read_layers(path):
+    floors = {}
+    for line in open(path):
+        fields = line.rstrip("\n").split("\t")
+        if len(fields) == 3 and not line.startswith("#"):
+            floors[fields[1]] = int(fields[0])
+    return floors
+
+
+def sources(src):
+    for top, _, names in os.walk(src):
+        for name in sorted(names):
+            if name.endswith((".c", ".h")):
+                yield os.path.join(top, name)
+
+
+def check_include(floors, src, path, kind, target):
+    room = os.path.relpath(path, src).split(os.sep)[0]
+    if target.startswith(PUBLIC):
+        return None
+    if kind == "<":
+        if room == "port" or target in FREESTANDING:
+            return None
+        return f"<{target}>: only src/port may use the host; base/ has what the core needs"
+    beside = os.path.normpath(os.path.join(os.path.dirname(path), target))
+    found = beside if os.path.exists(beside) else os.path.join(src, target)
+    if not os.path.exists(found):
+        return f'"{target}": no such file in src/'
+    other = os.path.relpath(found, src).split(os.sep)[0]
+    if other not in floors:
+        return f'"{target}": the room {other} is not in src/LAYERS'
+    if other != room and floors[other] >= floors[room]:
+        return (f'"{target}": {room} (floor {floors[room]}) may not see {other} '
+                f"(floor {floors[other]})")
+    return None
+
+
+def check_text(path, lines):
+    if "SPDX-License-Identifier: MIT OR GPL-2.0-only" not in lines[0]:
+        yield 1, "the first line must be the SPDX line"
+    limit = LONGEST_FILE[os.path.splitext(path)[1]]
+    if len(lines) > limit:
+        yield len(lines), f"{len(lines)} lines, at most {limit}: look for the seam"
+    start = 0
+    for number, line in enumerate(lines, 1):
+        if re.search(r"\b(TODO|FIXME|XXX)\b", line):
+            yield number, "unfinished business belongs in docs/CAVEATS.md"
+        if line.startswith("{"):
+            start = number
+        if line.startswith("}") and start:
+            if number - start > LONGEST_FUNCTION:
+                yield start, f"a function of {number - start} lines, at most {LONGEST_FUNCTION}"
+            start = 0
+        if "_Thread_local" in line and "/port/" not in path:
+            yield number, "thread-local storage belongs to the port"
+
+
+def check(src):
+    floors = read_layers(os.path.join(src, "LAYERS"))
+    bad = []
+    for path in sources(src):
+        room = os.path.relpath(path, src).split(os.sep)[0]
+        if room not in floors:
+            bad.append(f"{path}:1: the room {room} is not in src/LAYERS")
+            continue
+        lines = open(path).read().splitlines()
+        for number, line in enumerate(lines, 1):
+            match = INCLUDE.match(line)
+            why = match and check_include(floors, src, path, match[1], match[2])
+            if why:
+                bad.append(f"{path}:{number}: {why}")
+        bad += [f"{path}:{number}: {why}" for number, why in check_text(path, lines)]
+    return bad
+
+
+def self_test():
+    spdx = "/* SPDX-License-Identifier: MIT OR GPL-2.0-only */\n"
+    planted = {
+        "low/up.c": spdx + '#include "high/high.h"\n',
+        "low/host.c": spdx + "#include <stdio.h>\n",
+        "low/nospdx.c": "int x;\n",
+        "low/todo.c": spdx + "/* TO" + "DO: later */\n",
+        "low/tls.c": spdx + "static _Thread_local int x;\n",
+        "low/long.c": spdx + "void f(void)\n{\n" + ";\n" * 100 + "}\n",
+        "other/room.c": spdx,
+    }
+    with tempfile.TemporaryDirectory() as src:
+        for name, text in {"LAYERS": "0\tlow\tx\n1\thigh\tx\n", "high/high.h": spdx,
+                           "low/good.c": spdx + "#include <stddef.h>\n", **planted}.items():
+            os.makedirs(os.path.dirname(os.path.join(src, name)) or src, exist_ok=True)
+            with open(os.path.join(src, name), "w") as out:
+                out.write(text)
+        bad = check(src)
+        missed = [name for name in planted if not any(name in line for line in bad)]
+        extra = [line for line in bad if not any(name in line for name in planted)]
+    for name in missed:
+        print(f"not found: the violation in {name}")
+    for line in extra:
+        print(f"found where there is none: {line}")
+    return 1 if missed or extra else 0
+
+
+def main():
+    if sys.argv[1:] == ["--self-test"]:
+        return self_test()
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    bad = check(sys.argv[1])
+    print("\n".join(bad))
+    return 1 if bad else 0
+
+
+sys.exit(main())
