@@ -82,15 +82,8 @@ struct mmap_write *mmap_write_trylock(struct mm_user *user)
 struct mmap_write *mmap_write_lock_killable(struct mm_user *user)
 {
 	struct mm_struct *mm = mm_from_user(user);
-	struct kill_waiter waiter;
-	int err;
 
-	if (rwsem_write_trylock(&mm->mmap_lock))
-		return begin_write(mm);
-	kill_group_join(&mm->kill, &waiter);
-	err = rwsem_write_lock_killable(&mm->mmap_lock, &waiter.kill);
-	kill_group_leave(&mm->kill, &waiter);
-	return err ? NULL : begin_write(mm);
+	return mm_write_lock_killable(mm) ? NULL : handle_write(mm);
 }
 
 struct mmap_write *mmap_write_lock_until(struct mm_user *user, uint64_t deadline_ns)

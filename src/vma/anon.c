@@ -124,6 +124,22 @@ void anon_chain_put(struct anon_chain *chain)
 	port_free(chain, chain_bytes(chain->room));
 }
 
+bool anon_chain_sound(struct anon_chain *chain)
+{
+	struct spinlock *lock = &chain->own->root->lock;
+	bool sound, has_own = false;
+
+	spin_lock(lock);
+	sound = chain->refs && chain->nr && chain->nr <= chain->room &&
+		chain->own->nr_own >= chain->refs;
+	for (u32 i = 0; sound && i < chain->nr; i++) {
+		has_own |= chain->list[i] == chain->own;
+		sound = chain->list[i]->nr_chains && chain->list[i]->root == chain->own->root;
+	}
+	spin_unlock(lock);
+	return sound && has_own;
+}
+
 /* The area that a chain was made for is its first user. */
 static void chain_init(struct anon_chain *chain, struct anon_vma *own)
 {

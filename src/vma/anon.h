@@ -17,6 +17,8 @@ bool anon_is_singular(const struct anon_chain *chain);
 
 struct anon_chain *anon_chain_get(struct anon_chain *chain);
 void anon_chain_put(struct anon_chain *chain);
+/* For the walker: do its counts agree with what it holds? */
+bool anon_chain_sound(struct anon_chain *chain);
 
 /*
  * The write fault's part: gives @vma an anon_vma if it has none, a neighbour's if they are alike.
