@@ -50,6 +50,7 @@ struct anon_chain {
 	u32 refs;			/* own->root->lock	areas that have it */
 	u32 nr;				/* 1 */
 	u32 room;			/* 1	entries that were allocated */
+	struct anon_chain *next_spare;	/* page_table_lock	mm->spare_anon */
 	struct anon_vma *own;		/* 1	one of those below */
 	struct anon_vma *list[];	/* 1	oldest first */
 };
@@ -188,7 +189,7 @@ static struct anon_chain *neighbour_chain(const struct vm_area_struct *vma)
 	return chain;
 }
 
-struct anon_chain *anon_chain_create(void)
+static struct anon_chain *chain_create(void)
 {
 	struct anon_vma *av = anon_vma_alloc();
 	struct anon_chain *chain = av ? port_alloc(chain_bytes(1)) : NULL;
@@ -208,34 +209,90 @@ struct anon_chain *anon_chain_create(void)
 	return chain;
 }
 
-void anon_prepare_with(struct vm_area_struct *vma, struct anon_chain *fresh)
+static void spare_push(struct mm_struct *mm, struct anon_chain *chain)
 {
-	struct mm_struct *mm = vma->vm_mm;
-	struct anon_chain *mine = NULL;
+	chain->next_spare = mm->spare_anon;
+	mm->spare_anon = chain;
+}
 
+static struct anon_chain *spare_pop(struct mm_struct *mm)
+{
+	struct anon_chain *chain = mm->spare_anon;
+
+	if (chain) {
+		mm->spare_anon = chain->next_spare;
+	}
+	return chain;
+}
+
+static int spare_add(struct mm_struct *mm)
+{
+	struct anon_chain *chain = chain_create();
+
+	if (!chain)
+		return -ENOMEM;
+	spin_lock(&mm->page_table_lock);
+	spare_push(mm, chain);
+	spin_unlock(&mm->page_table_lock);
+	return 0;
+}
+
+int anon_reserve(struct mm_struct *mm, unsigned long nr)
+{
 	mm_assert_locked(mm);
+	while (nr--) {
+		if (spare_add(mm)) {
+			anon_unreserve(mm);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void anon_unreserve(struct mm_struct *mm)
+{
+	struct anon_chain *chain;
+
+	do {
+		spin_lock(&mm->page_table_lock);
+		chain = spare_pop(mm);
+		spin_unlock(&mm->page_table_lock);
+		anon_chain_put(chain);
+	} while (chain);
+}
+
+/* True if @vma has a chain now; false: a spare one is needed and there is none. */
+static bool give_chain(struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	struct anon_chain *mine;
+	bool done = true;
+
 	/* Another thread may be here for the same area, or for the one beside it. */
 	spin_lock(&mm->page_table_lock);
 	if (!vma->anon) {
 		mine = neighbour_chain(vma);
-		mine = mine ? anon_chain_get(mine) : fresh;
-		atomic_store_relaxed(&vma->anon, mine);
+		mine = mine ? anon_chain_get(mine) : spare_pop(mm);
+		done = mine;
+		if (mine)
+			atomic_store_relaxed(&vma->anon, mine);
 	}
 	spin_unlock(&mm->page_table_lock);
-	if (mine != fresh)
-		anon_chain_put(fresh);
+	return done;
 }
 
 int anon_prepare(struct vm_area_struct *vma)
 {
-	struct anon_chain *fresh;
+	struct mm_struct *mm = vma->vm_mm;
 
+	mm_assert_locked(mm);
 	if (atomic_load_relaxed(&vma->anon))
 		return 0;
-	fresh = anon_chain_create();
-	if (!fresh)
-		return -ENOMEM;
-	anon_prepare_with(vma, fresh);
+	while (!give_chain(mm, vma)) {
+		int err = spare_add(mm);
+
+		if (err)
+			return err;
+	}
 	return 0;
 }
 

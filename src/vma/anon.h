@@ -26,10 +26,13 @@ bool anon_chain_sound(struct anon_chain *chain);
  */
 int anon_prepare(struct vm_area_struct *vma) __may_sleep;
 
-/* anon_prepare() in two steps, for who may not fail at the second.  NULL: no memory. */
-struct anon_chain *anon_chain_create(void) __may_sleep __must_check;
-/* @fresh is used or dropped: it comes from the first step, and is gone after this. */
-void anon_prepare_with(struct vm_area_struct *vma, struct anon_chain *fresh);
+/*
+ * Lays in what @nr calls of anon_prepare() in this mm may need, so that they do not fail.  0;
+ * -ENOMEM: nothing is left of it.  The mmap lock is held, in any mode.
+ */
+int anon_reserve(struct mm_struct *mm, unsigned long nr) __may_sleep __must_check;
+/* Gives back what is left. */
+void anon_unreserve(struct mm_struct *mm);
 
 /* fork: @child gets the parent's chain and one of its own.  0 or -ENOMEM: @child has none. */
 int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent) __may_sleep;

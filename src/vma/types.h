@@ -75,12 +75,14 @@ struct mm_struct {
 	struct vm_area_struct *spare;		/* w	for the next split, so that it cannot fail */
 	struct vm_area_struct *dead;		/* w	out of the tree at the next publish */
 	u32 nr_spare;				/* w */
+	struct anon_chain *spare_anon;		/* p	for the next write faults */
 
 	unsigned long total_vm;			/* m	all these in pages */
 	unsigned long data_vm;			/* m */
 	unsigned long exec_vm;			/* m */
 	unsigned long stack_vm;			/* m */
 	unsigned long locked_vm;		/* m */
+	unsigned long locked_stray;		/* m	of locked_vm: in no area any more (mremap.c) */
 	vm_flags_t def_flags;			/* m	VM_LOCKED..., VM_MERGEABLE: on new areas */
 
 	unsigned long task_size;		/* m	1 until exec() */
