@@ -82,8 +82,9 @@
  * works in it.  What other threads held stays held for ever, as POSIX has it; but a fork falls
  * neither into a callback nor into a work, so their locks are free.  What had been queued and
  * not run is still queued in the child as well: its memory is a copy, which has to be freed
- * too.  The thread that forks must be in no read section, and must hold no lock that a work
- * takes.
+ * too.  (So it must not lie on a thread's stack: those of the other threads are used again in
+ * the child.)  The thread that forks must be in no read section, and must hold no lock that a
+ * work takes.
  *
  * Signal handlers.  port_wait, port_wake, port_now_ns, port_random, port_thread_id and the RCU
  * read side may be used in one.  What allocates, frees, queues or waits for a grace period may
