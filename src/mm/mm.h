@@ -118,6 +118,12 @@ int hugetlb_mmap(struct vm_area_struct *vma);
 /* Gives back what a private area kept from the pool. */
 void hugetlb_forget(const struct vm_area_struct *vma);
 
+/* ---- touch.c */
+
+/* mm_touch() of [start, end), page-aligned and inside @vma; the mmap lock is held in any mode. */
+enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			      enum mm_access kind) __may_sleep;
+
 /* ---- mlock.c */
 
 /* What MAP_POPULATE, VM_LOCKED and their kind do after the lock is dropped: touch the range. */

@@ -101,6 +101,14 @@ static enum mm_fault touch_area(const struct access *a)
 	return MM_FAULT_DONE;
 }
 
+enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			      enum mm_access kind)
+{
+	const struct access a = { .vma = vma, .start = start, .end = end, .kind = kind };
+
+	return touch_area(&a);
+}
+
 /*
  * Grows the stack above @addr down to it.  DONE says that there was something to be grown or that
  * another thread has done it: look again.  No lock is held before or after.

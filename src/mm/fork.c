@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * fork() and exec(): an mm that is like another, and an mm that begins anew.
+ *
+ * fork() copies the areas one by one and in order, and joins none:
+ *
+ *	VM_DONTCOPY		not in the child
+ *	VM_WIPEONFORK		in the child as if never touched
+ *	VM_LOCKED, LOCKONFAULT	dropped in the child, and mlockall(MCL_FUTURE) with them
+ *	VM_ACCOUNT		promised again, area by area: -ENOMEM if one is refused
+ *	touched			the child's area has the parent's anon_vmas and one of its own
+ *
+ * It has two steps.  The first copies, and may fail: no hook has been called then, and what there is
+ * of the child is thrown away.  The second calls the open() hooks, and cannot fail.  The parent's mmap
+ * write lock is held all the time, and with it the child's, which nobody else knows: an order that
+ * needs no rule but "parent first".
+ *
+ * The parent's areas are write-locked: who reads one under its VMA lock is waited for, so that for
+ * drivers the moment of the copy is one without readers.
+ */
+#include "file/file.h"
+#include "mm/lifetime.h"
+#include "mm/mm.h"
+#include "vma/handle.h"
+
+static int copy_area(struct mm_struct *child, struct vm_area_struct *vma)
+{
+	struct vm_area_struct *copy;
+	int err = map_reserve(child, 1, 0);
+
+	if (err)
+		return err;
+	/* Against the parent's limits, as in Linux: the child is nobody yet. */
+	if (vma->vm_flags & VM_ACCOUNT) {
+		err = mm_commit(vma->vm_mm, vma_pages(vma));
+		if (err)
+			return err;
+	}
+	copy = vma_copy(child, vma);
+	copy->vm_start = vma->vm_start;
+	copy->vm_end = vma->vm_end;
+	copy->vm_flags &= ~VM_LOCKED_MASK;
+	/* What is kept of the huge page pool is kept for the parent (shared_anon.c). */
+	if ((vma->vm_flags & (VM_HUGETLB | VM_MAYSHARE)) == VM_HUGETLB)
+		copy->vm_private_data = NULL;
+	if (!(vma->vm_flags & VM_WIPEONFORK))
+		err = anon_fork(copy, vma);
+	if (err) {
+		if (vma->vm_flags & VM_ACCOUNT)
+			mm_uncommit(child, vma_pages(vma));
+		vma_discard(copy);
+		return err;
+	}
+	mm_account(child, copy->vm_flags, (long)vma_pages(vma));
+	map_insert(copy);
+	return 0;
+}
+
+static int copy_areas(struct mm_struct *child, struct mm_struct *mm)
+{
+	struct rt_entry entry;
+	struct rt_iter it;
+
+	rt_iter_init(&it, rt_working(&mm->areas), 0);
+	while (rt_iter_next(&it, &entry)) {
+		struct vm_area_struct *vma = entry.item;
+		int err;
+
+		vma_lock_write(vma);
+		if (vma->vm_flags & VM_DONTCOPY)
+			continue;
+		err = copy_area(child, vma);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void open_areas(struct mm_struct *child)
+{
+	struct rt_entry entry;
+	struct rt_iter it;
+
+	rt_iter_init(&it, rt_working(&child->areas), 0);
+	while (rt_iter_next(&it, &entry))
+		vma_ops_open(entry.item);
+}
+
+/* Layout, limits and rights: all but areas, totals, and what was locked for the future. */
+static void copy_settings(struct mm_struct *child, const struct mm_struct *mm)
+{
+	child->def_flags = mm->def_flags & ~VM_LOCKED_MASK;
+	child->task_size = mm->task_size;
+	child->mmap_base = mm->mmap_base;
+	child->mmap_legacy_base = mm->mmap_legacy_base;
+	child->bottom_up = mm->bottom_up;
+	child->thp_disable = mm->thp_disable;
+	child->memory_merge = mm->memory_merge;
+	child->start_code = mm->start_code;
+	child->end_code = mm->end_code;
+	child->start_data = mm->start_data;
+	child->end_data = mm->end_data;
+	child->start_brk = mm->start_brk;
+	child->brk = mm->brk;
+	child->start_stack = mm->start_stack;
+	for (int i = 0; i < MM_NR_RLIMITS; i++)
+		child->rlimit[i] = mm_rlimit(mm, i);
+	child->caps = atomic_load_relaxed(&mm->caps);
+	child->personality = atomic_load_relaxed(&mm->personality);
+}
+
+int mm_fork(struct mm_user *user, struct mm_user **out)
+{
+	struct mm_struct *mm = mm_of(user), *child;
+	int err;
+
+	child = mm_alloc(mm->instance);
+	if (!child)
+		return -ENOMEM;
+	err = mm_write_lock_killable(mm);
+	if (err) {
+		mm_discard(child);
+		return err;
+	}
+	/* Two locks of one rank: the parent's first, and the child's is not contended. */
+	rwsem_write_lock_nested(&child->mmap_lock, 1);
+	mm_write_begin(child);
+	copy_settings(child, mm);
+	err = copy_areas(child, mm);
+	if (!err)
+		open_areas(child);
+	mm_write_unlock(child);
+	mm_write_unlock(mm);
+	if (err) {
+		mm_discard(child);
+		return err;
+	}
+	*out = handle_user(child);
+	return 0;
+}
+
+/* ----------------------------------------------------------------- exec -- */
+
+static unsigned long count_accounted(const struct mm_struct *mm)
+{
+	unsigned long nr_pages = 0;
+	struct rt_entry entry;
+	struct rt_iter it;
+
+	rt_iter_init(&it, rt_working(&mm->areas), 0);
+	while (rt_iter_next(&it, &entry)) {
+		if (entry.tag & VM_ACCOUNT)
+			nr_pages += (entry.end - entry.start) >> PAGE_SHIFT;
+	}
+	return nr_pages;
+}
+
+int mm_exec(struct mm_user *user, const struct mm_config *config)
+{
+	struct mm_struct *mm = mm_of(user);
+	unsigned long nr_accounted;
+	int err;
+
+	if (!mm_layout_valid(config))
+		return -EINVAL;
+	err = mm_write_lock_killable(mm);
+	if (err)
+		return err;
+	/* All of a range counts as two entries, however many it has. */
+	err = map_reserve(mm, 0, 2);
+	if (!err) {
+		/* Seals do not outlive the program that made them. */
+		nr_accounted = count_accounted(mm);
+		mm_drop_cut_locked(mm, 0, ~0ul);
+		mm_uncommit(mm, nr_accounted);
+		mm->def_flags &= ~VM_LOCKED_MASK;
+		mm->locked_vm = 0;
+		mm->locked_stray = 0;
+		mm_set_layout(mm, config);
+	}
+	mm_write_unlock(mm);
+	return err;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * How long an instance and an mm live.
+ *
+ *	mm_count	references to the struct; all users together hold one.  0: it is freed.
+ *	mm_users	references to the address space.  0: it is torn down, and stays empty.
+ *
+ *	mm_create, mm_fork	mm_users 1, mm_count 1
+ *	mmget, mmget_not_zero	mm_users + 1; the second asks first, and is for who has an mm_count only
+ *	mmput, mmput_async	mm_users - 1; the last: teardown, then the users' mm_count - 1
+ *	mmgrab, mmdrop		mm_count +- 1
+ *
+ * mm_users never leaves 0, so nobody can enter an mm that is being torn down, and no reader is inside:
+ * every lookup needs a user.  The teardown takes the mmap lock all the same, because close() hooks
+ * are promised it, and drops files without it, because release() may do as it likes.
+ *
+ * Ordering.
+ *  (A) A put is a release and the last one an acquire: what any user did comes before the teardown,
+ *      and what any holder did to the struct before it is freed.
+ *  (B) A get is relaxed: what it makes reachable was reachable for the caller already, by the
+ *      reference it has (or, for mmget_not_zero(), by the mmap lock, taken later).
+ */
+#include "base/atomic.h"
+#include "file/file.h"
+#include "mm/lifetime.h"
+#include "mm/mm.h"
+#include "port/port.h"
+#include "vma/handle.h"
+
+#define KNOWN_FEATURES	(VMAREA_FEATURES_DEFAULT | VMAREA_FEATURE_SOFT_DIRTY | VMAREA_FEATURE_HUGE_1G)
+#define KNOWN_CAPS	(MM_CAP_IPC_LOCK | MM_CAP_SYS_RAWIO | MM_CAP_SYS_ADMIN)
+
+/* The lower half of five-level x86-64: no address is higher in any machine we model. */
+#define MAX_TASK_SIZE	BIT(56)
+
+/* ------------------------------------------------------------- instance -- */
+
+static bool config_valid(const struct vmarea_config *c)
+{
+	return c->size == sizeof(*c) && c->total_ram_pages && !(c->features & ~KNOWN_FEATURES) &&
+	       (unsigned int)c->overcommit <= VMAREA_OVERCOMMIT_NEVER && c->max_map_count &&
+	       c->mmap_min_addr < MAX_TASK_SIZE;
+}
+
+int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
+{
+	struct vmarea *instance;
+
+	if (!config_valid(config))
+		return -EINVAL;
+	instance = port_alloc(sizeof(*instance));
+	if (!instance)
+		return -ENOMEM;
+	instance->config = *config;
+	instance->huge_free[0] = config->nr_huge_2m_pages;
+	instance->huge_free[1] = config->nr_huge_1g_pages;
+	spin_lock_init(&instance->pool_lock, LOCK_RANK_ARENA);
+	*out = instance;
+	return 0;
+}
+
+void vmarea_destroy(struct vmarea *instance)
+{
+	/* The last mmput_async() of an mm, then what it left to RCU. */
+	port_work_flush();
+	port_rcu_barrier();
+	/* Acquire pairs with the releases of those who count down. */
+	VM_BUG_ON(atomic_load_acquire(&instance->nr_objects), "%u mms or files are left",
+		  instance->nr_objects);
+	vma_pool_destroy(instance);
+	port_free(instance, sizeof(*instance));
+}
+
+unsigned long vmarea_committed_pages(const struct vmarea *instance)
+{
+	return (unsigned long)atomic_load_relaxed(&instance->committed);
+}
+
+/* --------------------------------------------------------------- making -- */
+
+struct mm_struct *mm_alloc(struct vmarea *instance)
+{
+	struct mm_struct *mm = port_alloc(sizeof(*mm));
+
+	if (!mm)
+		return NULL;
+	rt_init(&mm->areas);
+	rwsem_init(&mm->mmap_lock, LOCK_RANK_MMAP);
+	spin_lock_init(&mm->page_table_lock, LOCK_RANK_MM_TABLES);
+	kill_group_init(&mm->kill);
+	mm->instance = instance;
+	mm->mm_users = 1;
+	mm->mm_count = 1;
+	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
+	atomic_add_relaxed(&instance->nr_objects, 1);
+	return mm;
+}
+
+static bool is_range(unsigned long start, unsigned long end, unsigned long limit)
+{
+	return start <= end && end <= limit;
+}
+
+bool mm_layout_valid(const struct mm_config *c)
+{
+	return c->size == sizeof(*c) && c->task_size && c->task_size <= MAX_TASK_SIZE &&
+	       page_aligned(c->task_size | c->mmap_base | c->mmap_legacy_base) &&
+	       c->mmap_base <= c->task_size && c->mmap_legacy_base <= c->task_size &&
+	       is_range(c->start_code, c->end_code, c->task_size) &&
+	       is_range(c->start_data, c->end_data, c->task_size) &&
+	       is_range(c->start_brk, c->brk, c->task_size) && c->start_stack <= c->task_size;
+}
+
+void mm_set_layout(struct mm_struct *mm, const struct mm_config *config)
+{
+	mm->task_size = config->task_size;
+	mm->mmap_base = config->mmap_base;
+	mm->mmap_legacy_base = config->mmap_legacy_base;
+	mm->bottom_up = config->bottom_up;
+	mm->start_code = config->start_code;
+	mm->end_code = config->end_code;
+	mm->start_data = config->start_data;
+	mm->end_data = config->end_data;
+	mm->start_brk = config->start_brk;
+	mm->brk = config->brk;
+	mm->start_stack = config->start_stack;
+}
+
+int mm_create(struct vmarea *instance, const struct mm_config *config, struct mm_user **out)
+{
+	struct mm_struct *mm;
+
+	if (!mm_layout_valid(config) || (config->caps & ~KNOWN_CAPS))
+		return -EINVAL;
+	mm = mm_alloc(instance);
+	if (!mm)
+		return -ENOMEM;
+	mm_set_layout(mm, config);
+	for (int i = 0; i < MM_NR_RLIMITS; i++)
+		mm->rlimit[i] = config->rlimit[i];
+	mm->caps = config->caps;
+	mm->personality = config->personality;
+	*out = handle_user(mm);
+	return 0;
+}
+
+int mm_set_rlimit(struct mm_user *user, enum mm_rlimit which, unsigned long bytes)
+{
+	if ((unsigned int)which >= MM_NR_RLIMITS)
+		return -EINVAL;
+	atomic_store_relaxed(&mm_of(user)->rlimit[which], bytes);
+	return 0;
+}
+
+int mm_set_personality(struct mm_user *user, unsigned int personality)
+{
+	atomic_store_relaxed(&mm_of(user)->personality, personality);
+	return 0;
+}
+
+int mm_set_caps(struct mm_user *user, unsigned int caps)
+{
+	if (caps & ~KNOWN_CAPS)
+		return -EINVAL;
+	atomic_store_relaxed(&mm_of(user)->caps, caps);
+	return 0;
+}
+
+/* ------------------------------------------------------------- unmaking -- */
+
+/* Promises end and drivers are told; the areas stay in the tree. */
+static void close_areas(struct mm_struct *mm)
+{
+	unsigned long nr_accounted = 0;
+	struct rt_entry entry;
+	struct rt_iter it;
+
+	mm_write_lock(mm);
+	rt_iter_init(&it, rt_working(&mm->areas), 0);
+	while (rt_iter_next(&it, &entry)) {
+		struct vm_area_struct *vma = entry.item;
+
+		vma_lock_write(vma);
+		if (vma->vm_flags & VM_ACCOUNT)
+			nr_accounted += vma_pages(vma);
+		mm_forget_area(mm, vma);
+		vma_ops_close(vma);
+	}
+	mm_uncommit(mm, nr_accounted);
+	mm_write_unlock(mm);
+}
+
+/* No lock is held: the last put of a file calls the embedder.  The tree is of no use after. */
+static void free_areas(struct mm_struct *mm)
+{
+	struct rt_entry entry;
+	struct rt_iter it;
+
+	rt_iter_init(&it, rt_working(&mm->areas), 0);
+	while (rt_iter_next(&it, &entry)) {
+		struct vm_area_struct *vma = entry.item;
+
+		anon_chain_put(vma->anon);
+		anon_name_put(vma->anon_name);
+		if (vma->vm_file)
+			file_put(vma->vm_file);
+		/* Relaxed: there is no reader left.  Detached, as the pool wants it. */
+		atomic_store_relaxed(&vma->vm_refcnt, 0);
+		vma_pool_free(mm->instance, vma);
+	}
+	rt_destroy(&mm->areas);
+	rt_init(&mm->areas);
+	mm->map_count = 0;
+}
+
+static void free_spares(struct mm_struct *mm)
+{
+	while (mm->spare) {
+		struct vm_area_struct *vma = mm->spare;
+
+		mm->spare = vma->next_free;
+		mm->nr_spare--;
+		vma_pool_free(mm->instance, vma);
+	}
+	anon_unreserve(mm);
+}
+
+static void mm_teardown(struct mm_struct *mm)
+{
+	close_areas(mm);
+	free_areas(mm);
+	free_spares(mm);
+}
+
+/* Uncommits what has been promised so far: the areas of a half-made child are in the tree. */
+void mm_discard(struct mm_struct *mm)
+{
+	unsigned long nr_accounted = 0;
+	struct rt_entry entry;
+	struct rt_iter it;
+
+	rt_iter_init(&it, rt_working(&mm->areas), 0);
+	while (rt_iter_next(&it, &entry)) {
+		if (entry.tag & VM_ACCOUNT)
+			nr_accounted += (entry.end - entry.start) >> PAGE_SHIFT;
+	}
+	mm_uncommit(mm, nr_accounted);
+	free_areas(mm);
+	free_spares(mm);
+	/* Nobody else knows it: no ordering needed. */
+	atomic_store_relaxed(&mm->mm_users, 0);
+	mmdrop(mm);
+}
+
+/* ----------------------------------------------------------- references -- */
+
+void mmgrab(struct mm_struct *mm)
+{
+	u32 before = atomic_add_relaxed(&mm->mm_count, 1);	/* (B) */
+
+	VM_BUG_ON(!before, "mmgrab() of an mm that is gone");
+}
+
+void mmdrop(struct mm_struct *mm)
+{
+	struct vmarea *instance = mm->instance;
+	u32 before = atomic_sub_acq_rel(&mm->mm_count, 1);	/* (A) */
+
+	VM_BUG_ON(!before, "one mmdrop() too many");
+	if (before != 1)
+		return;
+	VM_BUG_ON(atomic_load_relaxed(&mm->mm_users), "mmdrop() of an mm with %u users",
+		  mm->mm_users);
+	rt_destroy(&mm->areas);
+	port_free(mm, sizeof(*mm));
+	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */
+}
+
+struct mm_user *mmget_not_zero(struct mm_struct *mm)
+{
+	u32 users = atomic_load_relaxed(&mm->mm_users);
+
+	do {
+		if (!users)
+			return NULL;
+	} while (!atomic_cas_relaxed(&mm->mm_users, &users, users + 1));	/* (B) */
+	return handle_user(mm);
+}
+
+struct mm_user *mmget(struct mm_user *user)
+{
+	u32 before = atomic_add_relaxed(&mm_of(user)->mm_users, 1);		/* (B) */
+
+	VM_BUG_ON(!before, "mmget() of an mm without users");
+	return user;
+}
+
+/* True for the last: the caller has to tear the address space down. */
+static bool put_user(struct mm_struct *mm)
+{
+	u32 before = atomic_sub_acq_rel(&mm->mm_users, 1);			/* (A) */
+
+	VM_BUG_ON(!before, "one mmput() too many");
+	return before == 1;
+}
+
+void mmput(struct mm_user *user)
+{
+	struct mm_struct *mm = mm_of(user);
+
+	might_sleep();
+	if (!put_user(mm))
+		return;
+	mm_teardown(mm);
+	mmdrop(mm);
+}
+
+static void put_work(struct port_work *work)
+{
+	struct mm_struct *mm = container_of(work, struct mm_struct, put_work);
+
+	mm_teardown(mm);
+	mmdrop(mm);
+}
+
+void mmput_async(struct mm_user *user)
+{
+	struct mm_struct *mm = mm_of(user);
+
+	/* Only the last user comes here, so the work cannot be queued already. */
+	if (put_user(mm))
+		port_work(&mm->put_work, put_work);
+}
+
+struct mm_struct *mm_user_mm(struct mm_user *user)
+{
+	return mm_of(user);
+}

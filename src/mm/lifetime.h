@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Making and unmaking an mm: what mm_create(), fork and exec share.  See lifetime.c.
+ */
+#ifndef MM_LIFETIME_H
+#define MM_LIFETIME_H
+
+#include "vma/types.h"
+
+/* An mm without areas, limits and layout; one user.  NULL: no memory. */
+struct mm_struct *mm_alloc(struct vmarea *instance) __may_sleep __must_check;
+
+/* Throws away an mm that only the caller knows.  No close() hook is called. */
+void mm_discard(struct mm_struct *mm) __may_sleep;
+
+/* Is the layout in @config one that an mm can have? */
+bool mm_layout_valid(const struct mm_config *config);
+/* Everything of @config but limits, capabilities and personality.  The mmap write lock. */
+void mm_set_layout(struct mm_struct *mm, const struct mm_config *config);
+
+#endif
