@@ -74,7 +74,8 @@ struct vmarea_config {
 #define VMAREA_FEATURE_MULTI_MREMAP	0x20u	/* mremap() of several areas (Linux 6.17) */
 #define VMAREA_FEATURE_GUARD_FLAG	0x40u	/* MADV_GUARD_INSTALL marks the area (6.18.y) */
 #define VMAREA_FEATURE_HUGE_1G		0x80u	/* the CPU has 1 GiB pages */
-#define VMAREA_FEATURES_DEFAULT		0xfdu	/* all but soft-dirty */
+#define VMAREA_FEATURE_MEMORY_FAILURE	0x100u	/* MADV_HWPOISON, for the administrator */
+#define VMAREA_FEATURES_DEFAULT		0x1fdu	/* all but soft-dirty */
 
 #define VMAREA_CONFIG_INIT {						\
 	.size = sizeof(struct vmarea_config),				\

@@ -13,6 +13,7 @@
  */
 #include "base/atomic.h"
 #include "mm/mm.h"
+#include "vma/handle.h"
 
 #define HUGE_SHIFT_2M	21u
 #define HUGE_SHIFT_1G	30u
@@ -24,8 +25,16 @@ static void shared_anon_release(struct file *file)
 	atomic_sub_relaxed(&file->instance->committed, (long)nr_pages);
 }
 
+/* The object is mapped again: remap_file_pages(). */
+static int shared_anon_mmap(struct file *file, struct vma_new *vma)
+{
+	vma_from_new(vma)->vm_ops = &shared_anon_vm_ops;
+	return 0;
+}
+
 static const struct file_operations shared_anon_ops = {
 	.owner = "shared anonymous memory",
+	.mmap = shared_anon_mmap,
 	.release = shared_anon_release,
 };
 

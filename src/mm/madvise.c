@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * madvise() and process_madvise().
+ *
+ * Each advice is a row of a table.  There are four kinds:
+ *
+ *	FLAGS	sets and clears flags of the areas, which are split and merged for it
+ *	PAGES	is about pages, which a bookkeeping mm has none of: what remains is which areas it
+ *		is refused for, and with what error
+ *	GUARD	PAGES, and what it leaves on the area: it may have guard regions from then on, all of
+ *		it, for good, and an anonymous one has an anon_vma (it is touched)
+ *	TOUCH	makes the pages at once, as if each had been read or written
+ *	POISON	for tests of memory failures: needs MM_CAP_SYS_ADMIN
+ *
+ * The first three go over a range area by area:
+ *
+ *	[ A ]   hole   [ B ]	both are advised, then -ENOMEM for the hole
+ *	[ A ][ B ][ C ]		B refuses: A stays advised, C is not
+ *
+ * A split that the area limit forbids is -EAGAIN, where other calls say -ENOMEM.
+ *
+ * A sealed area refuses the advices that throw pages away, unless the program could have
+ * overwritten those pages anyway: it is writable, or not anonymous.
+ */
+#include "base/atomic.h"
+#include "mm/advise.h"
+
+#define HUGE_PAGE	(1ul << 21)
+
+enum advice_kind { ADVISE_FLAGS, ADVISE_PAGES, ADVISE_GUARD, ADVISE_TOUCH, ADVISE_POISON };
+
+/* What a check says if the advice is to be ignored for this area. */
+#define IGNORED		1
+
+struct advice {
+	int number;			/* MADV_* */
+	enum advice_kind kind;
+	bool discards;			/* a seal may forbid it */
+	bool remote;			/* may be given to another process */
+	unsigned int feature;		/* VMAREA_FEATURE_*, or 0 */
+	vm_flags_t set, clear;		/* ADVISE_FLAGS */
+	int (*check)(const struct area_part *part);	/* 0, IGNORED or -errno */
+};
+
+/* ----------------------------------------------------------------- checks -- */
+
+static int check_dofork(const struct area_part *part)
+{
+	return part->vma->vm_flags & VM_IO ? -EINVAL : 0;
+}
+
+static int check_wipeonfork(const struct area_part *part)
+{
+	return part->vma->vm_file || (part->vma->vm_flags & VM_SHARED) ? -EINVAL : 0;
+}
+
+static int check_keeponfork(const struct area_part *part)
+{
+	return part->vma->vm_flags & VM_DROPPABLE ? -EINVAL : 0;
+}
+
+static int check_dodump(const struct area_part *part)
+{
+	vm_flags_t flags = part->vma->vm_flags;
+
+	if (!(flags & VM_HUGETLB) && (flags & VM_SPECIAL))
+		return -EINVAL;
+	return flags & VM_DROPPABLE ? -EINVAL : 0;
+}
+
+static int check_mergeable(const struct area_part *part)
+{
+	return mm_ksm_compatible(part->vma->vm_file, part->vma->vm_flags) ? 0 : IGNORED;
+}
+
+/* Huge pages go whole: the part must begin with one, and its end is rounded down. */
+static int check_discard(const struct area_part *part, vm_flags_t refused)
+{
+	const struct vm_area_struct *vma = part->vma;
+
+	if (!(vma->vm_flags & VM_HUGETLB))
+		return vma->vm_flags & refused ? -EINVAL : 0;
+	return IS_ALIGNED(part->start, BIT(vma->vm_file->huge_shift)) ? 0 : -EINVAL;
+}
+
+static int check_dontneed(const struct area_part *part)
+{
+	return check_discard(part, VM_PFNMAP | VM_LOCKED);
+}
+
+static int check_dontneed_locked(const struct area_part *part)
+{
+	return check_discard(part, VM_PFNMAP);
+}
+
+static int check_free(const struct area_part *part)
+{
+	if (part->vma->vm_flags & (VM_PFNMAP | VM_LOCKED | VM_HUGETLB))
+		return -EINVAL;
+	return vma_is_anonymous(part->vma) ? 0 : -EINVAL;
+}
+
+static int check_reclaim(const struct area_part *part)
+{
+	return part->vma->vm_flags & (VM_PFNMAP | VM_LOCKED | VM_HUGETLB) ? -EINVAL : 0;
+}
+
+/* Punches a hole into the file: which the area, and then the file, must allow. */
+static int check_remove(const struct area_part *part)
+{
+	const struct vm_area_struct *vma = part->vma;
+	u32 flags;
+
+	if ((vma->vm_flags & VM_LOCKED) || !vma->vm_file)
+		return -EINVAL;
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
+		return -EACCES;
+	flags = file_flags(vma->vm_file);
+	if (flags & (FILE_APPEND_ONLY | FILE_SEAL_WRITE))
+		return -EPERM;
+	/* A driver's file is no regular one. */
+	if (vma->vm_file->ops && !(flags & (FILE_SHMEM | FILE_HUGETLB)))
+		return -ENODEV;
+	return 0;
+}
+
+static int check_guard_remove(const struct area_part *part)
+{
+	return part->vma->vm_flags & (VM_SPECIAL | VM_HUGETLB) ? -EINVAL : 0;
+}
+
+/* Locked ones may keep their guards, but get no new ones: their pages would have to go. */
+static int check_guard_install(const struct area_part *part)
+{
+	return part->vma->vm_flags & VM_LOCKED ? -EINVAL : check_guard_remove(part);
+}
+
+/* Is there room in the area for one huge page, at a place where the file has one too? */
+static bool huge_page_fits(const struct vm_area_struct *vma)
+{
+	unsigned long last;
+
+	if (vma->vm_end - vma->vm_start < HUGE_PAGE)
+		return false;
+	last = ALIGN_DOWN(vma->vm_end - HUGE_PAGE, HUGE_PAGE);
+	return last >= vma->vm_start &&
+	       (vma_is_anonymous(vma) || IS_ALIGNED(vma->vm_pgdelta, HUGE_PAGE >> PAGE_SHIFT));
+}
+
+/*
+ * Memory that was never touched has nothing to collapse, ordinary files need a kernel that can, and
+ * a part with no whole huge page in it fails, but for one that ends where the first would begin.
+ * How much of the part has pages is not known: what may work is said to.
+ */
+static int check_collapse(const struct area_part *part)
+{
+	const struct vm_area_struct *vma = part->vma;
+	unsigned long first = ALIGN(part->start, HUGE_PAGE);
+	unsigned long end = ALIGN_DOWN(part->end, HUGE_PAGE);
+	bool shmem = vma->vm_file && (file_flags(vma->vm_file) & FILE_SHMEM);
+
+	if (vma->vm_mm->thp_disable || !huge_page_fits(vma) ||
+	    (vma->vm_flags & (VM_NOHUGEPAGE | VM_SPECIAL | VM_HUGETLB)))
+		return -EINVAL;
+	if (vma_is_anonymous(vma) ? !vma->anon : !shmem)
+		return -EINVAL;
+	if (end < first)
+		return -EINVAL;
+	/* A private copy of a file's page keeps the others from being mapped as one. */
+	if (shmem && end > first &&
+	    (vma->anon || (vma_pgoff_at(vma, end) << PAGE_SHIFT) > file_size(vma->vm_file)))
+		return -EINVAL;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ table -- */
+
+#define FLAGS_ADVICE(n, to_set, to_clear, ...) \
+	{ .number = (n), .kind = ADVISE_FLAGS, .set = (to_set), .clear = (to_clear), __VA_ARGS__ }
+#define PAGES_ADVICE(n, ...)	{ .number = (n), .kind = ADVISE_PAGES, __VA_ARGS__ }
+
+static const struct advice advices[] = {
+	FLAGS_ADVICE(MADV_NORMAL, 0, VM_RAND_READ | VM_SEQ_READ),
+	FLAGS_ADVICE(MADV_RANDOM, VM_RAND_READ, VM_SEQ_READ),
+	FLAGS_ADVICE(MADV_SEQUENTIAL, VM_SEQ_READ, VM_RAND_READ),
+	FLAGS_ADVICE(MADV_DONTFORK, VM_DONTCOPY, 0, .discards = true),
+	FLAGS_ADVICE(MADV_DOFORK, 0, VM_DONTCOPY, .check = check_dofork),
+	FLAGS_ADVICE(MADV_WIPEONFORK, VM_WIPEONFORK, 0, .discards = true,
+		     .check = check_wipeonfork),
+	FLAGS_ADVICE(MADV_KEEPONFORK, 0, VM_WIPEONFORK, .check = check_keeponfork),
+	FLAGS_ADVICE(MADV_DONTDUMP, VM_DONTDUMP, 0),
+	FLAGS_ADVICE(MADV_DODUMP, 0, VM_DONTDUMP, .check = check_dodump),
+	FLAGS_ADVICE(MADV_MERGEABLE, VM_MERGEABLE, 0, .check = check_mergeable,
+		     .feature = VMAREA_FEATURE_KSM),
+	FLAGS_ADVICE(MADV_UNMERGEABLE, 0, VM_MERGEABLE, .feature = VMAREA_FEATURE_KSM),
+	FLAGS_ADVICE(MADV_HUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE, .feature = VMAREA_FEATURE_THP),
+	FLAGS_ADVICE(MADV_NOHUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE, .feature = VMAREA_FEATURE_THP),
+
+	PAGES_ADVICE(MADV_WILLNEED, .remote = true),
+	PAGES_ADVICE(MADV_DONTNEED, .discards = true, .check = check_dontneed),
+	PAGES_ADVICE(MADV_DONTNEED_LOCKED, .discards = true, .check = check_dontneed_locked),
+	PAGES_ADVICE(MADV_FREE, .discards = true, .check = check_free),
+	PAGES_ADVICE(MADV_REMOVE, .discards = true, .check = check_remove),
+	PAGES_ADVICE(MADV_COLD, .remote = true, .check = check_reclaim),
+	PAGES_ADVICE(MADV_PAGEOUT, .remote = true, .check = check_reclaim),
+	PAGES_ADVICE(MADV_COLLAPSE, .remote = true, .check = check_collapse,
+		     .feature = VMAREA_FEATURE_THP),
+	PAGES_ADVICE(MADV_GUARD_REMOVE, .check = check_guard_remove),
+
+	{ MADV_GUARD_INSTALL, .kind = ADVISE_GUARD, .discards = true,
+	  .check = check_guard_install },
+	{ MADV_POPULATE_READ, .kind = ADVISE_TOUCH },
+	{ MADV_POPULATE_WRITE, .kind = ADVISE_TOUCH },
+	{ MADV_HWPOISON, .kind = ADVISE_POISON, .feature = VMAREA_FEATURE_MEMORY_FAILURE },
+	{ MADV_SOFT_OFFLINE, .kind = ADVISE_POISON, .feature = VMAREA_FEATURE_MEMORY_FAILURE },
+};
+
+/* NULL: a machine like this has no such advice. */
+static const struct advice *find_advice(const struct vmarea *instance, int number)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(advices); i++) {
+		const struct advice *a = &advices[i];
+
+		if (a->number == number)
+			return !a->feature || has_feature(instance, a->feature) ? a : NULL;
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------ area by area -- */
+
+int mm_advise_range(struct mm_struct *mm, unsigned long start, unsigned long end,
+		    area_advisor advise, const void *arg)
+{
+	struct vm_area_struct *vma = vma_first(mm, start);
+	int result = 0;
+
+	for (; vma && vma->vm_start < end; vma = vma_first(mm, start)) {
+		struct area_part part = { vma, max(vma->vm_start, start), min(vma->vm_end, end) };
+		int err;
+
+		if (start < vma->vm_start)
+			result = -ENOMEM;
+		err = advise(&part, arg);
+		if (err)
+			return err;
+		start = part.vma->vm_end;
+		if (start >= end)
+			return result;
+	}
+	return -ENOMEM;
+}
+
+int mm_change_part(struct area_part *part, const struct vma_change *to)
+{
+	struct vm_area_struct *vma;
+	int err;
+
+	if (to->flags == part->vma->vm_flags && anon_name_same(to->name, part->vma->anon_name))
+		return 0;
+	vma = vma_modify(part->vma, part->start, part->end, to, &err);
+	if (!vma)
+		return err == -ENOMEM ? -EAGAIN : err;
+	part->vma = vma;
+	return 0;
+}
+
+/* 0: go on; IGNORED or -errno: this area has been dealt with. */
+static int check_part(const struct area_part *part, const struct advice *advice)
+{
+	const struct vm_area_struct *vma = part->vma;
+
+	if (advice->discards && (vma->vm_flags & VM_SEALED) && vma_is_anonymous(vma) &&
+	    !(vma->vm_flags & VM_WRITE))
+		return -EPERM;
+	return advice->check ? advice->check(part) : 0;
+}
+
+static int check_only(struct area_part *part, const void *arg)
+{
+	return check_part(part, arg);
+}
+
+static int change_flags(struct area_part *part, const void *arg)
+{
+	const struct advice *advice = arg;
+	struct vma_change to = vma_as_is(part->vma);
+	int err = check_part(part, advice);
+
+	if (err)
+		return err == IGNORED ? 0 : err;
+	to.flags = (to.flags & ~advice->clear) | advice->set;
+	return mm_change_part(part, &to);
+}
+
+/*
+ * Does it get an anon_vma with its guards?  A kernel that marks no areas gives each one, whatever it
+ * maps: that is how fork() knows there that page tables must be copied.
+ */
+static bool guard_touches(const struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma) ||
+	       !has_feature(vma->vm_mm->instance, VMAREA_FEATURE_GUARD_FLAG);
+}
+
+static int install_guard(struct area_part *part, const void *arg)
+{
+	struct vm_area_struct *vma = part->vma;
+	int err = check_part(part, arg);
+
+	if (!err && guard_touches(vma))
+		err = anon_prepare(vma);
+	if (!err && has_feature(vma->vm_mm->instance, VMAREA_FEATURE_GUARD_FLAG))
+		map_set_flags(vma, vma->vm_flags | VM_MAYBE_GUARD);
+	return err;
+}
+
+/* -------------------------------------------------------------- page by page -- */
+
+/*
+ * Ends at the first page that cannot be had: -ENOMEM in a hole, -EINVAL if the area does not allow
+ * the access, -EFAULT beyond the end of a file.  Guard gaps of stacks are holes: nothing grows.
+ */
+static int populate(struct mm_struct *mm, unsigned long start, unsigned long end,
+		    const struct advice *advice)
+{
+	bool write = advice->number == MADV_POPULATE_WRITE;
+
+	while (start < end) {
+		struct vm_area_struct *vma = vma_at(mm, start);
+		enum mm_fault fault;
+
+		if (!vma)
+			return -ENOMEM;
+		if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
+		    !(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
+			return -EINVAL;
+		fault = mm_touch_locked(vma, start, min(vma->vm_end, end),
+				      write ? MM_ACCESS_WRITE : MM_ACCESS_READ);
+		if (fault != MM_FAULT_DONE)
+			return fault == MM_FAULT_OOM ? -ENOMEM : -EFAULT;
+		start = vma->vm_end;
+	}
+	return 0;
+}
+
+/* Each page is looked up for reading, and given up; the area stays as it is. */
+static int poison(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	if (!mm_capable(mm, MM_CAP_SYS_ADMIN))
+		return -EPERM;
+	while (start < end) {
+		struct vm_area_struct *vma = vma_at(mm, start);
+
+		if (!vma || (vma->vm_flags & (VM_IO | VM_PFNMAP)) || !(vma->vm_flags & VM_READ) ||
+		    mm_touch_locked(vma, start, min(vma->vm_end, end), MM_ACCESS_READ))
+			return -EFAULT;
+		start = vma->vm_end;
+	}
+	return 0;
+}
+
+/* -------------------------------------------------------------------- calls -- */
+
+static bool needs_write_lock(const struct advice *advice)
+{
+	return advice->kind == ADVISE_FLAGS || advice->kind == ADVISE_GUARD;
+}
+
+/* The host's memory for all that the advice may do to [start, end). */
+static int reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
+		   const struct advice *advice)
+{
+	struct vm_area_struct *vma = vma_in(mm, start, end);
+	unsigned long nr_untouched = 0;
+	int err = needs_write_lock(advice) ? map_reserve_range(mm, start, end, 0) : 0;
+
+	if (err || (advice->kind != ADVISE_GUARD && advice->kind != ADVISE_TOUCH))
+		return err;
+	for (; vma && vma->vm_start < end; vma = vma_after(vma))
+		/* Relaxed: another thread's fault may come first. */
+		nr_untouched += !atomic_load_relaxed(&vma->anon);
+	return anon_reserve(mm, nr_untouched);
+}
+
+static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
+		 const struct advice *advice)
+{
+	switch (advice->kind) {
+	case ADVISE_FLAGS:
+		return mm_advise_range(mm, start, end, change_flags, advice);
+	case ADVISE_PAGES:
+		return mm_advise_range(mm, start, end, check_only, advice);
+	case ADVISE_GUARD:
+		return mm_advise_range(mm, start, end, install_guard, advice);
+	case ADVISE_TOUCH:
+		return populate(mm, start, end, advice);
+	case ADVISE_POISON:
+		return poison(mm, start, end);
+	}
+	return -EINVAL;
+}
+
+/* With the lock that the advice needs.  [start, end) is not empty. */
+static int advise_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
+			 const struct advice *advice)
+{
+	int err = reserve(mm, start, end, advice);
+
+	if (err)
+		return err;
+	err = apply(mm, start, end, advice);
+	if (advice->kind == ADVISE_GUARD || advice->kind == ADVISE_TOUCH)
+		anon_unreserve(mm);
+	return err;
+}
+
+static int lock_for(struct mm_struct *mm, const struct advice *advice)
+{
+	if (needs_write_lock(advice))
+		return mm_write_lock_killable(mm);
+	mm_read_lock(mm);
+	return 0;
+}
+
+static void unlock_for(struct mm_struct *mm, const struct advice *advice)
+{
+	if (needs_write_lock(advice))
+		mm_write_unlock(mm);
+	else
+		mm_read_unlock(mm);
+}
+
+long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int number)
+{
+	struct mm_struct *mm = mm_of(user);
+	const struct advice *advice = find_advice(mm->instance, number);
+	unsigned long end;
+	int err;
+
+	if (!advice)
+		return -EINVAL;
+	err = mm_check_advised(addr, len, &end);
+	if (err)
+		return err < 0 ? err : 0;
+	err = lock_for(mm, advice);
+	if (err)
+		return err;
+	err = advise_locked(mm, addr, end, advice);
+	unlock_for(mm, advice);
+	return err;
+}
+
+/* What a call may transfer in all, as Linux limits it for readv() and its kind. */
+#define MAX_ADVISED_BYTES	(0x7ffffffful & PAGE_MASK)
+#define MAX_RANGES		1024
+
+/* The checks that the kernel makes when it copies a vector in; *total is capped. */
+static int check_ranges(const struct mm_struct *mm, const struct mm_range *ranges,
+			size_t nr_ranges, unsigned long *total)
+{
+	if (nr_ranges > MAX_RANGES)
+		return -EINVAL;
+	for (size_t i = 0; i < nr_ranges; i++) {
+		if ((long)ranges[i].len < 0)
+			return -EINVAL;
+	}
+	*total = 0;
+	for (size_t i = 0; i < nr_ranges; i++) {
+		unsigned long len = ranges[i].len, end;
+
+		/* A single one is cut to size before it is looked at. */
+		if (nr_ranges == 1)
+			len = min(len, MAX_ADVISED_BYTES);
+		if (check_add_overflow(ranges[i].addr, len, &end) || end > mm->task_size)
+			return -EFAULT;
+		*total += min(len, MAX_ADVISED_BYTES - *total);
+	}
+	return 0;
+}
+
+static int advise_one(struct mm_struct *mm, unsigned long addr, unsigned long len,
+		      const struct advice *advice)
+{
+	unsigned long end;
+	int err = mm_check_advised(addr, len, &end);
+
+	if (err)
+		return err < 0 ? err : 0;
+	return advise_locked(mm, addr, end, advice);
+}
+
+/* Up to the first error; an empty range is looked at only if it comes first, as in Linux. */
+static long advise_ranges(struct mm_struct *mm, const struct mm_range *ranges,
+			  unsigned long total, const struct advice *advice)
+{
+	unsigned long left = total;
+
+	for (size_t i = 0; left; i++) {
+		unsigned long len = min(ranges[i].len, left);
+		int err;
+
+		if (!len && i)
+			continue;
+		err = advise_one(mm, ranges[i].addr, len, advice);
+		if (err)
+			return left < total ? (long)(total - left) : err;
+		left -= len;
+	}
+	return (long)total;
+}
+
+long mm_process_madvise(struct mm_user *user, const struct mm_range *ranges, size_t nr_ranges,
+			int number, unsigned int flags, bool self)
+{
+	struct mm_struct *mm = mm_of(user);
+	const struct advice *advice = find_advice(mm->instance, number);
+	unsigned long total;
+	long result;
+	int err;
+
+	if (flags)
+		return -EINVAL;
+	err = check_ranges(mm, ranges, nr_ranges, &total);
+	if (err)
+		return err;
+	if (!self && (!advice || !advice->remote))
+		return -EINVAL;
+	/* Linux asks if there is such an advice when it comes to a range. */
+	if (!advice)
+		return total ? -EINVAL : 0;
+	err = lock_for(mm, advice);
+	if (err)
+		return err;
+	result = advise_ranges(mm, ranges, total, advice);
+	unlock_for(mm, advice);
+	return result;
+}
