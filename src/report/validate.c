@@ -193,8 +193,9 @@ static int check_totals(struct check *c)
 		return wrong_count(c, "exec_vm", mm->exec_vm, sums->exec_vm);
 	if (mm->stack_vm != sums->stack_vm)
 		return wrong_count(c, "stack_vm", mm->stack_vm, sums->stack_vm);
-	if (mm->locked_vm != sums->locked_vm)
-		return wrong_count(c, "locked_vm", mm->locked_vm, sums->locked_vm);
+	if (mm->locked_vm != sums->locked_vm + mm->locked_stray)
+		return wrong_count(c, "locked_vm", mm->locked_vm,
+				   sums->locked_vm + mm->locked_stray);
 	return 0;
 }
 
