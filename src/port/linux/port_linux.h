@@ -4,7 +4,7 @@
  * ../port.h, the reasons are in port_linux.c.
  *
  * No header of the C library or of liburcu is included here, so that the core stays free of
- * their names (brk(), for one).  The three symbols of liburcu-bp that the read side touches are
+ * their names (brk(), for one).  The four symbols of liburcu-bp that the read side touches are
  * declared below under names of ours; rcu.c checks them against the library's own header.
  */
 #ifndef PORT_LINUX_H
