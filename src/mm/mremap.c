@@ -334,8 +334,8 @@ static int choose_target(struct remap *r)
 		map_flags |= MAP_FIXED;
 	if (vma->vm_flags & VM_MAYSHARE)
 		map_flags |= MAP_SHARED;
-	place = mm_place(r->mm, vma->vm_file, hint, r->new_len, vma_pgoff_at(vma, r->addr),
-			 map_flags, 0);
+	place = mm_place_moved(r->mm, vma->vm_file, hint, r->new_len,
+			       vma_pgoff_at(vma, r->addr), map_flags, 0);
 	if (place < 0)
 		return place;
 	r->new_addr = (unsigned long)place;
