@@ -16,7 +16,6 @@
  * Each figure is the median of 7 runs of at least 40 ms, with the least and the most, in ns an
  * operation.  One line of JSON a figure.
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
