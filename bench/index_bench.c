@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+static size_t nr_ranges;
 #include INDEX
 
 #define RUNS		7
@@ -31,7 +32,6 @@
 #define NR_ADDRS	(1u << 16)	/* 512 KiB of addresses: streams, and stays in L2 */
 
 static unsigned long *starts, *ends;	/* the ranges, in order */
-static size_t nr_ranges;
 static unsigned long *addrs;		/* one in a random range each, at random */
 
 static uint64_t now_ns(void)
