@@ -72,7 +72,7 @@ static void add_pages(struct mm_struct *mm, unsigned long start, unsigned long e
 		map_set_flags(vma, vma->vm_flags | VM_SOFTDIRTY);
 }
 
-static bool grow(struct mm_struct *mm, unsigned long start, unsigned long end)
+static bool grow(struct mm_struct *mm, unsigned long start, unsigned long end) __may_sleep
 {
 	unsigned long nr_pages = (end - start) >> PAGE_SHIFT;
 	vm_flags_t flags = heap_flags(mm);
@@ -88,14 +88,14 @@ static bool grow(struct mm_struct *mm, unsigned long start, unsigned long end)
 	return true;
 }
 
-static bool shrink(struct mm_struct *mm, unsigned long start, unsigned long end)
+static bool shrink(struct mm_struct *mm, unsigned long start, unsigned long end) __may_sleep
 {
 	return vma_in(mm, start, end) && !map_reserve_range(mm, start, end, 0) &&
 	       !mm_unmap_locked(mm, start, end);
 }
 
 /* Moves the break, or leaves all as it is.  *grown: bytes added above the old end. */
-static bool move_break(struct mm_struct *mm, unsigned long brk, unsigned long *grown)
+static bool move_break(struct mm_struct *mm, unsigned long brk, unsigned long *grown) __may_sleep
 {
 	unsigned long old_end = page_align(mm->brk);
 	unsigned long new_end = page_align(brk);

@@ -136,6 +136,6 @@ void mm_populate(struct mm_struct *mm, unsigned long addr, unsigned long len);
  * 0; -EFAULT: no stack, too near to something, or a limit (the area may be touched from then on);
  * -ENOMEM: the host's memory.
  */
-int mm_expand_down_locked(struct vm_area_struct *vma, unsigned long addr);
+int mm_expand_down_locked(struct vm_area_struct *vma, unsigned long addr) __may_sleep;
 
 #endif

@@ -11,8 +11,8 @@
  *	                                    | bottom-up: the lowest that fits ->|
  *	            |1G..2G| MAP_32BIT: bottom-up
  *
- * Top-down falls back to bottom-up if nothing fits.  A layout that is bottom-up (the personality, or
- * an unlimited stack at exec) is bottom-up from the start.
+ * Top-down falls back to bottom-up if nothing fits.  A layout that is bottom-up (the personality,
+ * or an unlimited stack at exec) is so from the start.
  *
  * Guard gaps.  The pages just below a stack (VM_GROWSDOWN) are kept free for it: a search finds a
  * free range in the tree, which knows nothing of gaps, and then looks at the area above it.  If the
@@ -24,9 +24,9 @@
  * over, as on Linux.  Who is aligned:
  *
  *	hugetlb files			to their page size
- *	FILE_PLACE_HUGE files		2 MiB, so that file offset and address agree in their low bits,
+ *	FILE_PLACE_HUGE files		2 MiB, so that offset and address agree in their low bits,
  *	private /dev/zero		if a whole aligned huge page lies inside
- *	private anonymous memory	2 MiB, if there is no hint and the length is a multiple of it
+ *	private anonymous memory	2 MiB, if there is no hint and the length is so, too
  *	all others			to the page
  *
  * The second and third rows are done by placing the length and 2 MiB more, and taking the part that

@@ -167,7 +167,7 @@ static bool attached_at(const struct vm_area_struct *vma, unsigned long addr)
  * The first piece decides which attach it is and how far it may reach; pieces of it that were
  * moved elsewhere stay.  A sealed one stays, too, and is no error.
  */
-static long detach_locked(struct mm_struct *mm, unsigned long addr)
+static long detach_locked(struct mm_struct *mm, unsigned long addr) __may_sleep
 {
 	struct vm_area_struct *vma = vma_first(mm, addr);
 	const struct file *file;

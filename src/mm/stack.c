@@ -38,7 +38,7 @@ static bool admit(struct vm_area_struct *vma, unsigned long addr, unsigned long 
 	    vma->vm_end - addr > mm_rlimit(mm, MM_RLIMIT_STACK) ||
 	    !mm_may_lock(mm, vma->vm_flags, nr_pages << PAGE_SHIFT) || mm_commit(mm, nr_pages))
 		return false;
-	/* The promise is asked for in any case, but only what VM_ACCOUNT marks is taken back later. */
+	/* It is asked for in any case, but only what VM_ACCOUNT marks is taken back later. */
 	if (!(vma->vm_flags & VM_ACCOUNT))
 		mm_uncommit(mm, nr_pages);
 	return true;

@@ -69,18 +69,21 @@ static bool beyond_end(const struct access *a)
 	return last >= DIV_ROUND_UP(file_size(file), PAGE_SIZE);
 }
 
-/* Nothing was set aside for a mapping with MAP_NORESERVE: is there a huge page it could get? */
+/*
+ * Nothing was set aside for a mapping with MAP_NORESERVE: is there no huge page it could get?  What
+ * another map of the same file may have set aside is not looked at.
+ */
 static bool pool_is_empty(const struct vm_area_struct *vma)
 {
 	const struct vmarea *instance = vma->vm_mm->instance;
 
-	if (!is_huge_private(vma) || !(vma->vm_flags & VM_NORESERVE))
+	if ((vma->vm_flags & (VM_HUGETLB | VM_NORESERVE)) != (VM_HUGETLB | VM_NORESERVE))
 		return false;
 	return atomic_load_relaxed(&instance->huge_free[vma->vm_file->huge_shift == HUGE_1G_SHIFT])
 	       <= 0;
 }
 
-static enum mm_fault touch_area(const struct access *a)
+static enum mm_fault touch_area(const struct access *a) __may_sleep
 {
 	vm_flags_t flags = a->vma->vm_flags;
 
@@ -113,7 +116,7 @@ enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, u
  * Grows the stack above @addr down to it.  DONE says that there was something to be grown or that
  * another thread has done it: look again.  No lock is held before or after.
  */
-static enum mm_fault grow_stack(struct mm_struct *mm, unsigned long addr)
+static enum mm_fault grow_stack(struct mm_struct *mm, unsigned long addr) __may_sleep
 {
 	enum mm_fault fault = MM_FAULT_DONE;
 	struct vm_area_struct *vma;
@@ -139,7 +142,7 @@ static enum mm_fault grow_stack(struct mm_struct *mm, unsigned long addr)
  * stack to be grown to *pos first.  Read lock.
  */
 static bool touch_mapped(struct mm_struct *mm, unsigned long *pos, unsigned long end,
-			 enum mm_access kind, enum mm_fault *fault)
+			 enum mm_access kind, enum mm_fault *fault) __may_sleep
 {
 	*fault = MM_FAULT_DONE;
 	while (*pos < end) {

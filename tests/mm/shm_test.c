@@ -104,7 +104,7 @@ static void detach(void **state)
 	assert_int_equal(mm_shmdt(s.mm, at(0)), 0);
 	assert_areas(&s, "");
 
-	/* A page of another segment at a fitting offset stays, a private page in between as well. */
+	/* A page of another segment at a fitting offset stays, and a private one. */
 	assert_int_equal(mm_shmat(s.mm, seg, at(0), 0), at(0));
 	assert_int_equal(mm_shmat(s.mm, other, at(8), 0), at(8));
 	assert_int_equal(mm_mremap(s.mm, at(9), SPACE_PAGE, SPACE_PAGE,
