@@ -180,7 +180,8 @@ static long detach_locked(struct mm_struct *mm, unsigned long addr) __may_sleep
 		return -EINVAL;
 	file = vma->vm_file;
 	last = max(vma->vm_end, addr + page_align(file_size(file)));
-	err = map_reserve_range(mm, vma->vm_start, last, 0);
+	/* Whole areas, so there is nothing to split; each removal is one of a range. */
+	err = map_reserve(mm, 0, 2 * vma_count(mm, vma->vm_start, last));
 	if (err)
 		return err;
 	for (; vma && vma->vm_end <= last; vma = vma_first(mm, end)) {

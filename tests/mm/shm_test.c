@@ -135,6 +135,23 @@ static void a_sealed_piece_stays(void **state)
 	space_close(&s);
 }
 
+static void many_pieces_go_at_once(void **state)
+{
+	struct file *seg;
+	struct space s;
+
+	(void)state;
+	space_open(&s);
+	seg = segment(&s, 200);
+	assert_int_equal(mm_shmat(s.mm, seg, at(0), 0), at(0));
+	for (unsigned long page = 0; page < 200; page += 2)
+		assert_int_equal(mm_mprotect(s.mm, at(page), SPACE_PAGE, PROT_READ), 0);
+	assert_int_equal(mm_shmdt(s.mm, at(0)), 0);
+	assert_areas(&s, "");
+	file_put(seg);
+	space_close(&s);
+}
+
 static int released;
 
 static void count_release(struct file *file)
@@ -194,6 +211,7 @@ int main(void)
 		cmocka_unit_test(what_is_split_stays_split),
 		cmocka_unit_test(detach),
 		cmocka_unit_test(a_sealed_piece_stays),
+		cmocka_unit_test(many_pieces_go_at_once),
 		cmocka_unit_test(a_segment_lives_while_it_is_attached),
 		cmocka_unit_test(each_has_the_pages_of_the_segment),
 	};
