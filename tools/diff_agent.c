@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The agent of `vmarea diff`: makes memory calls on the running kernel and compares each result,
+ * and the whole map after it, with what it is told to expect.  diff_agent.h says how the two talk.
+ *
+ * No C library: no thread-local storage, no allocator, no other areas than those named there.  The
+ * kernel's map is read by the PROCMAP_QUERY ioctl, one call an area; smaps and status now and then.
+ *
+ * Order of the processes after a fork: `turn` is the number of a call, and the process that this
+ * call names runs, all others sleep on the word.  A process that was told to exit is gone, its
+ * address space torn down, when its pid descriptor becomes readable; the next in turn waits for
+ * that.  All share one descriptor table (CLONE_FILES), so that each finds the others' there.
+ */
+#include <stddef.h>
+
+#include "diff_agent.h"
+#include "diff_text.h"
+
+/* ------------------------------------------------------------- the kernel, without a library -- */
+
+enum {
+	NR_read = 0, NR_write = 1, NR_open = 2, NR_close = 3, NR_poll = 7, NR_lseek = 8,
+	NR_mmap = 9, NR_mprotect = 10, NR_munmap = 11, NR_brk = 12, NR_rt_sigaction = 13,
+	NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_mremap = 25, NR_msync = 26, NR_mincore = 27,
+	NR_madvise = 28, NR_shmat = 30, NR_dup2 = 33, NR_getpid = 39, NR_clone = 56, NR_exit = 60,
+	NR_kill = 62, NR_shmdt = 67, NR_ftruncate = 77, NR_capset = 126,
+	NR_personality = 135, NR_mlock = 149, NR_munlock = 150, NR_mlockall = 151,
+	NR_munlockall = 152, NR_prctl = 157, NR_futex = 202, NR_remap_file_pages = 216,
+	NR_prlimit64 = 302, NR_mlock2 = 325, NR_pkey_mprotect = 329, NR_pidfd_open = 434,
+	NR_process_madvise = 440, NR_mseal = 462,
+};
+
+static long sys6(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+	register uint64_t r10 __asm__("r10") = d;
+	register uint64_t r8 __asm__("r8") = e;
+	register uint64_t r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall" : "=a"(ret)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+#define sys5(nr, a, b, c, d, e)	sys6((nr), (a), (b), (c), (d), (e), 0)
+#define sys4(nr, a, b, c, d)	sys6((nr), (a), (b), (c), (d), 0, 0)
+#define sys3(nr, a, b, c)	sys6((nr), (a), (b), (c), 0, 0, 0)
+#define sys2(nr, a, b)		sys6((nr), (a), (b), 0, 0, 0, 0)
+#define sys1(nr, a)		sys6((nr), (a), 0, 0, 0, 0, 0)
+#define sys0(nr)		sys6((nr), 0, 0, 0, 0, 0, 0)
+#define ptr(p)			((uint64_t)(uintptr_t)(p))
+
+/* The compiler may ask for these whatever it is told. */
+void *memcpy(void *to, const void *from, size_t n);
+void *memset(void *to, int byte, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+
+void *memcpy(void *to, const void *from, size_t n)
+{
+	void *ret = to;
+
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+	return ret;
+}
+
+void *memset(void *to, int byte, size_t n)
+{
+	void *ret = to;
+
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(byte) : "memory");
+	return ret;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const unsigned char *x = a, *y = b;
+
+	for (size_t i = 0; i < n; i++)
+		if (x[i] != y[i])
+			return x[i] - y[i];
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------------- state -- */
+
+enum { PAGE = 4096, FUTEX_WAIT = 0, FUTEX_WAKE = 1, STACK_BYTES = 64 << 10 };
+
+static struct agent_shared *const shared = (void *)AGENT_SHARED_ADDR;
+
+/* Of this process; a fork copies them with the rest of the image. */
+static uint32_t me;
+static volatile int touching;			/* OP_TOUCH is under way */
+static volatile int fault_kind;
+static char text[4 * AGENT_TEXT_BYTES];		/* smaps as read */
+static char condensed[AGENT_TEXT_BYTES];
+static unsigned char in_core[PAGE];		/* mincore()'s answer */
+
+char agent_stack[STACK_BYTES] __attribute__((aligned(16)));
+
+static _Noreturn void leave(void)
+{
+	for (;;)
+		sys1(NR_exit, 0);
+}
+
+static void set_status(uint32_t status)
+{
+	__atomic_store_n(&shared->status, status, __ATOMIC_RELEASE);
+	sys3(NR_futex, ptr(&shared->status), FUTEX_WAKE, 1 << 30);
+	sys3(NR_futex, ptr(&shared->turn), FUTEX_WAKE, 1 << 30);
+}
+
+static _Noreturn void broken(uint32_t line, long result)
+{
+	shared->where = line;
+	shared->result = result;
+	set_status(AGENT_BROKEN);
+	leave();
+}
+
+#define MUST(call)	({ long _r = (call); if (_r < 0) broken(__LINE__, _r); _r; })
+
+/* --------------------------------------------------------------------------- reading the map -- */
+
+struct procmap_query {
+	uint64_t size, query_flags, query_addr;
+	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+	uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+	uint64_t vma_name_addr, build_id_addr;
+};
+#define PROCMAP_QUERY		0xc0686611u	/* _IOWR('f', 17, struct procmap_query) */
+#define COVERING_OR_NEXT	0x10
+
+/* The first area that ends above @addr: 1, or 0 if there is none. */
+static int next_area(int fd, uint64_t addr, struct diff_area *area)
+{
+	struct procmap_query q = { .size = sizeof(q), .query_flags = COVERING_OR_NEXT,
+				   .query_addr = addr };
+	long ret = sys3(NR_ioctl, (uint64_t)fd, PROCMAP_QUERY, ptr(&q));
+
+	if (ret == -2)
+		return 0;
+	if (ret)
+		broken(__LINE__, ret);
+	area->start = q.vma_start;
+	area->end = q.vma_end;
+	area->offset = q.vma_offset;
+	area->inode = q.inode;
+	area->dev = q.dev_major << 20 | q.dev_minor;
+	area->prot = q.vma_flags & 0xf;
+	return 1;
+}
+
+/*
+ * The library numbers its shared anonymous objects as it likes, and so does the kernel: the first
+ * time, the two numbers are noted as one object, and from then on they belong together.
+ */
+static int same_object(uint64_t ours, uint64_t theirs)
+{
+	uint32_t at = (uint32_t)(ours * 2654435761u) % AGENT_MAX_OBJECTS;
+
+	for (;;) {
+		struct agent_object *o = &shared->objects[at];
+
+		if (!o->ours) {
+			if (++shared->nr_objects > AGENT_MAX_OBJECTS / 2)
+				broken(__LINE__, 0);
+			o->ours = ours;
+			o->theirs = theirs;
+			return 1;
+		}
+		if (o->ours == ours)
+			return o->theirs == theirs;
+		at = (at + 1) % AGENT_MAX_OBJECTS;
+	}
+}
+
+static int same_area(const struct diff_area *expected, const struct diff_area *found)
+{
+	if (found->start != expected->start || found->end != expected->end ||
+	    found->offset != expected->offset)
+		return 0;
+	if (expected->prot & AREA_OWN_OBJECT)
+		return (expected->prot & 0xf) == found->prot && expected->dev == found->dev &&
+			same_object(expected->inode, found->inode);
+	return expected->prot == found->prot && expected->inode == found->inode &&
+		expected->dev == found->dev;
+}
+
+static int same_map(const struct diff_map *map)
+{
+	int fd = AGENT_MAPS_FD + (int)me;
+	struct diff_area found;
+	uint64_t addr = 0;
+
+	for (uint32_t i = 0; i < map->nr; i++) {
+		if (!next_area(fd, addr, &found) || !same_area(&map->area[i], &found))
+			return 0;
+		addr = found.end;
+	}
+	return !next_area(fd, addr, &found);
+}
+
+static size_t read_all(int fd, char *to, size_t max)
+{
+	size_t n = 0;
+	long ret;
+
+	MUST(sys3(NR_lseek, (uint64_t)fd, 0, 0));
+	while (n < max && (ret = MUST(sys3(NR_read, (uint64_t)fd, ptr(to + n), max - n))) > 0)
+		n += (size_t)ret;
+	return n;
+}
+
+static size_t read_text(void)
+{
+	size_t n = read_all(AGENT_SMAPS_FD + (int)me, text, sizeof(text));
+	size_t bytes = text_condense(text, n, condensed, sizeof(condensed));
+
+	n = read_all(AGENT_STATUS_FD + (int)me, text, sizeof(text));
+	return bytes + text_condense(text, n, condensed + bytes, sizeof(condensed) - bytes);
+}
+
+/* Leaves behind what is found now, for the report. */
+static _Noreturn void differs(uint32_t at, uint32_t difference, int64_t result)
+{
+	int fd = AGENT_MAPS_FD + (int)me;
+	uint64_t addr = 0;
+	uint32_t nr = 0;
+
+	while (nr < AGENT_MAX_AREAS && next_area(fd, addr, &shared->found[nr]))
+		addr = shared->found[nr++].end;
+	shared->found_nr = nr;
+	shared->found_text_bytes = (uint32_t)read_text();
+	memcpy(shared->found_text, condensed, shared->found_text_bytes);
+	shared->at = at;
+	shared->difference = difference;
+	shared->result = result;
+	set_status(AGENT_DIFFERS);
+	leave();
+}
+
+/* -------------------------------------------------------------------------------- touching -- */
+
+struct signal_info {
+	int32_t signo, error, code, pad;
+	uint64_t addr;
+};
+
+enum { SIG_BUS = 7, SIG_SEGV = 11, SIG_CHLD = 17, REG_RIP = 16, MCONTEXT = 40 };
+
+extern char touch_read_at[], touch_write_at[], touch_resume[];
+
+/* @context is a ucontext: flags, link and stack are 40 bytes, then the registers. */
+void on_fault(int signo, struct signal_info *info, char *context);
+void on_fault(int signo, struct signal_info *info, char *context)
+{
+	uint64_t *rip = (uint64_t *)(context + MCONTEXT) + REG_RIP;
+
+	if (!touching || (*rip != ptr(touch_read_at) && *rip != ptr(touch_write_at))) {
+		shared->fault_addr = info->addr;
+		shared->where = *rip;
+		set_status(AGENT_CRASHED);
+		leave();
+	}
+	fault_kind = signo == SIG_BUS ? TOUCH_BUS :
+		     info->code == 1 ? TOUCH_MAPERR : TOUCH_ACCERR;
+	*rip = ptr(touch_resume);
+}
+
+void on_fault_return(void);
+__asm__(".globl on_fault_return\n"
+	"on_fault_return:\n"
+	"	mov $15, %eax\n"		/* rt_sigreturn */
+	"	syscall\n");
+
+/* A write leaves what is there: an or of nothing. */
+void touch_one(uint64_t addr, uint64_t write);
+__asm__(".globl touch_one, touch_read_at, touch_write_at, touch_resume\n"
+	"touch_one:\n"
+	"	test %rsi, %rsi\n"
+	"	jnz touch_write_at\n"
+	"touch_read_at:\n"
+	"	movb (%rdi), %al\n"
+	"	ret\n"
+	"touch_write_at:\n"
+	"	orb $0, (%rdi)\n"
+	"touch_resume:\n"
+	"	ret\n");
+
+static long touch(uint64_t addr, uint64_t write)
+{
+	fault_kind = TOUCH_DONE;
+	touching = 1;
+	touch_one(addr, write);
+	touching = 0;
+	return fault_kind;
+}
+
+static void catch_faults(void)
+{
+	struct {
+		uint64_t handler, flags, restorer, mask;
+	} action = { ptr(on_fault), 0x44000004, ptr(on_fault_return), 0 };
+	/* SA_NODEFER | SA_RESTORER | SA_SIGINFO above; children need no wait() */
+	struct {
+		uint64_t handler, flags, restorer, mask;
+	} ignore = { 1, 0x04000002, ptr(on_fault_return), 0 };
+
+	MUST(sys4(NR_rt_sigaction, SIG_SEGV, ptr(&action), 0, 8));
+	MUST(sys4(NR_rt_sigaction, SIG_BUS, ptr(&action), 0, 8));
+	MUST(sys4(NR_rt_sigaction, SIG_CHLD, ptr(&ignore), 0, 8));
+}
+
+/* ------------------------------------------------------------------------------- processes -- */
+
+static int open_own(const char *path, int as)
+{
+	long fd = MUST(sys3(NR_open, ptr(path), 0x80000, 0));
+
+	MUST(sys2(NR_dup2, (uint64_t)fd, (uint64_t)as));
+	return (int)MUST(sys1(NR_close, (uint64_t)fd));
+}
+
+/* This process can be compared, and waited for, from here on. */
+static void open_all(void)
+{
+	long fd;
+
+	open_own("/proc/self/maps", AGENT_MAPS_FD + (int)me);
+	open_own("/proc/self/smaps", AGENT_SMAPS_FD + (int)me);
+	open_own("/proc/self/status", AGENT_STATUS_FD + (int)me);
+	fd = MUST(sys2(NR_pidfd_open, (uint64_t)sys0(NR_getpid), 0));
+	MUST(sys2(NR_dup2, (uint64_t)fd, AGENT_PID_FD + me));
+	sys1(NR_close, (uint64_t)fd);
+}
+
+/* Until the call that is on belongs to this process; leaves when there is nothing more to do. */
+static uint32_t await_turn(void)
+{
+	/* The program may have been killed; nobody would wake us then. */
+	struct { int64_t sec, nsec; } second = { 2, 0 };
+
+	for (;;) {
+		uint32_t turn = __atomic_load_n(&shared->turn, __ATOMIC_ACQUIRE);
+
+		if (__atomic_load_n(&shared->status, __ATOMIC_ACQUIRE) != AGENT_RUNNING ||
+		    turn >= shared->nr_calls || sys2(NR_kill, shared->owner, 0) == -3)
+			leave();
+		if (shared->calls[turn].proc == me)
+			return turn;
+		sys4(NR_futex, ptr(&shared->turn), FUTEX_WAIT, turn, ptr(&second));
+	}
+}
+
+static void pass_turn(uint32_t to)
+{
+	__atomic_store_n(&shared->turn, to, __ATOMIC_RELEASE);
+	sys3(NR_futex, ptr(&shared->turn), FUTEX_WAKE, 1 << 30);
+}
+
+/* The address space of a process that was told to exit is gone when this returns. */
+static void await_exit(uint32_t proc)
+{
+	struct { int32_t fd; int16_t events, revents; } wait = { AGENT_PID_FD + (int)proc, 1, 0 };
+
+	while (sys3(NR_poll, ptr(&wait), 1, 10000) == -4)
+		;
+}
+
+/* ----------------------------------------------------------------------------------- calls -- */
+
+static long do_fork(uint32_t child)
+{
+	/* SIGCHLD, and one descriptor table for all. */
+	long pid = sys5(NR_clone, 0x400 | SIG_CHLD, 0, 0, 0, 0);
+
+	if (!pid) {
+		me = child;
+		open_all();
+	}
+	return pid < 0 ? pid : 0;
+}
+
+static long do_process_madvise(const uint64_t *a)
+{
+	uint64_t ranges[4] = { a[0], a[1], a[2], a[3] };
+
+	return sys5(NR_process_madvise, AGENT_PID_FD + me, ptr(ranges), a[3] == ~0ul ? 1 : 2, a[4],
+		    a[5]);
+}
+
+static long do_read_into(uint64_t addr, uint64_t len)
+{
+	/* File 0 is /dev/zero, opened for reading. */
+	return sys3(NR_read, AGENT_FILE_FD, addr, len);
+}
+
+static long do_setrlimit(uint64_t which, uint64_t bytes)
+{
+	static const uint8_t linux_number[] = { 9, 2, 3, 8 };	/* AS DATA STACK MEMLOCK */
+	uint64_t limit[2];
+
+	MUST(sys4(NR_prlimit64, 0, linux_number[which & 3], 0, ptr(limit)));
+	limit[0] = bytes;
+	return sys4(NR_prlimit64, 0, linux_number[which & 3], ptr(limit), 0);
+}
+
+static long do_anon_name(const uint64_t *a)
+{
+	static const char *const names[] = { 0, "one", "two", "bad\\name" };
+
+	return sys5(NR_prctl, 0x53564d41, 0, a[0], a[1], ptr(names[a[2] & 3]));
+}
+
+static int fd_of(uint64_t file)
+{
+	return file < AGENT_MAX_FILES ? AGENT_FILE_FD + (int)file : -1;
+}
+
+static long do_other(const struct diff_call *c)
+{
+	const uint64_t *a = c->arg;
+
+	switch (c->op) {
+	case OP_SHMAT:
+		return sys3(NR_shmat, (uint64_t)shared->segment[a[0] & 7], a[1], a[2]);
+	case OP_SHMDT:
+		return sys1(NR_shmdt, a[0]);
+	case OP_ANON_NAME:
+		return do_anon_name(a);
+	case OP_THP_DISABLE:
+		return sys5(NR_prctl, 41, a[0], 0, 0, 0);
+	case OP_MEMORY_MERGE:
+		return sys5(NR_prctl, 67, a[0], 0, 0, 0);
+	case OP_BRK:
+		return sys1(NR_brk, a[0]);
+	case OP_SETRLIMIT:
+		return do_setrlimit(a[0], a[1]);
+	case OP_PERSONALITY:
+		return sys1(NR_personality, a[0]) < 0 ? -22 : 0;
+	case OP_TOUCH:
+		return touch(a[0], a[1]);
+	case OP_READ_INTO:
+		return do_read_into(a[0], a[1]);
+	case OP_TRUNCATE:
+		return sys2(NR_ftruncate, (uint64_t)fd_of(a[0]), a[1]);
+	case OP_FORK:
+		return do_fork((uint32_t)a[0]);
+	case OP_EXIT:
+		pass_turn(shared->at + 1);
+		leave();
+	default:
+		return 0;
+	}
+}
+
+static long do_call(const struct diff_call *c)
+{
+	const uint64_t *a = c->arg;
+
+	switch (c->op) {
+	case OP_MMAP:
+		return sys6(NR_mmap, a[0], a[1], a[2], a[3], (uint64_t)fd_of(a[4]), a[5]);
+	case OP_MUNMAP:
+		return sys2(NR_munmap, a[0], a[1]);
+	case OP_MPROTECT:
+		return sys3(NR_mprotect, a[0], a[1], a[2]);
+	case OP_PKEY_MPROTECT:
+		return sys4(NR_pkey_mprotect, a[0], a[1], a[2], a[3]);
+	case OP_MREMAP:
+		return sys5(NR_mremap, a[0], a[1], a[2], a[3], a[4]);
+	case OP_MADVISE:
+		return sys3(NR_madvise, a[0], a[1], a[2]);
+	case OP_PROCESS_MADVISE:
+		return do_process_madvise(a);
+	case OP_MLOCK:
+		return sys2(NR_mlock, a[0], a[1]);
+	case OP_MLOCK2:
+		return sys3(NR_mlock2, a[0], a[1], a[2]);
+	case OP_MUNLOCK:
+		return sys2(NR_munlock, a[0], a[1]);
+	case OP_MLOCKALL:
+		return sys1(NR_mlockall, a[0]);
+	case OP_MUNLOCKALL:
+		return sys0(NR_munlockall);
+	case OP_MSEAL:
+		return sys3(NR_mseal, a[0], a[1], a[2]);
+	case OP_MSYNC:
+		return sys3(NR_msync, a[0], a[1], a[2]);
+	case OP_MINCORE:
+		return sys3(NR_mincore, a[0], a[1], ptr(in_core));
+	case OP_REMAP_FILE_PAGES:
+		return sys5(NR_remap_file_pages, a[0], a[1], a[2], a[3], a[4]);
+	default:
+		return do_other(c);
+	}
+}
+
+static int same_result(const struct diff_call *c, long result)
+{
+	if (result == c->result || (c->judge & JUDGE_ANY))
+		return 1;
+	if (c->judge & JUDGE_LENGTH)
+		return result < (int64_t)c->arg[1] && c->result < (int64_t)c->arg[1];
+	/* A guard page: SEGV_MAPERR to a touch; to the others the errors of a failed fault. */
+	if (c->judge & JUDGE_GUARD)
+		return c->op == OP_TOUCH ? result == TOUCH_MAPERR :
+			result == -14 || result == -12 || result == -11;
+	return 0;
+}
+
+static void run(void)
+{
+	uint32_t i = await_turn();
+
+	while (i < shared->nr_calls) {
+		const struct diff_call *c = &shared->calls[i];
+		const struct diff_map *map = (const void *)&shared->arena[c->map];
+		long result;
+
+		if (c->proc != me) {
+			pass_turn(i);
+			i = await_turn();
+			continue;
+		}
+		if (i && shared->calls[i - 1].op == OP_EXIT)
+			await_exit(shared->calls[i - 1].proc);
+		shared->at = i;
+		result = do_call(c);
+		if (c->op == OP_FORK && me == c->arg[0]) {
+			i = await_turn();
+			continue;
+		}
+		if (!same_result(c, result))
+			differs(i, DIFFERS_RESULT, result);
+		if (!same_map(map))
+			differs(i, DIFFERS_MAP, result);
+		if (map->text_bytes && (c->text || shared->text_always)) {
+			size_t n = read_text();
+
+			if (n != map->text_bytes || memcmp(condensed, &map->area[map->nr], n))
+				differs(i, DIFFERS_TEXT, result);
+		}
+		i++;
+	}
+	set_status(AGENT_DONE);
+}
+
+/* ----------------------------------------------------------------------------------- start -- */
+
+/* Nothing is to be left above the image but the shared memory and the stack (at @stack). */
+static void clear_address_space(uint64_t stack)
+{
+	struct diff_area area;
+	uint64_t addr = shared->unmap_above;
+
+	while (next_area(AGENT_MAPS_FD, addr, &area)) {
+		addr = area.end;
+		if (area.start != AGENT_SHARED_ADDR &&
+		    !(stack >= area.start && stack < area.end))
+			MUST(sys2(NR_munmap, area.start, area.end - area.start));
+	}
+}
+
+static void drop_capabilities(void)
+{
+	struct { uint32_t version; int32_t pid; } header = { 0x20080522, 0 };
+	struct { uint32_t effective, permitted, inheritable; } none[2] = { { 0 } };
+
+	MUST(sys2(NR_capset, ptr(&header), ptr(none)));
+}
+
+void agent_main(uint64_t stack);
+void agent_main(uint64_t stack)
+{
+	long at;
+
+	/* Before there is shared memory, an exit code is all there is to say. */
+	at = sys6(NR_mmap, AGENT_SHARED_ADDR, AGENT_SHARED_BYTES, 3, 0x100001, AGENT_SHARED_FD, 0);
+	if (at != (long)AGENT_SHARED_ADDR)
+		leave();
+	sys1(NR_close, AGENT_SHARED_FD);
+	catch_faults();
+	open_all();
+	clear_address_space(stack);
+	if (shared->drop_caps)
+		drop_capabilities();
+	shared->initial_brk = (uint64_t)sys1(NR_brk, 0);
+	shared->unhinted = (uint64_t)MUST(sys6(NR_mmap, 0, PAGE, 0, 0x22, ~0ul, 0));
+	MUST(sys2(NR_munmap, shared->unhinted, PAGE));
+	if (shared->pause_when_ready) {
+		set_status(AGENT_READY);
+		while (__atomic_load_n(&shared->pause_when_ready, __ATOMIC_ACQUIRE))
+			sys4(NR_futex, ptr(&shared->pause_when_ready), FUTEX_WAIT, 1, 0);
+	}
+	set_status(AGENT_RUNNING);
+	run();
+	leave();
+}
+
+/* The kernel's stack is for the calls to play with; ours is part of the image. */
+__asm__(".globl _start\n"
+	"_start:\n"
+	"	mov %rsp, %rdi\n"
+	"	lea agent_stack+65536(%rip), %rsp\n"
+	"	call agent_main\n");

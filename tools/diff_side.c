@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The library's side: makes each call on the library first, and writes down its result and the map
+ * it left as what the agent is to find.
+ *
+ * A call is left out (STEP_SKIPPED) for one of three reasons, which hold wherever the list of calls
+ * came from, a shortened one as well:
+ *
+ *  1. it would change the agent's own memory;
+ *  2. it would fill much memory with pages, or poison it: only that takes time or does harm;
+ *  3. pages, which a mm for bookkeeping has none of, would decide what happens: filling a range that
+ *     may hold guard pages stops at the first of them.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cli.h"
+#include "cmds.h"
+#include "diff.h"
+#include "diff_text.h"
+
+#define FILL_MAX	(8ul << 20)	/* bytes that one call may fill */
+#define FILL_ALL_MAX	(24ul << 20)	/* the same for mlockall() */
+#define MAP_MAX_UNITS	((sizeof(struct diff_map) + AGENT_MAX_AREAS * sizeof(struct diff_area) + \
+			  AGENT_TEXT_BYTES) / 8)
+
+static _Noreturn void defect(const char *what, long result)
+{
+	cli_error("diff", "%s: %ld", what, result);
+	exit(EXIT_DEFECT);
+}
+
+/* --------------------------------------------------------------------------------- files -- */
+
+static struct file *make_file(struct side *side, const struct file_desc *desc)
+{
+	struct file *file;
+	int ret = file_create(side->instance, desc, &file);
+
+	if (ret)
+		defect("file_create", ret);
+	side->known[side->nr_known++] = (struct known_file){ .file = file, .inode = desc->inode,
+		.dev = desc->dev_major << 20 | desc->dev_minor };
+	return file;
+}
+
+void side_open(struct side *side, const struct machine *machine, struct test_files *files,
+	       struct agent_shared *shared)
+{
+	int ret = vmarea_create(&machine->config, &side->instance);
+
+	if (ret)
+		defect("vmarea_create", ret);
+	side->machine = machine;
+	side->files = files;
+	side->shared = shared;
+	for (int i = 0; i < files->nr; i++) {
+		struct test_file *file = &files->file[i];
+
+		if (!file->label)
+			continue;
+		side->file[i] = file->same_as >= 0 ? side->file[file->same_as] :
+			make_file(side, &file->desc);
+	}
+	for (int i = 0; i < DIFF_NR_SEGMENTS; i++)
+		if (files->shmid[i] >= 0)
+			side->segment[i] = make_file(side, &files->segment[i]);
+}
+
+/* Objects that the library made itself are kept for the round, so that no other gets its address. */
+static uint64_t own_object(struct side *side, struct file *file)
+{
+	uint64_t key = (uint64_t)file >> 4;
+	uint32_t at = (uint32_t)(key * 2654435761u) % SIDE_MAX_OBJECTS;
+
+	while (side->object[at] && side->object[at] != file)
+		at = (at + 1) % SIDE_MAX_OBJECTS;
+	if (!side->object[at]) {
+		if (++side->nr_objects > SIDE_MAX_OBJECTS / 2)
+			defect("shared anonymous objects", side->nr_objects);
+		side->object[at] = file_get(file);
+	}
+	return key;
+}
+
+static void drop_objects(struct side *side)
+{
+	for (uint32_t i = 0; i < SIDE_MAX_OBJECTS && side->nr_objects; i++)
+		if (side->object[i]) {
+			file_put(side->object[i]);
+			side->nr_objects--;
+		}
+	memset(side->object, 0, sizeof(side->object));
+	side->nr_objects = 0;
+}
+
+/* ----------------------------------------------------------------------------------- maps -- */
+
+static void see_area(struct side *side, vma_any vma, struct side_area *out)
+	__must_hold_shared(vma_stable)
+{
+	struct file *file = vma_file(vma);
+
+	out->flags = vma_flags(vma);
+	out->seen = (struct diff_area){ .start = vma_start(vma), .end = vma_end(vma),
+		.prot = (out->flags & (VM_READ | VM_WRITE | VM_EXEC)) |
+			(out->flags & VM_MAYSHARE ? AREA_SHARED : 0) };
+	if (!file)
+		return;
+	out->seen.offset = vma_pgoff(vma) * DIFF_PAGE;
+	for (uint32_t i = 0; i < side->nr_known; i++) {
+		if (side->known[i].file != file)
+			continue;
+		out->seen.inode = side->known[i].inode;
+		out->seen.dev = side->known[i].dev;
+		return;
+	}
+	out->seen.prot |= AREA_OWN_OBJECT;
+	out->seen.inode = own_object(side, file);
+	out->seen.dev = out->flags & VM_HUGETLB ? side->huge_dev : side->shmem_dev;
+}
+
+static void see_map(struct side *side, struct side_proc *proc)
+{
+	struct mmap_read *lock = mmap_read_lock(proc->mm);
+	unsigned long addr = 0;
+	struct vma_ref *vma;
+
+	proc->nr = 0;
+	while ((vma = vma_find(lock, addr))) {
+		if (proc->nr == AGENT_MAX_AREAS)
+			defect("areas", proc->nr);
+		addr = vma_end(vma);
+		see_area(side, vma, &proc->area[proc->nr++]);
+	}
+	mmap_read_unlock(lock);
+}
+
+static int collect(void *arg, const char *text, size_t bytes)
+{
+	struct side *side = arg;
+
+	if (side->text_bytes + bytes > sizeof(side->text))
+		defect("smaps", (long)bytes);
+	memcpy(side->text + side->text_bytes, text, bytes);
+	side->text_bytes += bytes;
+	return 0;
+}
+
+static size_t write_text(struct side *side, const struct side_proc *proc, char *to)
+{
+	const struct start_state *start = side->start;
+	struct mm_stats stats;
+	size_t bytes;
+
+	side->text_bytes = 0;
+	if (mm_report_smaps(proc->mm, collect, side))
+		defect("mm_report_smaps", 0);
+	mm_get_stats(proc->mm, &stats);
+	bytes = (size_t)snprintf(side->text + side->text_bytes, 200,
+		"VmSize: %ld kB\nVmLck: %ld kB\nVmData: %ld kB\nVmStk: %ld kB\n",
+		4 * ((long)stats.total_pages + start->adjust_total), 4 * (long)stats.locked_pages,
+		4 * ((long)stats.data_pages + start->adjust_data),
+		4 * ((long)stats.stack_pages + start->adjust_stack));
+	return text_condense(side->text, side->text_bytes + bytes, to, AGENT_TEXT_BYTES);
+}
+
+/* The map of @proc as it is now into the arena, unless it is the same as the last one. */
+static uint32_t write_map(struct side *side, struct side_proc *proc, bool with_text)
+{
+	const struct diff_map *last = (const void *)&side->shared->arena[proc->map];
+	struct diff_map *map = (void *)&side->shared->arena[side->arena_used];
+	bool same;
+
+	see_map(side, proc);
+	map->nr = proc->nr;
+	map->text_bytes = 0;
+	for (uint32_t i = 0; i < proc->nr; i++)
+		map->area[i] = proc->area[i].seen;
+	same = proc->map_written && last->nr == map->nr &&
+		!memcmp(last->area, map->area, map->nr * sizeof(map->area[0]));
+	if (same && !with_text)
+		return proc->map;
+	if (with_text)
+		map->text_bytes = (uint32_t)write_text(side, proc, (char *)&map->area[map->nr]);
+	proc->map = (uint32_t)side->arena_used;
+	proc->map_written = true;
+	side->arena_used += (sizeof(*map) + map->nr * sizeof(map->area[0]) + map->text_bytes + 7) / 8;
+	return proc->map;
+}
+
+/* ---------------------------------------------------------------------- what is left out -- */
+
+static bool overlap(uint64_t a_start, uint64_t a_end, uint64_t b_start, uint64_t b_end)
+{
+	return a_start < b_end && b_start < a_end;
+}
+
+/* Does a call over the range reach the agent's own memory?  One that overflows reaches nothing. */
+static bool hits_agent(const struct side *side, uint64_t addr, uint64_t len)
+{
+	uint64_t start = addr & ~(DIFF_PAGE - 1);
+	uint64_t end = (addr + len + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
+
+	if (addr + len < addr || end < start)
+		return false;
+	return overlap(start, end, side->image_start, side->image_end) ||
+		overlap(start, end, AGENT_SHARED_ADDR, AGENT_SHARED_ADDR + AGENT_SHARED_BYTES);
+}
+
+static uint64_t mapped_bytes(const struct side_proc *proc, uint64_t addr, uint64_t len)
+{
+	uint64_t end = addr + len < addr ? ~0ul : addr + len, sum = 0;
+
+	for (uint32_t i = 0; i < proc->nr; i++) {
+		const struct diff_area *area = &proc->area[i].seen;
+		uint64_t from = area->start > addr ? area->start : addr;
+		uint64_t to = area->end < end ? area->end : end;
+
+		if (from < to)
+			sum += to - from;
+	}
+	return sum;
+}
+
+static bool any_flag(const struct side_proc *proc, uint64_t addr, uint64_t len, vm_flags_t flag)
+{
+	uint64_t end = addr + len < addr ? ~0ul : addr + len;
+
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if ((proc->area[i].flags & flag) &&
+		    overlap(addr, end, proc->area[i].seen.start, proc->area[i].seen.end))
+			return true;
+	return false;
+}
+
+/* Would filling the range be too much, or stop where only pages know? */
+static bool cannot_fill(const struct side_proc *proc, uint64_t addr, uint64_t len)
+{
+	uint64_t start = addr & ~(DIFF_PAGE - 1);
+
+	len += DIFF_PAGE;
+	return mapped_bytes(proc, start, len) > FILL_MAX ||
+		any_flag(proc, start, len, VM_MAYBE_GUARD);
+}
+
+static bool skip_mmap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
+{
+	if ((a[3] & MAP_FIXED) && !(a[3] & MAP_FIXED_NOREPLACE) && hits_agent(side, a[0], a[1]))
+		return true;
+	return ((a[3] & (MAP_LOCKED | MAP_POPULATE)) || proc->mcl_future) && a[1] > FILL_MAX &&
+		a[1] < DIFF_TASK_SIZE;
+}
+
+static bool skip_mremap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
+{
+	if (hits_agent(side, a[0], a[1]) || hits_agent(side, a[0], a[2]) ||
+	    ((a[3] & MREMAP_FIXED) && hits_agent(side, a[4], a[2])))
+		return true;
+	return a[2] > FILL_MAX && a[2] > a[1] && a[2] < DIFF_TASK_SIZE &&
+		(proc->mcl_future || any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED));
+}
+
+static bool skip_madvise(const struct side *side, const struct side_proc *proc, uint64_t addr,
+			 uint64_t len, int advice)
+{
+	if (hits_agent(side, addr, len))
+		return true;
+	switch (advice) {
+	case MADV_HWPOISON:
+	case MADV_SOFT_OFFLINE:
+		return side->start->config.caps;
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+		return cannot_fill(proc, addr, len);
+	case MADV_COLLAPSE:
+	case MADV_PAGEOUT:
+		return mapped_bytes(proc, addr, len) > FILL_MAX;
+	case MADV_GUARD_INSTALL:
+		return !(side->machine->config.features & VMAREA_FEATURE_GUARD_FLAG);
+	default:
+		return false;
+	}
+}
+
+static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes)
+{
+	const struct test_file *f = &side->files->file[file];
+
+	return file < FILE_FIRST_SIZED || file >= (uint64_t)side->files->nr || !f->label ||
+		!f->mappable || !(f->desc.flags & FILE_WRITE) || bytes > 1024 * DIFF_PAGE ||
+		(f->desc.flags & (FILE_SEAL_WRITE | FILE_HUGETLB | FILE_APPEND_ONLY));
+}
+
+static bool skip_limit(const struct side *side, uint64_t which, uint64_t bytes)
+{
+	static const int linux_limit[] = { RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_MEMLOCK };
+	struct rlimit limit;
+
+	return which >= MM_NR_RLIMITS || (!side->machine->root &&
+		(getrlimit((__rlimit_resource_t)linux_limit[which], &limit) ||
+		 bytes > limit.rlim_max));
+}
+
+static unsigned int nr_alive(const struct side *side)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < AGENT_MAX_PROCS; i++)
+		n += side->proc[i].mm != NULL;
+	return n;
+}
+
+static bool skip_process(const struct side *side, const struct diff_call *c)
+{
+	if (c->op == OP_EXIT)
+		return nr_alive(side) < 2;
+	return c->arg[0] >= AGENT_MAX_PROCS || side->proc[c->arg[0]].mm;
+}
+
+static bool skip(const struct side *side, const struct side_proc *proc, const struct diff_call *c)
+{
+	const uint64_t *a = c->arg;
+
+	switch (c->op) {
+	case OP_MMAP:
+		return skip_mmap(side, proc, a);
+	case OP_MREMAP:
+		return skip_mremap(side, proc, a);
+	case OP_MADVISE:
+		return skip_madvise(side, proc, a[0], a[1], (int)a[2]);
+	case OP_PROCESS_MADVISE:
+		return skip_madvise(side, proc, a[0], a[1], (int)a[4]) ||
+			skip_madvise(side, proc, a[2], a[3], (int)a[4]);
+	case OP_MUNMAP:
+	case OP_MPROTECT:
+	case OP_PKEY_MPROTECT:
+	case OP_MSEAL:
+	case OP_ANON_NAME:
+	case OP_REMAP_FILE_PAGES:
+		return hits_agent(side, a[0], a[1]);
+	case OP_TOUCH:
+		return hits_agent(side, a[0], 1);
+	case OP_READ_INTO:
+		return hits_agent(side, a[0], a[1]) || cannot_fill(proc, a[0], a[1]);
+	case OP_MLOCK:
+	case OP_MLOCK2:
+		return cannot_fill(proc, a[0], a[1]);
+	case OP_MLOCKALL:
+		return mapped_bytes(proc, 0, ~0ul) > FILL_ALL_MAX ||
+			any_flag(proc, 0, ~0ul, VM_MAYBE_GUARD);
+	case OP_MINCORE:
+		return a[1] > 4096 * DIFF_PAGE && a[1] < DIFF_TASK_SIZE;
+	case OP_SHMAT:
+		return a[0] >= DIFF_NR_SEGMENTS || !side->segment[a[0]] ||
+			((a[2] & SHM_REMAP) && hits_agent(side, a[1], 16 * DIFF_PAGE));
+	case OP_BRK:
+		return proc->mcl_future && a[0] > side->image_end + FILL_MAX;
+	case OP_TRUNCATE:
+		return skip_truncate(side, a[0], a[1]);
+	case OP_SETRLIMIT:
+		return skip_limit(side, a[0], a[1]);
+	case OP_FORK:
+	case OP_EXIT:
+		return skip_process(side, c);
+	default:
+		return false;
+	}
+}
+
+/* ---------------------------------------------------------------------------------- calls -- */
+
+static long do_mmap(struct side *side, struct mm_user *mm, const uint64_t *a)
+{
+	return mm_mmap(mm, a[0], a[1], a[2], a[3],
+		       a[4] < (uint64_t)side->files->nr ? side->file[a[4]] : NULL, a[5]);
+}
+
+static long do_process_madvise(struct mm_user *mm, const uint64_t *a)
+{
+	const struct mm_range ranges[2] = { { a[0], a[1] }, { a[2], a[3] } };
+
+	return mm_process_madvise(mm, ranges, a[3] == ~0ul ? 1 : 2, (int)a[4],
+				  (unsigned int)a[5], true);
+}
+
+static long do_touch(const struct side_proc *proc, const uint64_t *a, struct diff_call *out)
+{
+	enum mm_fault fault;
+
+	if (any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_MAYBE_GUARD))
+		out->judge |= JUDGE_GUARD;
+	fault = mm_touch(proc->mm, a[0], a[1] ? MM_ACCESS_WRITE : MM_ACCESS_READ);
+	switch (fault) {
+	case MM_FAULT_DONE:
+		return TOUCH_DONE;
+	case MM_FAULT_MAPERR:
+		return TOUCH_MAPERR;
+	case MM_FAULT_ACCERR:
+		return TOUCH_ACCERR;
+	case MM_FAULT_BUS:
+		return TOUCH_BUS;
+	default:
+		defect("mm_touch", fault);
+	}
+}
+
+static long do_read_into(struct mm_user *mm, const uint64_t *a, struct diff_call *out)
+{
+	out->judge |= JUDGE_LENGTH;
+	if (mm_touch_range(mm, a[0], a[1], MM_ACCESS_WRITE) == MM_FAULT_DONE)
+		return (long)a[1];
+	return -1;
+}
+
+static long do_truncate(struct side *side, uint64_t at, uint64_t bytes)
+{
+	const struct file_desc *of = &side->files->file[at].desc;
+
+	for (int i = FILE_FIRST_SIZED; i < side->files->nr; i++) {
+		const struct test_file *file = &side->files->file[i];
+
+		if (file->label && file->desc.inode == of->inode &&
+		    file->desc.dev_minor == of->dev_minor && file->desc.dev_major == of->dev_major)
+			file_set_size(side->file[i], bytes);
+	}
+	return 0;
+}
+
+static long do_anon_name(struct mm_user *mm, const uint64_t *a)
+{
+	static const char *const names[] = { NULL, "one", "two", "bad\\name" };
+
+	return mm_set_anon_name(mm, a[0], a[1], names[a[2] & 3]);
+}
+
+static long do_mlockall(struct side_proc *proc, int flags)
+{
+	long ret = mm_mlockall(proc->mm, flags);
+
+	if (!ret)
+		proc->mcl_future = flags & MCL_FUTURE;
+	return ret;
+}
+
+static long do_fork(struct side *side, struct side_proc *proc, uint64_t to)
+{
+	struct side_proc *child = &side->proc[to];
+	long ret = mm_fork(proc->mm, &child->mm);
+
+	if (ret) {
+		child->mm = NULL;
+		return ret;
+	}
+	child->mcl_future = false;
+	child->map_written = false;
+	return 0;
+}
+
+static long do_other(struct side *side, struct side_proc *proc, struct diff_call *c)
+{
+	struct mm_user *mm = proc->mm;
+	const uint64_t *a = c->arg;
+
+	switch (c->op) {
+	case OP_SHMAT:
+		return mm_shmat(mm, side->segment[a[0]], a[1], (int)a[2]);
+	case OP_SHMDT:
+		return mm_shmdt(mm, a[0]);
+	case OP_ANON_NAME:
+		return do_anon_name(mm, a);
+	case OP_THP_DISABLE:
+		return mm_set_thp_disable(mm, a[0]);
+	case OP_MEMORY_MERGE:
+		return mm_set_memory_merge(mm, a[0]);
+	case OP_BRK:
+		return (long)mm_brk(mm, a[0]);
+	case OP_SETRLIMIT:
+		return mm_set_rlimit(mm, (enum mm_rlimit)a[0], a[1]);
+	case OP_PERSONALITY:
+		return mm_set_personality(mm, a[0] & MM_PERS_READ_IMPLIES_EXEC);
+	case OP_TOUCH:
+		return do_touch(proc, a, c);
+	case OP_READ_INTO:
+		return do_read_into(mm, a, c);
+	case OP_TRUNCATE:
+		return do_truncate(side, a[0], a[1]);
+	case OP_FORK:
+		return do_fork(side, proc, a[0]);
+	case OP_MINCORE: {
+		static unsigned char in_core[4096];
+
+		return mm_mincore(mm, a[0], a[1], in_core);
+	}
+	case OP_REMAP_FILE_PAGES:
+		return mm_remap_file_pages(mm, a[0], a[1], a[2], a[3], a[4]);
+	default:
+		return 0;
+	}
+}
+
+static long do_call(struct side *side, struct side_proc *proc, struct diff_call *c)
+{
+	struct mm_user *mm = proc->mm;
+	const uint64_t *a = c->arg;
+
+	switch (c->op) {
+	case OP_MMAP:
+		return do_mmap(side, mm, a);
+	case OP_MUNMAP:
+		return mm_munmap(mm, a[0], a[1]);
+	case OP_MPROTECT:
+		return mm_mprotect(mm, a[0], a[1], a[2]);
+	case OP_PKEY_MPROTECT:
+		return mm_pkey_mprotect(mm, a[0], a[1], a[2], (int)a[3]);
+	case OP_MREMAP:
+		return mm_mremap(mm, a[0], a[1], a[2], a[3], a[4]);
+	case OP_MADVISE:
+		c->judge |= (int)a[2] == MADV_COLLAPSE ? JUDGE_ANY : 0;
+		return mm_madvise(mm, a[0], a[1], (int)a[2]);
+	case OP_PROCESS_MADVISE:
+		c->judge |= (int)a[4] == MADV_COLLAPSE ? JUDGE_ANY : 0;
+		return do_process_madvise(mm, a);
+	case OP_MLOCK:
+		return mm_mlock(mm, a[0], a[1]);
+	case OP_MLOCK2:
+		return mm_mlock2(mm, a[0], a[1], (int)a[2]);
+	case OP_MUNLOCK:
+		return mm_munlock(mm, a[0], a[1]);
+	case OP_MLOCKALL:
+		return do_mlockall(proc, (int)a[0]);
+	case OP_MUNLOCKALL:
+		proc->mcl_future = false;
+		return mm_munlockall(mm);
+	case OP_MSEAL:
+		return mm_mseal(mm, a[0], a[1], a[2]);
+	case OP_MSYNC:
+		return mm_msync(mm, a[0], a[1], (int)a[2]);
+	default:
+		return do_other(side, proc, c);
+	}
+}
+
+static bool room_for_more(const struct side *side)
+{
+	if (side->shared->nr_calls + 2 + AGENT_MAX_PROCS > AGENT_MAX_CALLS ||
+	    side->arena_used + (2 + AGENT_MAX_PROCS) * MAP_MAX_UNITS > AGENT_ARENA_UNITS)
+		return false;
+	for (int i = 0; i < AGENT_MAX_PROCS; i++)
+		if (side->proc[i].mm && side->proc[i].nr > AGENT_MAX_AREAS - 16)
+			return false;
+	return true;
+}
+
+static void append_check(struct side *side, unsigned int proc)
+{
+	struct diff_call *out = &side->shared->calls[side->shared->nr_calls++];
+
+	*out = (struct diff_call){ .op = OP_CHECK, .proc = (uint8_t)proc, .text = 1 };
+	out->map = write_map(side, &side->proc[proc], true);
+}
+
+enum step side_step(struct side *side, const struct diff_call *call)
+{
+	struct side_proc *proc = &side->proc[call->proc];
+	struct diff_call *out = &side->shared->calls[side->shared->nr_calls];
+
+	if (!room_for_more(side))
+		return STEP_FULL;
+	if (!proc->mm || skip(side, proc, call))
+		return STEP_SKIPPED;
+	*out = *call;
+	out->judge = 0;
+	side->shared->at = side->shared->nr_calls;
+	if (call->op == OP_EXIT) {
+		mmput(proc->mm);
+		proc->mm = NULL;
+		side->shared->nr_calls++;
+		return STEP_DONE;
+	}
+	out->result = do_call(side, proc, out);
+	out->map = write_map(side, proc, call->text);
+	side->shared->nr_calls++;
+	if (call->op == OP_FORK && !out->result)
+		append_check(side, (unsigned int)call->arg[0]);
+	return STEP_DONE;
+}
+
+/* --------------------------------------------------------------------------- begin and end -- */
+
+static void add_start_area(struct side *side, const struct start_area *area, uint32_t at)
+{
+	struct area_desc desc = area->desc;
+	int ret;
+
+	if (area->inode) {
+		struct file_desc file = { .size = sizeof(file), .inode = area->inode,
+			.dev_major = area->dev_major, .dev_minor = area->dev_minor,
+			.flags = FILE_READ | FILE_WRITE | FILE_SHMEM | FILE_DELETED,
+			.name = area->name, .size_bytes = AGENT_SHARED_BYTES };
+
+		desc.file = side->start_file[at] = make_file(side, &file);
+	}
+	ret = mm_add_area(side->proc[0].mm, &desc);
+	if (ret)
+		defect("mm_add_area", ret);
+}
+
+static void find_devices(struct side *side)
+{
+	for (int i = 0; i < side->files->nr; i++) {
+		const struct test_file *file = &side->files->file[i];
+		uint32_t dev = file->desc.dev_major << 20 | file->desc.dev_minor;
+
+		if (!file->label)
+			continue;
+		if (file->desc.flags & FILE_HUGETLB)
+			side->huge_dev = dev;
+		else if (file->desc.placement == FILE_PLACE_SHMEM && !file->disk)
+			side->shmem_dev = dev;
+	}
+}
+
+void side_begin(struct side *side, const struct start_state *start)
+{
+	int ret;
+
+	side->start = start;
+	side->image_start = start->image_start;
+	side->image_end = (start->config.start_brk + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
+	side->arena_used = 0;
+	side->shared->nr_calls = 0;
+	side->nr_lasting = side->nr_known;
+	find_devices(side);
+	for (int i = 0; i < side->files->nr; i++)
+		if (side->file[i])
+			file_set_size(side->file[i], side->files->file[i].desc.size_bytes);
+	for (int i = 0; i < AGENT_MAX_PROCS; i++) {
+		side->proc[i].mm = NULL;
+		side->proc[i].mcl_future = false;
+		side->proc[i].map_written = false;
+	}
+	ret = mm_create(side->instance, &start->config, &side->proc[0].mm);
+	if (ret)
+		defect("mm_create", ret);
+	for (uint32_t i = 0; i < start->nr_areas; i++)
+		add_start_area(side, &start->area[i], i);
+	append_check(side, 0);
+}
+
+void side_finish(struct side *side)
+{
+	for (unsigned int i = 0; i < AGENT_MAX_PROCS; i++)
+		if (side->proc[i].mm)
+			append_check(side, i);
+}
+
+const char *side_end(struct side *side)
+{
+	const char *wrong = NULL;
+	long committed;
+
+	for (int i = 0; i < AGENT_MAX_PROCS; i++) {
+		struct side_proc *proc = &side->proc[i];
+
+		if (!proc->mm)
+			continue;
+		if (mm_validate(proc->mm, side->why, sizeof(side->why)))
+			wrong = side->why;
+		mmput(proc->mm);
+		proc->mm = NULL;
+	}
+	drop_objects(side);
+	for (uint32_t i = 0; i < side->start->nr_areas; i++)
+		if (side->start_file[i]) {
+			file_put(side->start_file[i]);
+			side->start_file[i] = NULL;
+		}
+	side->nr_known = side->nr_lasting;
+	committed = (long)vmarea_committed_pages(side->instance);
+	if (committed && !wrong) {
+		snprintf(side->why, sizeof(side->why),
+			 "%ld pages are promised when all address spaces are gone", committed);
+		wrong = side->why;
+	}
+	return wrong;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Rounds of random calls, and trials of given ones.
+ *
+ * A round is a list of calls on a fresh address space: first all of it on the library, then all of
+ * it on the kernel, compared there call by call.  That order is possible because nothing the library
+ * is told depends on what the kernel answered.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "cmds.h"
+#include "diff.h"
+
+enum { TEXT_EVERY = 500 };
+
+void *shared_alloc(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		cli_error("diff", "out of memory");
+		exit(EXIT_DEFECT);
+	}
+	return p;
+}
+
+void context_open(struct diff_context *context)
+{
+	struct sigaction dont_care = { .sa_handler = SIG_DFL };
+	sigset_t child;
+
+	/* So that the end of an agent can be waited for with a limit. */
+	sigaction(SIGCHLD, &dont_care, NULL);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	machine_probe(&context->machine);
+	files_open(&context->files);
+	runner_open(&context->runner, &context->machine, &context->files);
+	for (int layout = 0; layout < NR_LAYOUTS; layout++)
+		for (int drop_caps = 0; drop_caps < 2; drop_caps++) {
+			const struct round_setup setup = { .layout = (enum layout)layout,
+							   .drop_caps = drop_caps };
+
+			runner_probe(&context->runner, &setup, &context->start[layout][drop_caps]);
+		}
+}
+
+/* ------------------------------------------------------------------------------- findings -- */
+
+static uint32_t copy_map(const struct agent_shared *shared, uint32_t at, struct diff_area *to)
+{
+	const struct diff_map *map = (const void *)&shared->arena[at];
+
+	memcpy(to, map->area, map->nr * sizeof(to[0]));
+	return map->nr;
+}
+
+/* The calls up to @at, without the comparisons that were put in between. */
+static void copy_script(const struct agent_shared *shared, uint32_t at, struct script *script)
+{
+	script->nr = 0;
+	for (uint32_t i = 0; i <= at && i < AGENT_MAX_CALLS; i++)
+		if (shared->calls[i].op != OP_CHECK)
+			script->call[script->nr++] = shared->calls[i];
+}
+
+static void copy_difference(const struct agent_shared *shared, struct finding *f)
+{
+	const struct diff_call *call = &shared->calls[shared->at];
+	const struct diff_map *map = (const void *)&shared->arena[call->map];
+
+	f->call = *call;
+	f->difference = shared->difference;
+	f->result = shared->result;
+	f->nr_expected = copy_map(shared, call->map, f->expected);
+	f->expected_text_bytes = map->text_bytes;
+	memcpy(f->expected_text, &map->area[map->nr], map->text_bytes);
+	f->nr_found = shared->found_nr;
+	memcpy(f->found, shared->found, f->nr_found * sizeof(f->found[0]));
+	f->found_text_bytes = shared->found_text_bytes;
+	memcpy(f->found_text, shared->found_text, f->found_text_bytes);
+	f->nr_before = 0;
+	for (uint32_t i = shared->at; i-- > 0;) {
+		if (shared->calls[i].proc != call->proc || shared->calls[i].op == OP_EXIT)
+			continue;
+		f->nr_before = copy_map(shared, shared->calls[i].map, f->before);
+		break;
+	}
+}
+
+static void make_finding(const struct agent_shared *shared, const struct round_setup *setup,
+			 const char *invariant, struct finding *f)
+{
+	f->script.setup = *setup;
+	f->kind = FOUND_NOTHING;
+	switch (shared->status) {
+	case AGENT_DONE:
+		if (!invariant)
+			return;
+		f->kind = FOUND_INVARIANT;
+		snprintf(f->why, sizeof(f->why), "%s", invariant);
+		copy_script(shared, shared->nr_calls - 1, &f->script);
+		return;
+	case AGENT_DIFFERS:
+		f->kind = FOUND_DIFFERENCE;
+		copy_difference(shared, f);
+		break;
+	case AGENT_BROKEN:
+		f->kind = FOUND_AGENT_DEATH;
+		snprintf(f->why, sizeof(f->why), "the agent's own call failed: line %llu, %lld",
+			 (unsigned long long)shared->where, (long long)shared->result);
+		break;
+	default:
+		f->kind = FOUND_AGENT_DEATH;
+		snprintf(f->why, sizeof(f->why), shared->where ?
+			 "the agent died: fault at 0x%llx, instruction 0x%llx" :
+			 "the agent died or hangs: signal %llu",
+			 (unsigned long long)shared->fault_addr, (unsigned long long)shared->where);
+	}
+	copy_script(shared, shared->at, &f->script);
+	f->call = shared->calls[shared->at];
+}
+
+void finding_of_death(const struct diff_context *context, int signal, struct finding *finding)
+{
+	const struct agent_shared *shared = context->runner.shared;
+
+	finding->kind = FOUND_LIBRARY_DEATH;
+	snprintf(finding->why, sizeof(finding->why), "the library died: signal %d (%s)", signal,
+		 strsignal(signal));
+	copy_script(shared, shared->at, &finding->script);
+	finding->call = shared->calls[shared->at];
+}
+
+/* --------------------------------------------------------------------------------- rounds -- */
+
+static void count(struct worker *worker, const struct agent_shared *shared)
+{
+	for (uint32_t i = 0; i < shared->nr_calls; i++) {
+		const struct diff_call *call = &shared->calls[i];
+
+		worker->counts.texts += call->text;
+		if (call->op == OP_CHECK)
+			continue;
+		worker->counts.per_op[call->op]++;
+		worker->counts.calls++;
+	}
+	worker->counts.rounds++;
+}
+
+static void one_round(struct diff_context *context, struct side *side, const struct plan *plan,
+		      struct worker *worker)
+{
+	struct agent_shared *shared = context->runner.shared;
+	uint64_t left = plan->calls - worker->counts.calls;
+	const char *invariant;
+	struct diff_call call;
+	struct gen gen;
+
+	gen_begin(&gen, plan->seed, worker->round, &plan->gen);
+	if (gen.nr_calls > left)
+		gen.nr_calls = (uint32_t)left;
+	worker->finding.script.setup = gen.setup;
+	side_begin(side, &context->start[gen.setup.layout][gen.setup.drop_caps]);
+	for (uint32_t made = 0, tries = 0; made < gen.nr_calls && tries < 4 * AGENT_MAX_CALLS;
+	     tries++) {
+		enum step step;
+
+		gen_call(&gen, side, &call);
+		call.text = made % TEXT_EVERY == TEXT_EVERY - 1;
+		step = side_step(side, &call);
+		if (step == STEP_FULL)
+			break;
+		made += step == STEP_DONE;
+	}
+	side_finish(side);
+	invariant = side_end(side);
+	runner_run(&context->runner, &gen.setup);
+	count(worker, shared);
+	make_finding(shared, &gen.setup, invariant, &worker->finding);
+	worker->finding.seed = plan->seed;
+	worker->finding.round = worker->round;
+}
+
+void worker_rounds(struct diff_context *context, const struct plan *plan, struct worker *worker)
+{
+	struct side *side = cli_alloc(sizeof(*side));
+
+	worker->finding.kind = FOUND_NOTHING;
+	side_open(side, &context->machine, &context->files, context->runner.shared);
+	for (worker->round = plan->first; worker->counts.calls < plan->calls;
+	     worker->round += plan->step) {
+		one_round(context, side, plan, worker);
+		if (worker->finding.kind != FOUND_NOTHING)
+			break;
+	}
+}
+
+/* --------------------------------------------------------------------------------- trials -- */
+
+static void trial_here(struct diff_context *context, const struct script *script,
+		       struct finding *finding)
+{
+	struct side *side = cli_alloc(sizeof(*side));
+	const char *invariant;
+
+	side_open(side, &context->machine, &context->files, context->runner.shared);
+	side_begin(side, &context->start[script->setup.layout][script->setup.drop_caps]);
+	for (uint32_t i = 0; i < script->nr; i++) {
+		struct diff_call call = script->call[i];
+
+		call.text = script->setup.text_always;
+		if (side_step(side, &call) == STEP_FULL)
+			break;
+	}
+	side_finish(side);
+	invariant = side_end(side);
+	runner_run(&context->runner, &script->setup);
+	make_finding(context->runner.shared, &script->setup, invariant, finding);
+}
+
+void trial(struct diff_context *context, const struct script *script, struct finding *finding)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0) {
+		cli_error("diff", "fork: %s", strerror(errno));
+		exit(EXIT_DEFECT);
+	}
+	if (!pid) {
+		trial_here(context, script, finding);
+		_exit(0);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	finding->script.setup = script->setup;
+	if (WIFSIGNALED(status))
+		finding_of_death(context, WTERMSIG(status), finding);
+	else if (WEXITSTATUS(status))
+		exit(WEXITSTATUS(status));
+}
