@@ -109,6 +109,7 @@ struct file *shared_anon_create(struct mm_struct *mm);
 /* Promises @nr_pages for it, until it is released: 0 or -ENOMEM. */
 int shared_anon_commit(struct mm_struct *mm, struct file *file, unsigned long nr_pages);
 extern const struct vm_operations_struct shared_anon_vm_ops;
+extern const struct vm_operations_struct hugetlb_vm_ops;
 
 /* log2 of the page size that MAP_HUGETLB asks for; 0: there is no such size. */
 unsigned int hugetlb_shift(const struct vmarea *instance, unsigned long map_flags);
@@ -117,6 +118,11 @@ struct file *hugetlb_anon_create(struct mm_struct *mm, unsigned int shift);
 int hugetlb_mmap(struct vm_area_struct *vma);
 /* Gives back what a private area kept from the pool. */
 void hugetlb_forget(const struct vm_area_struct *vma);
+
+/* ---- shm.c */
+
+/* Is it what shmat() maps for a segment? */
+bool shm_is_attach(const struct file *file);
 
 /* ---- touch.c */
 

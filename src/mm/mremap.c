@@ -431,10 +431,12 @@ static long resize(struct remap *r)
 
 /* -------------------------------------------------------- several areas -- */
 
-/* /dev/zero has its own idea of where things go, and so its areas move one at a time only. */
+/* /dev/zero and SysV segments have their own idea of where things go: one area at a time only. */
 static bool moves_with_others(const struct vm_area_struct *vma)
 {
-	return !vma->vm_file || !(file_flags(vma->vm_file) & FILE_DEV_ZERO);
+	const struct file *file = vma->vm_file;
+
+	return !file || (!(file_flags(file) & FILE_DEV_ZERO) && !shm_is_attach(file));
 }
 
 /*

@@ -74,6 +74,11 @@ static const struct file_operations attach_file_ops = {
 	.release = attach_release,
 };
 
+bool shm_is_attach(const struct file *file)
+{
+	return file->ops == &attach_file_ops;
+}
+
 /* The file of one attach, with one reference; NULL: no memory. */
 static struct file *attach_create(struct file *segment, int flags) __may_sleep
 {
