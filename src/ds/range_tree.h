@@ -76,7 +76,8 @@ struct range_tree {
 	unsigned long nr_away;			/* w	nodes on their way there */
 	unsigned long nr_owned;			/* w	nodes in this tree, its pool and its bags */
 	unsigned long need;			/* w	what the last rt_reserve() asked for */
-	unsigned int bag_nodes;			/* w	a bag of so many is full */
+	u32 bag_nodes;				/* w	a bag of so many is full */
+	u32 nr_waits;				/* w	for grace periods, with this size of bag */
 };
 
 /* What a reader works with.  Valid in the RCU read section, or writer lock, it was taken in. */
@@ -116,8 +117,8 @@ void rt_publish(struct range_tree *t);
 void rt_abort(struct range_tree *t);
 
 /*
- * Gives pooled memory back; a tree that was busy keeps some 100 KB for the next change.  The
- * next rt_reserve() may have to allocate.
+ * Gives pooled memory back; a tree that is changed all day keeps some 100 KB for the
+ * next change.  The next rt_reserve() will have to allocate.
  */
 void rt_trim(struct range_tree *t);
 
@@ -190,30 +191,42 @@ static inline struct rt_snapshot rt_snapshot_rcu(const struct range_tree *t)
 	return (struct rt_snapshot){ .root = atomic_load_acquire(&t->root) };
 }
 
+/* The entry of @leaf that contains @addr, if one does. */
+static __always_inline bool rt_leaf_find(const struct rt_node *leaf, unsigned long addr,
+					 unsigned long bound, struct rt_entry *e)
+{
+	const unsigned int rank = rt_leaf_rank(leaf, bound);
+	const struct rt_slot *slot;
+
+	if (unlikely(!rank))
+		return false;
+	slot = &leaf->leaf.slot[rank - 1];
+	if (addr >= slot->end)
+		return false;
+	e->start = leaf->leaf.start[rank - 1];
+	e->end = slot->end;
+	e->item = slot->item;
+	e->tag = slot->tag;
+	return true;
+}
+
+/* rt_snap_find() for high trees. */
+bool rt_snap_find_tall(struct rt_snapshot s, unsigned long addr, struct rt_entry *e);
+
 /* The entry that contains @addr; inlined, since it is what the tree is for. */
 static __always_inline bool rt_snap_find(struct rt_snapshot s, unsigned long addr,
 					 struct rt_entry *e)
 {
 	const unsigned long bound = rt_search_bound(addr);
 	const struct rt_node *node = s.root;
-	const struct rt_slot *slot;
-	unsigned int rank;
 
 	if (unlikely(!node))
 		return false;
+	if (unlikely(node->level >= RT_TALL_LEVEL))
+		return rt_snap_find_tall(s, addr, e);
 	while (node->level)
 		node = node->inner.child[rt_inner_rank(node, bound)];
-	rank = rt_leaf_rank(node, bound);
-	if (unlikely(!rank))
-		return false;
-	slot = &node->leaf.slot[rank - 1];
-	if (addr >= slot->end)
-		return false;
-	e->start = node->leaf.start[rank - 1];
-	e->end = slot->end;
-	e->item = slot->item;
-	e->tag = slot->tag;
-	return true;
+	return rt_leaf_find(node, addr, bound, e);
 }
 
 /* Needs the RCU read lock; e->item is what the publisher promises for that long. */

@@ -83,6 +83,12 @@ static __always_inline unsigned long rt_search_bound(unsigned long addr)
 	return addr + (addr != RT_NO_KEY);
 }
 
+/*
+ * Keeps two sums apart.  A compiler that adds them into one makes each comparison wait for the
+ * one before (clang does): as many cycles as there are keys.
+ */
+#define rt_keep_apart(sum)	__asm__("" : "+r"(sum))
+
 /* Number of starts below @bound; 0 to nr. */
 static __always_inline unsigned int rt_leaf_rank(const struct rt_node *node, unsigned long bound)
 {
@@ -95,6 +101,7 @@ static __always_inline unsigned int rt_leaf_rank(const struct rt_node *node, uns
 		odd += start[i + 1] < bound;
 	}
 	even += start[RT_LEAF_SLOTS - 1] < bound;
+	rt_keep_apart(odd);
 	return (unsigned int)(even + odd);
 }
 
@@ -109,8 +116,15 @@ static __always_inline unsigned int rt_inner_rank(const struct rt_node *node, un
 		even += key[i] < bound;
 		odd += key[i + 1] < bound;
 	}
+	rt_keep_apart(odd);
 	return (unsigned int)(even + odd);
 }
+
+/*
+ * From this level of the root on, some 200,000 entries, most of a lookup is waiting for memory,
+ * and another search is better: see rt_snap_find_tall().
+ */
+#define RT_TALL_LEVEL		5
 
 _Static_assert(RT_LEAF_SLOTS % 2 == 1 && RT_INNER_SLOTS % 2 == 1, "the searches go in pairs");
 

@@ -14,20 +14,23 @@
  *	takes milliseconds.  Enough for anyone who changes the tree now and then.
  *   2. A writer who needs a node while one bag is out and the next is full has outrun that.  It
  *	waits for a grace period itself: below a microsecond if no reader is inside, 30 if one is
- *	on another CPU.  The bag then doubles, so that the wait is shared by more nodes; and the
- *	nodes are still in this CPU's cache, which those of way 1 are not.
+ *	on another CPU.  If that happens again and again the bag doubles, so that more nodes
+ *	share the wait; and these nodes are still in this CPU's cache, unlike those of way 1.
  *   3. A bag that the pool has no use for, because the tree has shrunk, goes to the heap after
  *	its grace period.
  *
- * So what a tree keeps beside its live nodes is bounded by three bags, of 8 nodes for one that
+ * So what a tree keeps beside its live nodes is bounded by three bags, of 4 nodes for one that
  * rarely changes and of 128, or an eighth of a tree that is large, for one that does all day.
  */
 #include "base/errno.h"
 #include "ds/range_tree_pool.h"
 
-#define BAG_NODES_MIN		8
+#define BAG_NODES_MIN		4
 #define BAG_NODES_MAX		128
 #define BAG_NODES_LIMIT		1024
+
+/* After so many waits with a bag of one size, the next size is worth its memory. */
+#define BAG_WAITS		8
 
 static void chain_push(struct rt_chain *chain, struct rt_node *node)
 {
@@ -134,30 +137,29 @@ static void pool_add(struct range_tree *t, struct rt_node *first, struct rt_node
 	t->free.nr += nr;
 }
 
-static bool bag_collect(struct range_tree *t)
+static void bag_collect(struct range_tree *t)
 {
 	struct rt_home *home = t->home;
 
 	/* Pairs with the exchange in bag_to_home_rcu(): the grace period is over. */
 	if (!t->nr_away || atomic_load_acquire(&home->state) != RT_HOME_BACK)
-		return false;
+		return;
 	atomic_store_relaxed(&home->state, RT_HOME_EMPTY);
 	pool_add(t, home->bag, home->bag_last, t->nr_away);
 	t->nr_away = 0;
-	return true;
 }
 
 /* How many nodes the pool may hold before it gives back. */
 static unsigned long pool_limit(const struct range_tree *t)
 {
-	return 2 * t->bag_nodes + t->need;
+	return t->bag_nodes + t->need;
 }
 
 static void bag_send(struct range_tree *t)
 {
 	struct rt_chain bag = t->bag;
 
-	if (t->free.nr + t->nr_away + bag.nr > pool_limit(t) + t->bag_nodes) {
+	if (t->free.nr + t->nr_away + bag.nr > pool_limit(t) + 2ul * t->bag_nodes) {
 		t->nr_owned -= bag.nr;
 		port_call_rcu(&bag.first->rcu, bag_to_heap_rcu);
 	} else if (!t->nr_away && t->home) {
@@ -203,7 +205,11 @@ static void bag_wait(struct range_tree *t)
 	port_synchronize_rcu();
 	pool_add(t, t->bag.first, t->bag.last, t->bag.nr);
 	t->bag = (struct rt_chain){ 0 };
-	t->bag_nodes = (unsigned int)min(2ul * t->bag_nodes, min(most, (unsigned long)BAG_NODES_LIMIT));
+	if (++t->nr_waits < BAG_WAITS)
+		return;
+	t->nr_waits = 0;
+	most = min(most, (unsigned long)BAG_NODES_LIMIT);
+	t->bag_nodes = (u32)min(2ul * t->bag_nodes, max(most, (unsigned long)t->bag_nodes));
 }
 
 static int pool_grow(struct range_tree *t, unsigned long need)
@@ -275,6 +281,7 @@ void rt_pool_trim(struct range_tree *t)
 {
 	t->need = 0;
 	t->bag_nodes = BAG_NODES_MIN;
+	t->nr_waits = 0;
 	bag_collect(t);
 	if (t->bag.first) {
 		t->nr_owned -= t->bag.nr;
