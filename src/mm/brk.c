@@ -103,8 +103,12 @@ static bool move_break(struct mm_struct *mm, unsigned long brk, unsigned long *g
 	if (brk < mm->start_brk || !fits_data_limit(mm, brk))
 		return false;
 	if (brk > mm->brk && new_end != old_end) {
-		if (!grow(mm, old_end, new_end))
+		if ((mm->def_flags & VM_LOCKED) && anon_reserve(mm, 1))
 			return false;
+		if (!grow(mm, old_end, new_end)) {
+			anon_unreserve(mm);
+			return false;
+		}
 		*grown = new_end - old_end;
 	} else if (new_end != old_end && !shrink(mm, new_end, old_end)) {
 		return false;

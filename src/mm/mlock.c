@@ -165,8 +165,8 @@ static int populate(struct mm_struct *mm, unsigned long start, unsigned long end
 			break;
 		err = 0;
 	}
-	if (mode == POPULATE_UP_TO_ERROR)
-		anon_unreserve(mm);
+	/* What the caller's write section laid in. */
+	anon_unreserve(mm);
 	mm_read_unlock(mm);
 	return err;
 }
@@ -275,6 +275,8 @@ static int apply_mlockall(struct mm_struct *mm, int flags)
 	vm_flags_t lock_flags = flags & MCL_ONFAULT ? VM_LOCKED | VM_LOCKONFAULT : VM_LOCKED;
 	int err = map_reserve_range(mm, 0, mm->task_size, 0);
 
+	if (!err && (flags & MCL_CURRENT) && !(flags & MCL_ONFAULT))
+		err = reserve_anon(mm, 0, mm->task_size);
 	if (err)
 		return err;
 	mm->def_flags &= ~VM_LOCKED_MASK;

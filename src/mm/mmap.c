@@ -35,6 +35,7 @@ struct mapping {
 	struct file *file;		/* the caller's reference; NULL: anonymous */
 	struct file *backing;		/* a shared anonymous object, ours until it is mapped */
 	unsigned long charged;		/* pages promised for it so far */
+	bool populate;			/* it will be touched once the lock is dropped */
 };
 
 vm_flags_t vm_flags_of_prot(unsigned long prot)
@@ -178,6 +179,8 @@ static int reserve(struct mapping *m)
 {
 	int err = map_reserve_range(m->mm, m->start, m->end, 1);
 
+	if (!err && m->populate && !(m->flags & VM_SHARED))
+		err = anon_reserve(m->mm, 1);
 	if (err || !wants_backing(m))
 		return err;
 	m->backing = shared_anon_create(m->mm);
@@ -304,7 +307,7 @@ static long map_region(struct mapping *m)
 		m->flags |= VM_MERGEABLE;
 	err = reserve(m);
 	if (err)
-		return err;
+		goto out;
 	err = clear_range(m);
 	if (err)
 		goto out;
@@ -317,6 +320,8 @@ static long map_region(struct mapping *m)
 out:
 	if (m->backing)
 		file_put(m->backing);
+	if (err)
+		anon_unreserve(m->mm);
 	return err ? err : (long)m->start;
 }
 
@@ -343,11 +348,18 @@ static vm_flags_t noreserve(const struct mm_struct *mm, const struct file *file,
 	return 0;
 }
 
+static bool wants_populate(const struct mm_struct *mm, unsigned long map_flags)
+{
+	return ((vm_flags_of_map(map_flags) | mm->def_flags) & VM_LOCKED) ||
+	       (map_flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
+}
+
 long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 		    unsigned long prot, unsigned long map_flags, vm_flags_t extra,
 		    struct file *file, unsigned long pgoff)
 {
-	struct mapping m = { .mm = mm, .file = file, .pgoff = pgoff };
+	struct mapping m = { .mm = mm, .file = file, .pgoff = pgoff,
+			     .populate = wants_populate(mm, map_flags) };
 	long place;
 	int err;
 
@@ -416,12 +428,6 @@ static int file_to_map(struct mm_struct *mm, unsigned long map_flags, struct fil
 		file_set_size(*made, *len);
 	}
 	return 0;
-}
-
-static bool wants_populate(const struct mm_struct *mm, unsigned long map_flags)
-{
-	return ((vm_flags_of_map(map_flags) | mm->def_flags) & VM_LOCKED) ||
-	       (map_flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
 }
 
 long mm_mmap(struct mm_user *user, unsigned long addr, unsigned long len, unsigned long prot,

@@ -133,7 +133,7 @@ static int huge_may_split(struct vma_ref *ref, unsigned long addr)
 	return IS_ALIGNED(addr, BIT(huge_shift_of(vma))) ? 0 : -EINVAL;
 }
 
-static const struct vm_operations_struct huge_vm_ops = {
+const struct vm_operations_struct hugetlb_vm_ops = {
 	.may_split = huge_may_split,
 };
 
@@ -150,7 +150,7 @@ int hugetlb_mmap(struct vm_area_struct *vma)
 	int err;
 
 	vma->vm_flags |= VM_HUGETLB | VM_DONTEXPAND;
-	vma->vm_ops = &huge_vm_ops;
+	vma->vm_ops = &hugetlb_vm_ops;
 	if (vma_pgoff_at(vma, vma->vm_start) & (BIT(shift - PAGE_SHIFT) - 1))
 		return -EINVAL;
 	if (vma->vm_flags & VM_NORESERVE)

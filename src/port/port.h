@@ -19,6 +19,9 @@
  *	void port_fail_nth(long n)
  *		The n-th allocation of the calling thread from now on returns NULL, once.
  *		n <= 0: none will.
+ *	bool port_fail_site(void)
+ *		One more such place, for who takes memory from a pool that is usually full: true if
+ *		this one is to fail.  In a release build it is constant, and false.
  *	unsigned long port_alloc_count(void)
  *		Allocations the calling thread has asked for so far: the upper bound for n.
  *	long port_live_allocs(void)

@@ -56,6 +56,8 @@ unsigned long vma_count(const struct mm_struct *mm, unsigned long start, unsigne
 int map_reserve(struct mm_struct *mm, unsigned long nr_new, unsigned long nr_touched)
 {
 	mm_assert_write_locked(mm);
+	if (port_fail_site())
+		return -ENOMEM;
 	while (mm->nr_spare < nr_new) {
 		struct vm_area_struct *vma = vma_pool_alloc(mm->instance);
 

@@ -76,12 +76,17 @@ long port_live_allocs(void)
 	return atomic_load_relaxed(&live_allocs);
 }
 
+bool port_fail_site(void)
+{
+	return ++alloc_count == alloc_fail_at;
+}
+
 void *port_alloc(size_t bytes)
 {
 	void *p;
 
 	VM_BUG_ON(!bytes);
-	if (++alloc_count == alloc_fail_at)
+	if (port_fail_site())
 		return NULL;
 	p = alloc_zeroed(bytes);
 	if (p)

@@ -22,6 +22,12 @@ void port_free(void *p, size_t bytes);
 void port_fail_nth(long n);
 unsigned long port_alloc_count(void);
 long port_live_allocs(void);
+bool port_fail_site(void)				__must_check;
+#else
+static inline bool port_fail_site(void)
+{
+	return false;
+}
 #endif
 
 /* ------------------------------------------------------------------------------ waiting -- */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * An area put in as it is: a program's image, or a map that was read elsewhere.
+ *
+ * It is taken at its word.  No limit is asked, nothing merges, no hook is called; but it counts in
+ * every total, so that what follows is judged rightly.
+ */
+#include "base/atomic.h"
+#include "mm/mm.h"
+
+static bool is_sane(const struct mm_struct *mm, const struct area_desc *area)
+{
+	if (!page_aligned(area->start) || !page_aligned(area->end) || area->start >= area->end ||
+	    area->end > mm->task_size)
+		return false;
+	if ((area->flags & VM_MIXEDMAP) && (area->flags & VM_PFNMAP))
+		return false;
+	/* Huge pages are what their file says. */
+	if ((area->flags & VM_HUGETLB) &&
+	    !(area->file && (file_flags(area->file) & FILE_HUGETLB)))
+		return false;
+	return !(area->file && area->special);
+}
+
+static const struct vm_operations_struct *ops_of(const struct area_desc *area)
+{
+	if (area->special)
+		return &special_vm_ops;
+	if (!area->file)
+		return NULL;
+	if (area->flags & VM_HUGETLB)
+		return &hugetlb_vm_ops;
+	if ((file_flags(area->file) & FILE_DEV_ZERO) && !(area->flags & VM_SHARED))
+		return NULL;
+	return &file_vm_ops;
+}
+
+static void insert(struct mm_struct *mm, const struct area_desc *area)
+{
+	struct vm_area_struct *vma = vma_new(mm);
+	unsigned long nr_pages = (area->end - area->start) >> PAGE_SHIFT;
+
+	vma->vm_start = area->start;
+	vma->vm_end = area->end;
+	vma->vm_flags = area->flags;
+	vma->vm_pgdelta = area->pgoff - (area->start >> PAGE_SHIFT);
+	vma->vm_file = area->file ? file_get(area->file) : NULL;
+	vma->vm_ops = ops_of(area);
+	vma->special = area->special;
+	map_insert(vma);
+	mm_account(mm, area->flags, (long)nr_pages);
+	if (area->flags & VM_LOCKED)
+		mm->locked_vm += nr_pages;
+	if (area->flags & VM_ACCOUNT)
+		atomic_add_relaxed(&mm->instance->committed, (long)nr_pages);
+	/* It was laid in: nothing is allocated. */
+	if (area->touched)
+		VM_BUG_ON(anon_prepare(vma));
+}
+
+int mm_add_area(struct mm_user *user, const struct area_desc *area)
+{
+	struct mm_struct *mm = mm_of(user);
+	int err = mm_write_lock_killable(mm);
+
+	if (err)
+		return err;
+	if (!is_sane(mm, area))
+		err = -EINVAL;
+	else if (vma_in(mm, area->start, area->end))
+		err = -EEXIST;
+	if (!err)
+		err = map_reserve(mm, 1, 2);
+	if (!err && area->touched)
+		err = anon_reserve(mm, 1);
+	if (!err)
+		insert(mm, area);
+	anon_unreserve(mm);
+	mm_write_unlock(mm);
+	return err;
+}
