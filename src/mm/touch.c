@@ -57,14 +57,15 @@ static bool makes_anon(const struct access *a)
 	return is_huge_private(a->vma) || meets_huge_page(a);
 }
 
-/* A driver knows itself what is behind its areas; all other files end somewhere. */
+/* A driver with ops of its own knows what is behind its areas; all other files end somewhere. */
 static bool beyond_end(const struct access *a)
 {
 	const struct file *file = a->vma->vm_file;
 	unsigned long last = vma_pgoff_at(a->vma, a->end - PAGE_SIZE);
 
 	if (!file || vma_is_anonymous(a->vma) ||
-	    (file->ops && !(file_flags(file) & (FILE_SHMEM | FILE_HUGETLB))))
+	    (a->vma->vm_ops != &file_vm_ops &&
+	     !(file_flags(file) & (FILE_SHMEM | FILE_HUGETLB))))
 		return false;
 	return last >= DIV_ROUND_UP(file_size(file), PAGE_SIZE);
 }
