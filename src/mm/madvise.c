@@ -119,7 +119,7 @@ static int check_remove(const struct area_part *part)
 	if (flags & (FILE_APPEND_ONLY | FILE_SEAL_WRITE))
 		return -EPERM;
 	/* A driver's file is no regular one. */
-	if (vma->vm_file->ops && !(flags & (FILE_SHMEM | FILE_HUGETLB)))
+	if (vma->vm_ops != &file_vm_ops && !(flags & (FILE_SHMEM | FILE_HUGETLB)))
 		return -ENODEV;
 	return 0;
 }

@@ -5,10 +5,11 @@
  */
 #include "mm/mm.h"
 
-/* A driver's file has no way to be written back; all others do. */
-static bool can_sync(const struct file *file)
+/* What a driver with ops of its own has mapped has no way to be written back; all others do. */
+static bool can_sync(const struct vm_area_struct *vma)
 {
-	return !file->ops || (file_flags(file) & (FILE_SHMEM | FILE_HUGETLB));
+	return vma->vm_ops == &file_vm_ops ||
+	       (file_flags(vma->vm_file) & (FILE_SHMEM | FILE_HUGETLB));
 }
 
 /*
@@ -32,7 +33,7 @@ static int sync_range(const struct mm_struct *mm, unsigned long start, unsigned 
 		if ((flags & MS_INVALIDATE) && (vma->vm_flags & VM_LOCKED))
 			return -EBUSY;
 		if ((flags & MS_SYNC) && vma->vm_file && (vma->vm_flags & VM_SHARED) &&
-		    !can_sync(vma->vm_file))
+		    !can_sync(vma))
 			return -EINVAL;
 		start = vma->vm_end;
 	}
