@@ -175,10 +175,8 @@ token_context_lock(atomic_context, __reentrant_ctx_lock);
 /* The static analyzer does not see cleanups run, and would call everything leaked. */
 #ifdef __clang_analyzer__
 # define __cleanup(fn)			__attribute__((suppress))
-# define __class_init			__attribute__((suppress))
 #else
 # define __cleanup(fn)			__attribute__((cleanup(fn)))
-# define __class_init
 #endif
 
 /*

@@ -415,7 +415,7 @@ typedef struct mmap_read *class_mmap_read_t;
 static __always_inline class_mmap_read_t class_mmap_read_constructor(struct mm_user *mm)
 	__scope_acquires_shared(vma_stable) __may_sleep
 {
-	class_mmap_read_t lock __class_init = mmap_read_lock(mm);
+	class_mmap_read_t lock = mmap_read_lock(mm);
 
 	return lock;
 }
@@ -429,7 +429,7 @@ typedef struct mmap_write *class_mmap_write_t;
 static __always_inline class_mmap_write_t class_mmap_write_constructor(struct mm_user *mm)
 	__scope_acquires(vma_stable) __may_sleep
 {
-	class_mmap_write_t lock __class_init = mmap_write_lock(mm);
+	class_mmap_write_t lock = mmap_write_lock(mm);
 
 	return lock;
 }

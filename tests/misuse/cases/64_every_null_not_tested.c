@@ -2,7 +2,7 @@
 /*
  * Each pointer that may be NULL, used without a look at it.
  *
- * analyze22 16	Nullable pointer is passed to a callee that requires a non-null 1st parameter
+ * analyze22 17	Nullable pointer is passed to a callee that requires a non-null 1st parameter
  */
 #include "misuse.h"
 
@@ -158,6 +158,15 @@ void null_page(void)
 
 	TESTED(p)
 		__free_page(p);
+}
+
+void null_name(const struct vm_operations_struct *ops, struct vma_ref *vma);
+void null_name(const struct vm_operations_struct *ops, struct vma_ref *vma)
+{
+	const char *p = ops->name(vma);
+
+	TESTED(p)
+		take((void *)p);
 }
 
 /* And each argument that may be NULL. */

@@ -12,11 +12,13 @@
  * bare,gcc,borrowck	passing argument 1 of 'vma_try_clear_mayexec' from incompatible pointer type
  * bare,gcc,borrowck	passing argument 1 of 'file_size' from incompatible pointer type
  * bare,gcc,borrowck	passing argument 1 of 'vma_end_read' from incompatible pointer type
+ * bare,gcc	passing argument 1 of 'mm_user_mm' makes pointer from integer without a cast
  * bare,gcc,borrowck	passing argument 1 of 'mmap_read_unlock' from incompatible pointer type
  * bare,gcc,borrowck	passing argument 1 of 'mmap_write_unlock' from incompatible pointer type
  * borrowck 4	passing argument 1 of 'mmap_read_trylock' from incompatible pointer type
  * borrowck 2	passing argument 2 of 'vma_start_write' from incompatible pointer type
  * borrowck 4	passing argument 1 of 'vma_as_mixedmap' from incompatible pointer type
+ * borrowck 2	passing argument 1 of 'mm_user_mm' makes pointer from integer without a cast
  * analyze22,tsa	incompatible pointer types passing 'struct mm_user *' to parameter of type 'struct
  * analyze22,tsa	incompatible pointer types passing 'struct mm_struct *' to parameter of type 'struct
  * analyze22,tsa 2	incompatible pointer types passing 'struct mmap_read *' to parameter of type 'struct
@@ -26,6 +28,7 @@
  * analyze22,tsa 2	incompatible pointer types passing 'struct vma_ref *' to parameter of type 'struct
  * analyze22,tsa	incompatible pointer types passing 'struct file *' to parameter of type 'struct page *
  * analyze22,tsa	incompatible pointer types passing 'struct page *' to parameter of type 'const struct
+ * analyze22,tsa	incompatible integer to pointer conversion passing 'unsigned long' to parameter of type
  * analyze22,tsa	incompatible pointer types passing 'struct mmap_write *' to parameter of type 'struct
  */
 #include "misuse.h"
@@ -59,6 +62,7 @@ void types(struct mm_struct *mm, struct mm_user *user, struct mmap_read *read,
 	sink = vma_try_clear_mayexec(WRONG(new_vma, mut));
 	sink = file_size(WRONG(file, page));
 	vma_end_read(WRONG(ref, mixed));
+	hand_away(mm_user_mm(WRONG(user, MIXED)));
 	mmap_read_unlock(WRONG(read, write));
 	mmap_write_unlock(WRONG(write, read));
 	__free_page(page);
