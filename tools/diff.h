@@ -123,6 +123,7 @@ struct start_state {
 	struct start_area area[16];
 	uint32_t nr_areas;
 	uint64_t image_start;
+	uint64_t limit_max[MM_NR_RLIMITS];	/* bytes, no call may ask for more */
 	long adjust_total, adjust_data, adjust_stack;	/* pages that status shows beyond the areas' */
 };
 

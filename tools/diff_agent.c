@@ -264,8 +264,9 @@ void on_fault(int signo, struct signal_info *info, char *context)
 		set_status(AGENT_CRASHED);
 		leave();
 	}
+	/* An address that is none at all has a code of its own: nothing is mapped there. */
 	fault_kind = signo == SIG_BUS ? TOUCH_BUS :
-		     info->code == 1 ? TOUCH_MAPERR : TOUCH_ACCERR;
+		     info->code == 2 ? TOUCH_ACCERR : TOUCH_MAPERR;
 	*rip = ptr(touch_resume);
 }
 

@@ -31,6 +31,14 @@ enum { OUR_FD = 200 };
 
 static const struct file_operations no_mmap = { .owner = "test" };
 
+/* A file system that knows persistent memory refuses MAP_SYNC where there is none. */
+static int disk_mmap(struct file *file, struct vma_new *vma) __in_mmap_hook
+{
+	return vma_flags(vma) & VM_SYNC ? -EOPNOTSUPP : 0;
+}
+
+static const struct file_operations disk = { .owner = "test", .mmap = disk_mmap };
+
 static enum file_placement placement_of(int fd)
 {
 	struct statfs fs;
@@ -65,6 +73,20 @@ static unsigned int flags_of(int fd, bool mappable)
 	if (seals > 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
 		flags |= FILE_SEAL_WRITE;
 	return flags;
+}
+
+/* How long it could be, which bounds what can be mapped: where seeking ends. */
+static uint64_t max_bytes_of(int fd, const struct stat *st)
+{
+	uint64_t max = 0;
+
+	if (!S_ISREG(st->st_mode))
+		return ~0ul;
+	for (uint64_t bit = 1ul << 62; bit; bit >>= 1)
+		if (lseek(fd, (off_t)(max | bit), SEEK_SET) >= 0)
+			max |= bit;
+	lseek(fd, 0, SEEK_SET);
+	return max;
 }
 
 /* The name as maps shows it, " (deleted)" taken off and noted. */
@@ -107,12 +129,22 @@ static struct test_file *add(struct test_files *files, const char *label, int fd
 		.dev_major = major(st.st_dev), .dev_minor = minor(st.st_dev),
 		.flags = flags_of(file->fd, mappable),
 		.placement = S_ISREG(st.st_mode) ? placement_of(file->fd) : FILE_PLACE_ANY,
-		.size_bytes = (uint64_t)st.st_size };
+		.size_bytes = (uint64_t)st.st_size, .max_bytes = max_bytes_of(file->fd, &st) };
 	take_name(&file->desc, shown);
 	if (file->desc.placement == FILE_PLACE_SHMEM)
 		file->desc.flags |= FILE_SHMEM;
 	if (!mappable)
 		file->desc.ops = &no_mmap;
+	return file;
+}
+
+static struct test_file *add_disk(struct test_files *files, const char *label, int fd)
+{
+	struct test_file *file = add(files, label, fd, true);
+
+	file->disk = true;
+	if (file->desc.placement == FILE_PLACE_HUGE)
+		file->desc.ops = &disk;
 	return file;
 }
 
@@ -178,7 +210,7 @@ static int pipe_end(void)
 /* A shared memory segment, gone with its last user; kept by an attachment of ours. */
 static void add_segment(struct test_files *files, int at, size_t bytes)
 {
-	int id = shmget(IPC_PRIVATE, bytes, IPC_CREAT | 0600);
+	int id = shmget(IPC_PRIVATE, bytes, IPC_CREAT | 0700);
 	struct file_desc *desc = &files->segment[at];
 	unsigned long start, end, where;
 	char line[512], shown[256];
@@ -231,17 +263,17 @@ void files_open(struct test_files *files)
 	add(files, "memfd sealed: future write",
 	    memory_file("e", 0, 8 * page, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), true);
 	at = files->nr;
-	add(files, "disk", temporary(64 * page), true)->disk = true;
-	add(files, "disk opened again", reopen(&files->file[at], O_RDWR), true)->disk = true;
-	add(files, "disk opened to read", reopen(&files->file[at], O_RDONLY), true)->disk = true;
-	add(files, "disk opened to write", reopen(&files->file[at], O_WRONLY), true)->disk = true;
-	file = add(files, "disk, append-only", append_only(), true);
-	file->disk = true;
-	file->desc.flags |= FILE_APPEND_ONLY;
+	add_disk(files, "disk", temporary(64 * page));
+	add_disk(files, "disk opened again", reopen(&files->file[at], O_RDWR));
+	add_disk(files, "disk opened to read", reopen(&files->file[at], O_RDONLY));
+	add_disk(files, "disk opened to write", reopen(&files->file[at], O_WRONLY));
+	add_disk(files, "disk, append-only", append_only())->desc.flags |= FILE_APPEND_ONLY;
 	file = add(files, "memfd of huge pages", memory_file("h", MFD_HUGETLB, 0, 0), true);
 	file->desc.flags |= FILE_HUGETLB;
 	add(files, "directory", open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), false);
-	add(files, "pipe", pipe_end(), false);
+	/* Pipes are on a mount of their own, which statvfs() does not say all about. */
+	file = add(files, "pipe", pipe_end(), false);
+	file->desc.flags |= FILE_NOEXEC;
 	add(files, "/dev/null", open("/dev/null", O_RDWR | O_CLOEXEC), false);
 	add_segment(files, 0, 4 * DIFF_PAGE);
 	add_segment(files, 1, DIFF_PAGE);

@@ -48,7 +48,7 @@ static unsigned long meminfo_pages(const char *what)
 }
 
 /* VmFlags of the area at @addr, "" if there is none. */
-static void vm_flags_at(const void *addr, char *flags, size_t size)
+static void vm_flags_at(const void *addr, char flags[256])
 {
 	FILE *f = fopen("/proc/self/smaps", "r");
 	unsigned long start, end;
@@ -60,7 +60,7 @@ static void vm_flags_at(const void *addr, char *flags, size_t size)
 		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
 			here = (unsigned long)addr >= start && (unsigned long)addr < end;
 		else if (here && !strncmp(line, "VmFlags:", 8))
-			snprintf(flags, size, "%s", line + 8);
+			snprintf(flags, 256, "%.255s", line + 8);
 	}
 	if (f)
 		fclose(f);
@@ -87,7 +87,7 @@ static unsigned int probe_features(void)
 	unsigned int features = 0;
 	char flags[256];
 
-	vm_flags_at(page, flags, sizeof(flags));
+	vm_flags_at(page, flags);
 	if (strstr(flags, " sd"))
 		features |= VMAREA_FEATURE_SOFT_DIRTY;
 	if (!prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, page, DIFF_PAGE, "probe"))
@@ -96,8 +96,12 @@ static unsigned int probe_features(void)
 		features |= VMAREA_FEATURE_KSM;
 	if (!access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK))
 		features |= VMAREA_FEATURE_THP;
+	if (!access("/sys/kernel/mm/hugepages/hugepages-1048576kB", F_OK))
+		features |= VMAREA_FEATURE_HUGE_1G;
+	if (!access("/proc/sys/vm/memory_failure_early_kill", F_OK))
+		features |= VMAREA_FEATURE_MEMORY_FAILURE;
 	if (!madvise(page, DIFF_PAGE, MADV_GUARD_INSTALL)) {
-		vm_flags_at(page, flags, sizeof(flags));
+		vm_flags_at(page, flags);
 		if (strstr(flags, " gu"))
 			features |= VMAREA_FEATURE_GUARD_FLAG;
 	}

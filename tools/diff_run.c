@@ -318,7 +318,7 @@ static void read_totals(pid_t pid, struct start_state *start)
 	fclose(f);
 }
 
-static void read_limits(pid_t pid, struct mm_config *config)
+static void read_limits(pid_t pid, struct start_state *start)
 {
 	static const int which[MM_NR_RLIMITS] = {
 		[MM_RLIMIT_AS] = RLIMIT_AS, [MM_RLIMIT_DATA] = RLIMIT_DATA,
@@ -328,7 +328,8 @@ static void read_limits(pid_t pid, struct mm_config *config)
 
 	for (int i = 0; i < MM_NR_RLIMITS; i++) {
 		prlimit(pid, (__rlimit_resource_t)which[i], NULL, &limit);
-		config->rlimit[i] = limit.rlim_cur;
+		start->config.rlimit[i] = limit.rlim_cur;
+		start->limit_max[i] = limit.rlim_max;
 	}
 }
 
@@ -367,7 +368,7 @@ void runner_probe(struct runner *runner, const struct round_setup *setup,
 	read_areas(pid, start);
 	read_layout(pid, config);
 	read_totals(pid, start);
-	read_limits(pid, config);
+	read_limits(pid, start);
 	config->brk = shared->initial_brk;
 	config->bottom_up = setup->layout == LAYOUT_BOTTOM_UP;
 	if (config->bottom_up)

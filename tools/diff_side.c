@@ -13,7 +13,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "cli.h"
 #include "cmds.h"
@@ -295,12 +294,7 @@ static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes
 
 static bool skip_limit(const struct side *side, uint64_t which, uint64_t bytes)
 {
-	static const int linux_limit[] = { RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_MEMLOCK };
-	struct rlimit limit;
-
-	return which >= MM_NR_RLIMITS || (!side->machine->root &&
-		(getrlimit((__rlimit_resource_t)linux_limit[which], &limit) ||
-		 bytes > limit.rlim_max));
+	return which >= MM_NR_RLIMITS || bytes > side->start->limit_max[which];
 }
 
 static unsigned int nr_alive(const struct side *side)
