@@ -76,10 +76,11 @@
  *   splits	Of leaves, at most one for each insert: m.  An inner node that is split or joined
  *		has three places free at least, so it takes four new children to split it again:
  *		min(m, n(l) + m / 4).
- *   growth	The first leaf or the first new root: 1.  A new root has two children and lets
- *		through the next growth after 18 more: m / 17 further levels, and less again for
- *		splits in them: m / 8 covers both.  And 1 for the empty tree that gets a leaf
- *		which then splits.
+ *   growth	The first leaf of an empty tree, or a new root: 1, and 1 more for a leaf that is
+ *		both. A new root has two children: 18 splits below it make the next one, and each
+ *		of these took 4 children to come about. So m inserts add a root, another if m is
+ *		18, and one for each factor 4 beyond. The new levels together have at most m / 8
+ *		nodes, so that covers these roots and what is split between them.
  *
  * WHAT WAS REJECTED
  *
@@ -89,6 +90,7 @@
  *   A minimum fill with borrowing; binary search in nodes; nodes of two sizes, each with a pool
  *   of its own: measured or reckoned slower.
  */
+#include "base/bits.h"
 #include "ds/range_tree_pool.h"
 
 /* Beyond any memory; and sums of such numbers do not overflow. */
@@ -117,6 +119,12 @@ void rt_destroy(struct range_tree *t)
 	*t = (struct range_tree){ 0 };
 }
 
+/* How many levels @m inserts can add: see FAILURE. */
+static unsigned int growth(unsigned long m)
+{
+	return m < 18 ? 1 : 2 + ilog2(m / 18) / 2;
+}
+
 int rt_reserve(struct range_tree *t, unsigned long nr_touched, unsigned long nr_inserted)
 {
 	const unsigned long m = nr_inserted, changes = nr_touched + nr_inserted;
@@ -126,7 +134,7 @@ int rt_reserve(struct range_tree *t, unsigned long nr_touched, unsigned long nr_
 	if (unlikely(nr_touched > RESERVE_MAX || m > RESERVE_MAX))
 		return -ENOMEM;
 	if (work->root) {
-		if (unlikely(work->root->level + 2 + m / 17 > RT_MAX_LEVELS))
+		if (unlikely(work->root->level + growth(m) >= RT_MAX_LEVELS))
 			return -ENOMEM;
 		need += min(changes, (unsigned long)work->nr_nodes[0]);
 		for (unsigned int l = 1; l <= work->root->level; l++)

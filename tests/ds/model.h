@@ -79,7 +79,8 @@ static inline void model_put(struct model *m, size_t at, struct rt_entry e)
 
 static inline void model_cut(struct model *m, size_t at, size_t nr)
 {
-	memmove(&m->e[at], &m->e[at + nr], (m->nr - at - nr) * sizeof(*m->e));
+	if (nr)
+		memmove(&m->e[at], &m->e[at + nr], (m->nr - at - nr) * sizeof(*m->e));
 	m->nr -= nr;
 }
 
