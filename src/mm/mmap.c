@@ -288,7 +288,7 @@ static void account_new(struct mapping *m, struct vm_area_struct *vma)
 
 	mm_account(m->mm, flags, (long)nr_pages);
 	if (flags & VM_LOCKED) {
-		if ((flags & (VM_SPECIAL | VM_HUGETLB)) || dax)
+		if ((flags & (VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE)) || dax)
 			flags &= ~VM_LOCKED_MASK;
 		else
 			m->mm->locked_vm += nr_pages;
