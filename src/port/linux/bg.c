@@ -33,6 +33,9 @@
 
 #include "bg.h"
 
+/* Who owned the queue a moment ago may be somebody whose thread then did not start. */
+#define BG_LOOK_AGAIN_NS	(20ull * 1000 * 1000)
+
 /* Works tear address spaces down, which is shallow. */
 #define BG_STACK_BYTES	(512ul << 10)
 
@@ -251,7 +254,7 @@ void port_bg_flush(struct port_bg *bg)
 			continue;
 		port_wake(&bg->force, 1);
 		bg_ring(bg);
-		port_wait(&bg->done, done, PORT_NO_DEADLINE);
+		port_wait(&bg->done, done, port_now_ns() + BG_LOOK_AGAIN_NS);
 	}
 }
 

@@ -1,6 +1,33 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The port to a Linux process.
+ *
+ * Files: port_linux.c (memory, waiting, clock, threads, messages), rcu.c (grace periods),
+ * work.c (background work), bg.c (the thread behind both).
+ *
+ * Memory comes from the C library up to a megabyte, and from the kernel above, where its pages
+ * are zero already.  port_free() is told the size, so neither needs a header.
+ *
+ * Waiting is the futex, in its form for memory that processes may share.
+ *
+ * Thread-local variables live here and nowhere else in the library: the cached thread id, the
+ * random number generator, and in debug builds the allocation counters and the lock checker's
+ * bytes.  All are initial-exec, so an access never calls anything.  The price: when the library
+ * is loaded by dlopen(), they must fit into what the C library keeps for that, which the few
+ * bytes of a release build do.
+ *
+ * State of the whole process: the two background queues, the sites that have warned, and the
+ * count of live allocations.  Nothing of it belongs to an instance.
+ *
+ * Fork.  Handlers are registered when the library is loaded.  Before the fork they stop the
+ * background threads between two items and take liburcu's mutexes, and after it they let them
+ * go; in the child they also forget the threads and the cached thread id.
+ *
+ * Unloading.  The background threads never end, so the library cannot be unloaded once they
+ * have started.
+ *
+ * Failure.  Memory and threads may be refused, and that is reported or survived.  What cannot be
+ * survived, a mutex or a futex that does not work, is port_panic().
  */
 #include <errno.h>
 #include <linux/futex.h>
