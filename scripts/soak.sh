@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+# The long runs.  SOAK_OPS and SOAK_CALLS make them shorter or longer; about two hours as they are.
+set -eu
+cd "$(dirname "$0")/.."
+ops=${SOAK_OPS:-20000000}
+calls=${SOAK_CALLS:-5000000}
+seeds=${SOAK_SEEDS:-10}
+
+setup() {
+	local dir=$1
+	shift
+	[ -e "$dir/build.ninja" ] || meson setup "$dir" "$@" >/dev/null
+	ninja -C "$dir" >/dev/null
+}
+setup build
+setup build-asan -Ddebug_checks=true -Db_sanitize=address,undefined -Ddefault_library=static
+setup build-tsan -Ddebug_checks=true -Db_sanitize=thread -Ddefault_library=static
+
+echo "== threads under address+undefined"
+build-asan/tests/stress/stress --ops "$ops"
+echo "== threads under the thread sanitizer"
+build-tsan/tests/stress/stress --ops "$ops"
+echo "== random calls beside the running kernel"
+for seed in $(seq 1 "$seeds"); do
+	build/tools/vmarea diff --seed "$seed" --calls "$calls"
+done
