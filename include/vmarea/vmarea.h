@@ -195,7 +195,8 @@ struct area_desc {
 	vm_flags_t flags;			/* all of them, VM_MAY* and VM_ACCOUNT too */
 	struct file *__nullable file;		/* takes a reference of its own */
 	unsigned long pgoff;			/* pages */
-	const char *__nullable special;		/* "[vdso]": an area of no file with a fixed name */
+	const char *__nullable special;		/* "[vdso]": an area of no file with a fixed name; */
+						/* not copied: outlives the instance */
 	bool touched;				/* has been written to */
 };
 

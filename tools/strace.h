@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Plain logs of strace -f: reading them, and playing them although they do not tell everything.
+ *
+ *	strace_read.c	lines to calls: tasks, arguments by name or number, calls in two halves
+ *	strace_play.c	the calls on the library, and what may explain a result that differs
+ */
+#ifndef TOOLS_STRACE_H
+#define TOOLS_STRACE_H
+
+#include "play.h"
+
+enum strace_kind {
+	ST_MEMORY,		/* one of call_kinds */
+	ST_CLONE,		/* fork, vfork, clone, clone3 */
+	ST_EXEC,
+	ST_OPEN,		/* makes a descriptor of a file */
+	ST_DUP,
+	ST_CLOSE,
+	ST_MEMFD,
+	ST_LIMIT,		/* setrlimit, prlimit64 */
+	ST_EXIT,
+	ST_NOT_FOLLOWED,	/* changes the map in a way that is not followed */
+};
+
+struct strace_call {
+	enum strace_kind kind;
+	long tid;
+	unsigned long begin, end;	/* lines; @end 0: it did not return */
+	struct call call;		/* ST_MEMORY; its result for all kinds */
+	bool anonymous;			/* mmap: no descriptor */
+	long fd;			/* mmap, ST_CLOSE, ST_DUP: descriptor */
+	bool shares_mm, is_thread, is_vfork;	/* ST_CLONE */
+	bool file_writable, file_readable;	/* ST_OPEN */
+	char *path;			/* ST_OPEN, ST_EXEC, ST_MEMFD; or of -y */
+	unsigned int limit;		/* ST_LIMIT: MM_RLIMIT_*, or MM_NR_RLIMITS */
+	unsigned long value;
+	const char *name;		/* ST_NOT_FOLLOWED */
+};
+
+struct strace_log {
+	struct strace_call *calls;	/* in the order of their last line */
+	size_t nr, room;
+	unsigned long lines;
+};
+
+/* Does the text look like a log of strace? */
+bool strace_is_log(struct text_in *text);
+/* The whole log.  false and "path:line: why" in *@why (the caller frees it). */
+bool strace_read(struct text_in *text, const char *path, struct strace_log *log, char **why);
+void strace_free(struct strace_log *log);
+
+/* Plays it; @progress is called now and then. */
+void strace_play(struct player *p, const struct strace_log *log,
+		 void (*progress)(const struct player *p, unsigned long line, void *arg), void *arg);
+
+#endif
