@@ -10,7 +10,7 @@
 #ifndef BASE_ATOMIC_H
 #define BASE_ATOMIC_H
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 /*
  * The thread sanitizer executes fences and draws no order from them, which gcc warns of.  Fences

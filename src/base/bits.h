@@ -8,7 +8,7 @@
 #ifndef BASE_BITS_H
 #define BASE_BITS_H
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 #define BITS_PER_LONG		64
 

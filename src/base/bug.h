@@ -17,7 +17,7 @@
 #ifndef BASE_BUG_H
 #define BASE_BUG_H
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 #ifdef CONFIG_VMAREA_DEBUG
 # define VMAREA_DEBUG		1

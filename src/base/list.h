@@ -13,7 +13,7 @@
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 struct list_head {
 	struct list_head *next;

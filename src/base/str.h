@@ -9,7 +9,7 @@
 #ifndef BASE_STR_H
 #define BASE_STR_H
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 void *memcpy(void *__restrict to, const void *__restrict from, size_t bytes);
 void *memmove(void *to, const void *from, size_t bytes);

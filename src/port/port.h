@@ -96,8 +96,8 @@
 #ifndef PORT_PORT_H
 #define PORT_PORT_H
 
-#include "../base/compiler.h"
-#include "../base/bug.h"
+#include "base/compiler.h"
+#include "base/bug.h"
 
 #define PORT_NO_DEADLINE	UINT64_MAX
 
@@ -106,7 +106,7 @@
 #endif
 
 #ifdef VMAREA_PORT_LINUX
-# include "linux/port_linux.h"
+# include "port/linux/port_linux.h"
 #endif
 
 #endif

@@ -2,8 +2,8 @@
 /* Both sides of a kill switch.  The letters are those of kill.h. */
 #include <limits.h>
 
-#include "kill.h"
-#include "../base/errno.h"
+#include "sync/kill.h"
+#include "base/errno.h"
 
 void kill_switch_fire(struct kill_switch *ks)
 {

@@ -18,7 +18,7 @@
 #ifndef SYNC_KILL_H
 #define SYNC_KILL_H
 
-#include "../port/port.h"
+#include "port/port.h"
 
 struct kill_switch {
 	u32 fired;			/* atomic */

@@ -9,9 +9,9 @@
 #ifndef SYNC_KILL_GROUP_H
 #define SYNC_KILL_GROUP_H
 
-#include "../base/list.h"
-#include "kill.h"
-#include "spinlock.h"
+#include "base/list.h"
+#include "sync/kill.h"
+#include "sync/spinlock.h"
 
 struct kill_group {
 	struct spinlock lock;			/* rank INSTANCE: firing takes no lock */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* The list of rank.h as a table, for messages and for the documentation. */
-#include "rank.h"
+#include "sync/rank.h"
 
 #define LOCK_RANK_ROW(rank, text, how, what)					\
 	[LOCK_RANK_##rank] = { .name = text, .kind = how, .guards = what },

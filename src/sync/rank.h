@@ -10,7 +10,7 @@
 #ifndef SYNC_RANK_H
 #define SYNC_RANK_H
 
-#include "../base/compiler.h"
+#include "base/compiler.h"
 
 #define LOCK_RANKS(X)								\
 	X(MMAP, "mmap lock", "rwsem",						\

@@ -9,7 +9,7 @@
 #ifndef SYNC_RCU_H
 #define SYNC_RCU_H
 
-#include "witness.h"
+#include "sync/witness.h"
 
 static __always_inline void rcu_read_lock_at(const char *place)	__enters_atomic;
 static __always_inline void rcu_read_unlock_at(const char *place)	__leaves_atomic;

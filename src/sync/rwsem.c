@@ -47,8 +47,8 @@
  */
 #include <limits.h>
 
-#include "rwsem.h"
-#include "../base/errno.h"
+#include "sync/rwsem.h"
+#include "base/errno.h"
 
 /*
  * Rounds of spinning before sleep: some microseconds.  A memory call holds the lock for one or

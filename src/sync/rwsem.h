@@ -22,8 +22,8 @@
 #ifndef SYNC_RWSEM_H
 #define SYNC_RWSEM_H
 
-#include "kill.h"
-#include "witness.h"
+#include "sync/kill.h"
+#include "sync/witness.h"
 
 /*
  *	 63        44 43        24 23         4 3 2 1 0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* The slow path of spinlock.h: spin for a while, then sleep. */
-#include "spinlock.h"
+#include "sync/spinlock.h"
 
 /* One to three microseconds: longer than a section, shorter than going to sleep and waking. */
 #define SPIN_ROUNDS	64

@@ -17,7 +17,7 @@
 #ifndef SYNC_SPINLOCK_H
 #define SYNC_SPINLOCK_H
 
-#include "witness.h"
+#include "sync/witness.h"
 
 context_lock_struct(spinlock) {
 	u32 word;			/* atomic, futex */

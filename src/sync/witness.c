@@ -29,11 +29,11 @@
  *
  * Locks passed to another thread are not supported: whoever takes one gives it back.
  */
-#include "witness.h"
+#include "sync/witness.h"
 
 #ifdef CONFIG_VMAREA_DEBUG
 
-#include "../base/str.h"
+#include "base/str.h"
 
 #define WITNESS_MAX_HELD	32
 #define REPORT_BYTES		512

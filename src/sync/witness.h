@@ -18,8 +18,8 @@
 #ifndef SYNC_WITNESS_H
 #define SYNC_WITNESS_H
 
-#include "../port/port.h"
-#include "rank.h"
+#include "port/port.h"
+#include "sync/rank.h"
 
 enum witness_mode {
 	WITNESS_SHARED,

@@ -160,7 +160,7 @@ static void test_forks_beside_busy_threads(void **state)
 		pthread_join(threads[i], NULL);
 }
 
-/* ------------------------------------------------------------- what is queued is queued twice -- */
+/* ----------------------------------------------------- what is queued is queued twice -- */
 
 static struct port_work first, second;
 static struct port_rcu_head pending;

@@ -16,7 +16,7 @@ static int scarce_create(pthread_t *thread, const pthread_attr_t *attr, void *(*
 			 void *arg);
 
 #define pthread_create scarce_create
-#include "../../src/port/linux/bg.c"
+#include "port/linux/bg.c"
 #undef pthread_create
 
 static int refusals;			/* how many more times */

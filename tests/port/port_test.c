@@ -91,6 +91,9 @@ static void test_fail_nth(void **state)
 	port_free(p[0], 16);
 }
 
+# define DEBUG_TESTS	cmocka_unit_test(test_fail_nth),
+#else
+# define DEBUG_TESTS
 #endif
 
 /* ----------------------------------------------------------------------------- waiting -- */
@@ -312,9 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_alloc),
 		cmocka_unit_test(test_alloc_fails),
-#ifdef CONFIG_VMAREA_DEBUG
-		cmocka_unit_test(test_fail_nth),
-#endif
+		DEBUG_TESTS
 		cmocka_unit_test(test_wait_returns),
 		cmocka_unit_test(test_wait_wakes),
 		cmocka_unit_test(test_wait_between_processes),

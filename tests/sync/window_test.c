@@ -23,8 +23,8 @@ static void window_relax(void);
 #define port_wait window_wait
 #undef port_cpu_relax
 #define port_cpu_relax window_relax
-#include "../../src/sync/kill.c"
-#include "../../src/sync/rwsem.c"
+#include "sync/kill.c"
+#include "sync/rwsem.c"
 
 static struct rwsem sem;
 static struct kill_switch kill;

@@ -31,7 +31,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include "bg.h"
+#include "port/linux/bg.h"
 
 /* Who owned the queue a moment ago may be somebody whose thread then did not start. */
 #define BG_LOOK_AGAIN_NS	(20ull * 1000 * 1000)

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#include "../port.h"
+#include "port/port.h"
 
 /* Callers push on different lines, by thread, so that they do not all write one. */
 #define BG_STRIPES	8

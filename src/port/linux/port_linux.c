@@ -43,7 +43,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bg.h"
+#include "port/linux/bg.h"
 
 /* -------------------------------------------------------------------- per-thread state -- */
 

@@ -10,8 +10,8 @@
 #ifndef PORT_LINUX_H
 #define PORT_LINUX_H
 
-#include "../../base/atomic.h"
-#include "../tsan.h"
+#include "base/atomic.h"
+#include "port/tsan.h"
 
 /* ------------------------------------------------------------------------------ memory -- */
 

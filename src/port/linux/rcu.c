@@ -46,7 +46,7 @@
 #include <urcu/static/urcu-bp.h>
 #include <urcu/urcu-bp.h>
 
-#include "bg.h"
+#include "port/linux/bg.h"
 
 _Static_assert(offsetof(struct urcu_bp_reader, ctr) == 0, "the reader slot begins with ctr");
 _Static_assert(offsetof(struct urcu_bp_gp, ctr) == 0, "the grace period begins with ctr");

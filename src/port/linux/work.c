@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Background work: functions that may sleep, run one after another by one thread. */
-#include "bg.h"
-#include "../../base/errno.h"
+#include "port/linux/bg.h"
+#include "base/errno.h"
 
 static void work_run(struct port_item *item)
 {
