@@ -76,11 +76,11 @@
  *   splits	Of leaves, at most one for each insert: m.  An inner node that is split or joined
  *		has three places free at least, so it takes four new children to split it again:
  *		min(m, n(l) + m / 4).
- *   growth	The first leaf of an empty tree, or a new root: 1, and 1 more for a leaf that is
- *		both. A new root has two children: 18 splits below it make the next one, and each
- *		of these took 4 children to come about. So m inserts add a root, another if m is
- *		18, and one for each factor 4 beyond. The new levels together have at most m / 8
- *		nodes, so that covers these roots and what is split between them.
+ *   growth	The first leaf of an empty tree, which then lacks one split, or a new root: 1. A
+ *		new root has two children: 18 splits below it make the next one, and each of these
+ *		took 4 children to come about. So m inserts add a root, another if m is 18, and
+ *		one for each factor 4 beyond. The new levels together get at most m / 8 nodes in
+ *		this way, roots and what is split between them.
  *
  * WHAT WAS REJECTED
  *
@@ -129,7 +129,7 @@ int rt_reserve(struct range_tree *t, unsigned long nr_touched, unsigned long nr_
 {
 	const unsigned long m = nr_inserted, changes = nr_touched + nr_inserted;
 	const struct rt_shape *work = &t->work;
-	unsigned long need = 2 + m / 8 + m;
+	unsigned long need = 1 + m / 8 + m;
 
 	if (unlikely(nr_touched > RESERVE_MAX || m > RESERVE_MAX))
 		return -ENOMEM;
