@@ -112,6 +112,7 @@ enum file_placement {
 #define FILE_HUGETLB		0x0080u	/* a file of hugetlbfs, or memfd with MFD_HUGETLB */
 #define FILE_DAX		0x0100u	/* MAP_SYNC is possible */
 #define FILE_SEAL_WRITE		0x0200u	/* F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set */
+#define FILE_MAP_SYNC		0x0400u	/* its file system knows MAP_SYNC; refused but for FILE_DAX */
 
 /*
  * One open file.  Two areas join only if they map the same struct file (a dup() is the same, a

@@ -81,7 +81,7 @@ static int check_shared(const struct file *file, unsigned long prot, unsigned lo
 	u32 mode = file_flags(file);
 	unsigned long known = LEGACY_MAP_FLAGS;
 
-	if (mode & FILE_DAX)
+	if (mode & (FILE_DAX | FILE_MAP_SYNC))
 		known |= MAP_SYNC;
 	if ((map_flags & MAP_TYPE) == MAP_SHARED)
 		map_flags &= LEGACY_MAP_FLAGS;
@@ -254,9 +254,22 @@ static int setup_file(struct mapping *m, struct vm_area_struct *vma)
 	if (file_flags(file) & FILE_DEV_ZERO)
 		return 0;
 	vma->vm_ops = &file_vm_ops;
+	if ((vma->vm_flags & VM_SYNC) && (file_flags(file) & (FILE_MAP_SYNC | FILE_DAX)) == FILE_MAP_SYNC)
+		return -EOPNOTSUPP;
 	if (file_flags(file) & FILE_HUGETLB)
 		return hugetlb_mmap(vma);
 	return file->ops ? file->ops->mmap(file, handle_new(vma)) : 0;
+}
+
+/*
+ * A hook may make the area one that same-page merging cannot work on; only after it that is known.
+ * So before, when neighbours are looked at, such a file's area is not yet for merging.
+ */
+static bool has_late_hook(const struct file *file)
+{
+	u32 flags = file ? file_flags(file) : 0;
+
+	return (flags & FILE_DEV_ZERO) || (file && file->ops && !(flags & FILE_SHMEM));
 }
 
 static int insert_new(struct mapping *m, struct vm_area_struct **out)
@@ -274,6 +287,9 @@ static int insert_new(struct mapping *m, struct vm_area_struct **out)
 		vma_discard(vma);
 		return err;
 	}
+	if (m->mm->memory_merge && has_late_hook(m->file) &&
+	    mm_ksm_compatible(vma->vm_file, vma->vm_flags))
+		vma->vm_flags |= VM_MERGEABLE;
 	map_insert(vma);
 	*out = vma;
 	return 0;
@@ -303,7 +319,7 @@ static long map_region(struct mapping *m)
 	struct vm_area_struct *vma;
 	int err;
 
-	if (m->mm->memory_merge && mm_ksm_compatible(m->file, m->flags))
+	if (m->mm->memory_merge && !has_late_hook(m->file) && mm_ksm_compatible(m->file, m->flags))
 		m->flags |= VM_MERGEABLE;
 	err = reserve(m);
 	if (err)
