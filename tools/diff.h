@@ -141,7 +141,7 @@ struct side {
 	uint32_t nr_known, nr_lasting;	/* the first ones outlast a round */
 	struct file *object[SIDE_MAX_OBJECTS];
 	uint32_t nr_objects;
-	uint32_t shmem_dev, huge_dev;	/* of objects that the library makes */
+	uint32_t shmem_dev;		/* of objects that the library makes */
 	const struct start_state *start;
 	struct side_proc proc[AGENT_MAX_PROCS];
 	uint64_t arena_used;		/* units */

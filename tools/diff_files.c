@@ -31,14 +31,6 @@ enum { OUR_FD = 200 };
 
 static const struct file_operations no_mmap = { .owner = "test" };
 
-/* A file system that knows persistent memory refuses MAP_SYNC where there is none. */
-static int disk_mmap(struct file *file, struct vma_new *vma) __in_mmap_hook
-{
-	return vma_flags(vma) & VM_SYNC ? -EOPNOTSUPP : 0;
-}
-
-static const struct file_operations disk = { .owner = "test", .mmap = disk_mmap };
-
 static enum file_placement placement_of(int fd)
 {
 	struct statfs fs;
@@ -75,18 +67,10 @@ static unsigned int flags_of(int fd, bool mappable)
 	return flags;
 }
 
-/* How long it could be, which bounds what can be mapped: where seeking ends. */
-static uint64_t max_bytes_of(int fd, const struct stat *st)
+/* What bounds an offset: only files with a size of their own have less than all numbers. */
+static uint64_t max_bytes_of(const struct stat *st)
 {
-	uint64_t max = 0;
-
-	if (!S_ISREG(st->st_mode))
-		return ~0ul;
-	for (uint64_t bit = 1ul << 62; bit; bit >>= 1)
-		if (lseek(fd, (off_t)(max | bit), SEEK_SET) >= 0)
-			max |= bit;
-	lseek(fd, 0, SEEK_SET);
-	return max;
+	return S_ISREG(st->st_mode) || S_ISBLK(st->st_mode) || S_ISSOCK(st->st_mode) ? 0 : ~0ul;
 }
 
 /* The name as maps shows it, " (deleted)" taken off and noted. */
@@ -129,7 +113,7 @@ static struct test_file *add(struct test_files *files, const char *label, int fd
 		.dev_major = major(st.st_dev), .dev_minor = minor(st.st_dev),
 		.flags = flags_of(file->fd, mappable),
 		.placement = S_ISREG(st.st_mode) ? placement_of(file->fd) : FILE_PLACE_ANY,
-		.size_bytes = (uint64_t)st.st_size, .max_bytes = max_bytes_of(file->fd, &st) };
+		.size_bytes = (uint64_t)st.st_size, .max_bytes = max_bytes_of(&st) };
 	take_name(&file->desc, shown);
 	if (file->desc.placement == FILE_PLACE_SHMEM)
 		file->desc.flags |= FILE_SHMEM;
@@ -144,7 +128,7 @@ static struct test_file *add_disk(struct test_files *files, const char *label, i
 
 	file->disk = true;
 	if (file->desc.placement == FILE_PLACE_HUGE)
-		file->desc.ops = &disk;
+		file->desc.flags |= FILE_MAP_SYNC;
 	return file;
 }
 

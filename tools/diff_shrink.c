@@ -96,8 +96,30 @@ static void simplify_arg(struct shrinking *s, uint32_t at, unsigned int arg)
 			with_arg(s, at, arg, s->best->script.call[at].arg[arg] & ~bit);
 }
 
+/* What a forked process did, its parent may do as well. */
+static bool without_fork(struct shrinking *s, uint32_t at)
+{
+	const struct script *best = &s->best->script;
+	uint8_t parent = best->call[at].proc;
+	uint64_t child = best->call[at].arg[0];
+
+	*s->candidate = *best;
+	s->candidate->nr = at;
+	for (uint32_t i = at + 1; i < best->nr; i++) {
+		struct diff_call *call = &s->candidate->call[s->candidate->nr++];
+
+		*call = best->call[i];
+		if (call->proc == child)
+			call->proc = parent;
+	}
+	return keeps(s);
+}
+
 static void simplify(struct shrinking *s)
 {
+	for (uint32_t at = 0; at < s->best->script.nr; at++)
+		if (s->best->script.call[at].op == OP_FORK && without_fork(s, at))
+			at--;
 	for (uint32_t at = 0; at < s->best->script.nr; at++)
 		for (unsigned int arg = 0; at < s->best->script.nr &&
 		     arg < op_nr_args(s->best->script.call[at].op); arg++)

@@ -117,7 +117,7 @@ static void see_area(struct side *side, vma_any vma, struct side_area *out)
 	}
 	out->seen.prot |= AREA_OWN_OBJECT;
 	out->seen.inode = own_object(side, file);
-	out->seen.dev = out->flags & VM_HUGETLB ? side->huge_dev : side->shmem_dev;
+	out->seen.dev = out->flags & VM_HUGETLB ? AREA_ANY_DEVICE : side->shmem_dev;
 }
 
 static void see_map(struct side *side, struct side_proc *proc)
@@ -602,17 +602,13 @@ static void add_start_area(struct side *side, const struct start_area *area, uin
 		defect("mm_add_area", ret);
 }
 
-static void find_devices(struct side *side)
+static void find_device(struct side *side)
 {
 	for (int i = 0; i < side->files->nr; i++) {
 		const struct test_file *file = &side->files->file[i];
 		uint32_t dev = file->desc.dev_major << 20 | file->desc.dev_minor;
 
-		if (!file->label)
-			continue;
-		if (file->desc.flags & FILE_HUGETLB)
-			side->huge_dev = dev;
-		else if (file->desc.placement == FILE_PLACE_SHMEM && !file->disk)
+		if (file->label && file->desc.placement == FILE_PLACE_SHMEM && !file->disk)
 			side->shmem_dev = dev;
 	}
 }
@@ -627,7 +623,7 @@ void side_begin(struct side *side, const struct start_state *start)
 	side->arena_used = 0;
 	side->shared->nr_calls = 0;
 	side->nr_lasting = side->nr_known;
-	find_devices(side);
+	find_device(side);
 	for (int i = 0; i < side->files->nr; i++)
 		if (side->file[i])
 			file_set_size(side->file[i], side->files->file[i].desc.size_bytes);

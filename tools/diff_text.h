@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The part of smaps that is compared, made the same way of the kernel's text and of the library's:
- * each area's line of maps, its page sizes and its VmFlags, runs of blanks as one.  The inode
- * number of a shared anonymous object is nobody's business; it becomes 0.
+ * each area's line of maps, its page sizes and its VmFlags, runs of blanks as one.  The device and
+ * inode number of a shared anonymous object are anyone's choice; they are left out.
  *
  * Included by the agent, which has no C library.
  */
@@ -50,7 +50,7 @@ static inline int text_is_area(const char *p, size_t n)
 	return 0;
 }
 
-/* One line, blanks squeezed; field 5 of an area of no file's becomes 0.  Returns the new end. */
+/* One line, blanks squeezed, fields 4 and 5 without their text if asked.  Returns the new end. */
 static inline char *text_put(char *out, const char *p, size_t n, int hide_inode)
 {
 	int field = 1;
@@ -62,9 +62,7 @@ static inline char *text_put(char *out, const char *p, size_t n, int hide_inode)
 			if (i + 1 == n || p[i + 1] == ' ' || p[i + 1] == '\t')
 				continue;
 			field++;
-			if (hide_inode && field == 6)
-				*out++ = '0';
-		} else if (hide_inode && field == 5) {
+		} else if (hide_inode && (field == 4 || field == 5)) {
 			continue;
 		}
 		*out++ = c;
