@@ -113,7 +113,7 @@ static bool move_break(struct mm_struct *mm, unsigned long brk, unsigned long *g
 	} else if (new_end != old_end && !shrink(mm, new_end, old_end)) {
 		return false;
 	}
-	mm->brk = brk;
+	atomic_store_relaxed(&mm->brk, brk);	/* mm_query() names [heap] by it */
 	return true;
 }
 

@@ -121,9 +121,10 @@ void mm_set_layout(struct mm_struct *mm, const struct mm_config *config)
 	mm->end_code = config->end_code;
 	mm->start_data = config->start_data;
 	mm->end_data = config->end_data;
-	mm->start_brk = config->start_brk;
-	mm->brk = config->brk;
-	mm->start_stack = config->start_stack;
+	/* mm_query() names [heap] and [stack] by these, without a lock. */
+	atomic_store_relaxed(&mm->start_brk, config->start_brk);
+	atomic_store_relaxed(&mm->brk, config->brk);
+	atomic_store_relaxed(&mm->start_stack, config->start_stack);
 }
 
 int mm_create(struct vmarea *instance, const struct mm_config *config, struct mm_user **out)

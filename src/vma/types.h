@@ -93,8 +93,8 @@ struct mm_struct {
 	bool memory_merge;			/* m */
 	unsigned long start_code, end_code;	/* m */
 	unsigned long start_data, end_data;	/* m */
-	unsigned long start_brk, brk;		/* m */
-	unsigned long start_stack;		/* m */
+	unsigned long start_brk, brk;		/* m	and relaxed, for names without a lock */
+	unsigned long start_stack;		/* m	the same */
 	unsigned long rlimit[MM_NR_RLIMITS];	/* a	relaxed: set by another at any time */
 	u32 caps;				/* a	relaxed */
 	u32 personality;			/* a	relaxed */
