@@ -35,8 +35,10 @@ test:
 	@scripts/deps.sh build test
 	@scripts/test.sh
 
-check-handles: all
-	@tests/misuse/run.sh --all-annotations
+check-handles:
+	@scripts/deps.sh test
+	@tests/misuse/run.py
+	@tests/misuse/mutate.py --all
 
 bench:
 	@scripts/deps.sh build bench
