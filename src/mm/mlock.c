@@ -157,7 +157,8 @@ static int populate(struct mm_struct *mm, unsigned long start, unsigned long end
 	int err = 0;
 
 	mm_read_lock(mm);
-	for (vma = vma_in(mm, start, end); vma && vma->vm_start < end; vma = vma_after(vma)) {
+	vma = start < end ? vma_in(mm, start, end) : NULL;
+	for (; vma && vma->vm_start < end; vma = vma_after(vma)) {
 		if (vma->vm_flags & (VM_IO | VM_PFNMAP))
 			continue;
 		err = populate_area(vma, max(vma->vm_start, start), min(vma->vm_end, end));
