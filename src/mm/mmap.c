@@ -201,10 +201,12 @@ static int clear_range(struct mapping *m)
 		return -ENOMEM;
 	if (mm_is_accountable(m->file, m->flags)) {
 		/* What the old areas were promised goes over to the new one. */
-		m->charged = nr_pages - old.nr_accounted;
-		err = m->charged ? mm_commit(mm, m->charged) : 0;
-		if (err)
-			return err;
+		if (nr_pages > old.nr_accounted) {
+			err = mm_commit(mm, nr_pages - old.nr_accounted);
+			if (err)
+				return err;
+		}
+		m->charged = nr_pages;
 		old.nr_accounted = 0;
 		m->flags |= VM_ACCOUNT;
 	}
