@@ -337,7 +337,8 @@ static bool skip(const struct side *side, const struct side_proc *proc, const st
 	case OP_TOUCH:
 		return hits_agent(side, a[0], 1);
 	case OP_READ_INTO:
-		return a[1] > FILL_MAX || hits_agent(side, a[0], a[1]) ||
+		return a[1] > FILL_MAX || a[0] + a[1] > DIFF_TASK_SIZE ||
+			hits_agent(side, a[0], a[1]) ||
 			cannot_fill(proc, a[0], a[1]);
 	case OP_MLOCK:
 	case OP_MLOCK2:
