@@ -57,6 +57,7 @@
 #include "file/file.h"
 #include "port/port.h"
 #include "sync/rcu.h"
+#include "sync/witness.h"
 #include "vma/anon.h"
 #include "vma/instance.h"
 #include "vma/lock.h"
@@ -130,6 +131,7 @@ void vma_lock_write(struct vm_area_struct *vma)
 	struct mm_struct *mm = vma->vm_mm;
 	u32 seq = atomic_load_relaxed(&mm->mm_lock_seq);
 
+	might_sleep();
 	mm_assert_write_locked(mm);
 	/* Only this thread writes either number now. */
 	if (atomic_load_relaxed(&vma->vm_lock_seq) == seq)
@@ -190,11 +192,15 @@ struct vm_area_struct *vma_lock_read(struct mm_struct *mm, unsigned long addr)
 	if (rt_lookup_rcu(&mm->areas, addr, &entry) && vma_start_read(mm, entry.item, addr))
 		vma = entry.item;
 	rcu_read_unlock();
+	/* Never waits, so the witness is not asked before; but nobody may wait outwards with it. */
+	if (vma)
+		witness_after(vma, LOCK_RANK_VMA, 0, WITNESS_SHARED, WITNESS_HERE);
 	return vma;
 }
 
 void vma_unlock_read(struct vm_area_struct *vma)
 {
+	witness_release(vma, WITNESS_SHARED, WITNESS_HERE);
 	vma_put_count(vma);
 }
 
