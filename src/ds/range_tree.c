@@ -131,6 +131,7 @@ int rt_reserve(struct range_tree *t, unsigned long nr_touched, unsigned long nr_
 	const struct rt_shape *work = &t->work;
 	unsigned long need = 1 + m / 8 + m;
 
+	VM_DEBUG_ON(port_rcu_read_ongoing(), "a grace period would not end");
 	if (unlikely(nr_touched > RESERVE_MAX || m > RESERVE_MAX))
 		return -ENOMEM;
 	if (work->root) {

@@ -77,7 +77,7 @@ struct range_tree {
 	unsigned long nr_owned;			/* w	nodes in this tree, its pool and its bags */
 	unsigned long need;			/* w	what the last rt_reserve() asked for */
 	u32 bag_nodes;				/* w	a bag of so many is full */
-	u32 nr_waits;				/* w	for grace periods, with this size of bag */
+	s32 pressure;				/* w	above 0: that is too few; see range_tree_pool.c */
 };
 
 /* What a reader works with.  Valid in the RCU read section, or writer lock, it was taken in. */
@@ -117,8 +117,8 @@ void rt_publish(struct range_tree *t);
 void rt_abort(struct range_tree *t);
 
 /*
- * Gives pooled memory back; a tree that is changed all day keeps some 100 KB for the
- * next change.  The next rt_reserve() will have to allocate.
+ * Gives pooled memory back; a tree that is changed all day keeps 20 KB, beside busy
+ * readers 1 MB, for the next changes.  The next rt_reserve() will have to allocate.
  */
 void rt_trim(struct range_tree *t);
 

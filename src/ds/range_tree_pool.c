@@ -14,23 +14,32 @@
  *	takes milliseconds.  Enough for anyone who changes the tree now and then.
  *   2. A writer who needs a node while one bag is out and the next is full has outrun that.  It
  *	waits for a grace period itself: below a microsecond if no reader is inside, 30 if one is
- *	on another CPU.  If that happens again and again the bag doubles, so that more nodes
- *	share the wait; and these nodes are still in this CPU's cache, unlike those of way 1.
+ *	on another CPU, milliseconds if one has lost its CPU.  The nodes it gets are still in this
+ *	CPU's cache, unlike those of way 1.
  *   3. A bag that the pool has no use for, because the tree has shrunk, goes to the heap after
  *	its grace period.
  *
- * So what a tree keeps beside its live nodes is bounded by three bags, of 4 nodes for one that
- * rarely changes and of 128, or an eighth of a tree that is large, for one that does all day.
+ * So what a tree keeps beside its live nodes is some three bags and what rt_reserve() was last
+ * asked for.  How much a bag holds follows from what waiting costs.  It starts with 4 nodes.  If
+ * waits turn out dear for each node that shares them, it doubles: a writer who is alone settles
+ * at 32, one beside busy readers at 1,000 or so.  If waits are cheap, or way 1 is enough, it
+ * halves.
  */
 #include "base/errno.h"
 #include "ds/range_tree_pool.h"
 
 #define BAG_NODES_MIN		4
-#define BAG_NODES_MAX		128
-#define BAG_NODES_LIMIT		1024
+#define BAG_NODES_MAX		4096
 
-/* After so many waits with a bag of one size, the next size is worth its memory. */
-#define BAG_WAITS		8
+/* A wait is dear above, and cheap below, so many ns for each node that it brings back. */
+#define DEAR_NS			32
+#define CHEAP_NS		4
+
+/* So many dear waits more than other ones change the size, and the reverse. */
+#define BAG_PATIENCE		4
+
+static void bag_wait(struct range_tree *t)				__may_sleep;
+static int pool_grow(struct range_tree *t, unsigned long need)		__may_sleep;
 
 static void chain_push(struct rt_chain *chain, struct rt_node *node)
 {
@@ -149,6 +158,18 @@ static void bag_collect(struct range_tree *t)
 	t->nr_away = 0;
 }
 
+static void bag_resize(struct range_tree *t, int pressure)
+{
+	t->pressure += pressure;
+	if (t->pressure >= BAG_PATIENCE) {
+		t->bag_nodes = min(2 * t->bag_nodes, (u32)BAG_NODES_MAX);
+		t->pressure = 0;
+	} else if (t->pressure <= -BAG_PATIENCE) {
+		t->bag_nodes = max(t->bag_nodes / 2, (u32)BAG_NODES_MIN);
+		t->pressure = 0;
+	}
+}
+
 /* How many nodes the pool may hold before it gives back. */
 static unsigned long pool_limit(const struct range_tree *t)
 {
@@ -168,6 +189,7 @@ static void bag_send(struct range_tree *t)
 		t->nr_away = bag.nr;
 		atomic_store_relaxed(&t->home->state, RT_HOME_WAITING);
 		port_call_rcu(&t->home->rcu, bag_to_home_rcu);
+		bag_resize(t, -1);
 	} else {
 		return;			/* full, and kept for way 2 */
 	}
@@ -199,17 +221,17 @@ void rt_pool_retire(struct range_tree *t)
 /* Way 2.  The caller of rt_reserve() may sleep. */
 static void bag_wait(struct range_tree *t)
 {
-	unsigned long nr_nodes = t->nr_owned - t->free.nr - t->nr_away - t->bag.nr;
-	unsigned long most = max(nr_nodes / 8, (unsigned long)BAG_NODES_MAX);
+	const u64 start = port_now_ns();
+	u64 ns;
 
 	port_synchronize_rcu();
+	ns = port_now_ns() - start;
+	if (ns > DEAR_NS * t->bag.nr)
+		bag_resize(t, 1);
+	else if (ns < CHEAP_NS * t->bag.nr)
+		bag_resize(t, -1);
 	pool_add(t, t->bag.first, t->bag.last, t->bag.nr);
 	t->bag = (struct rt_chain){ 0 };
-	if (++t->nr_waits < BAG_WAITS)
-		return;
-	t->nr_waits = 0;
-	most = min(most, (unsigned long)BAG_NODES_LIMIT);
-	t->bag_nodes = (u32)min(2ul * t->bag_nodes, max(most, (unsigned long)t->bag_nodes));
 }
 
 static int pool_grow(struct range_tree *t, unsigned long need)
@@ -281,7 +303,7 @@ void rt_pool_trim(struct range_tree *t)
 {
 	t->need = 0;
 	t->bag_nodes = BAG_NODES_MIN;
-	t->nr_waits = 0;
+	t->pressure = 0;
 	bag_collect(t);
 	if (t->bag.first) {
 		t->nr_owned -= t->bag.nr;
