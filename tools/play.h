@@ -72,6 +72,7 @@ struct player {
 	size_t nr_names;
 	bool validate;			/* mm_validate() after each call */
 	bool no_compare;		/* maps and draw: results only steer */
+	unsigned long stop_after;	/* calls; 0: to the end */
 
 	/* Called before the last task of an mm leaves it, or an exec replaces it. */
 	void (*mm_ends)(struct player *p, struct play_task *task, void *arg);

@@ -264,8 +264,13 @@ static void look_at(struct recorder *r, struct mm *mm, const struct seen_area *a
 {
 	unsigned long page = a->end;
 
-	if (never_touched(a) || ranges_meet(&mm->touched, a->start, a->end))
+	if (never_touched(a))
 		return;
+	if (ranges_meet(&mm->touched, a->start, a->end)) {
+		/* What has joined a touched area since is part of it, and stays so if split off. */
+		ranges_add(&mm->touched, a->start, a->end);
+		return;
+	}
 	if (hole_start >= a->end || hole_end <= a->start) {
 		page = own_page(mm, a->start, a->end);
 	} else {

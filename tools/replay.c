@@ -3,24 +3,18 @@
  * vmarea replay: plays recordings and strace logs on the library, and tells what was not as the
  * kernel had it.
  */
-#include <errno.h>
 #include <json-c/json.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "cmds.h"
-#include "play.h"
-#include "strace.h"
+#include "feed.h"
 
 struct replay {
-	bool json, validate, quiet, terminal;
+	bool json, quiet, terminal;
 	struct json_object *list;
 	unsigned long next_progress;	/* line */
-	const struct text_in *text;
 };
 
 static void help(void)
@@ -54,7 +48,8 @@ static void clear_progress(const struct replay *r)
 		fputs("\r\033[K", stderr);
 }
 
-static void progress(const struct player *p, unsigned long line, void *arg)
+static void progress(const struct player *p, unsigned long line, const struct text_in *text,
+		     void *arg)
 {
 	struct replay *r = arg;
 	unsigned long done, size;
@@ -62,7 +57,7 @@ static void progress(const struct player *p, unsigned long line, void *arg)
 	if (!r->terminal || line < r->next_progress)
 		return;
 	r->next_progress = line + 5000;
-	text_progress(r->text, &done, &size);
+	text_progress(text, &done, &size);
 	fprintf(stderr, "\r\033[K%s: line %lu, %lu calls, %lu differences", p->path, line, p->calls,
 		p->differences);
 	if (size && done < size)
@@ -142,128 +137,15 @@ static void add_json(struct replay *r, const struct player *p, const struct trac
 	json_object_array_add(r->list, o);
 }
 
-static int finish(struct replay *r, struct player *p, const struct trace_header *h,
-		  const char *kind, bool broken)
+static int done(struct player *p, const struct trace_header *h, const char *kind, void *arg)
 {
-	int status = p->defect ? EXIT_DEFECT : p->differences ? EXIT_CHECK : EXIT_GOOD;
+	struct replay *r = arg;
 
-	if (r->json && !broken)
+	if (r->json)
 		add_json(r, p, h, kind);
-	else if (!broken)
+	else
 		tell(r, p);
-	player_free(p);
-	return broken ? EXIT_USAGE : status;
-}
-
-/* ------------------------------------------------------------------------------- playing -- */
-
-/* A line that is no line of a recording, or does not fit what came before: told, and the end. */
-static bool play_recording(struct replay *r, struct player *p, struct trace_in *in)
-{
-	struct trace_event event;
-	bool good = true;
-	int got;
-
-	while (good && !p->defect && (got = trace_next(in, &event)) != 0) {
-		char *why = NULL;
-
-		if (got < 0) {
-			clear_progress(r);
-			fprintf(stderr, "%s\n", trace_error(in));
-			good = false;
-		} else if (player_event(p, &event, &why)) {
-			clear_progress(r);
-			fprintf(stderr, "%s:%lu: %s\n", p->path, event.line, why);
-			good = false;
-		}
-		free(why);
-		progress(p, event.line, r);
-		trace_event_free(&event);
-	}
-	if (good && !p->defect && trace_error(in)) {
-		clear_progress(r);
-		fprintf(stderr, "%s\n", trace_error(in));
-		good = false;
-	}
-	return good;
-}
-
-static int replay_recording(struct replay *r, struct text_in *text, const char *path)
-{
-	struct trace_header header;
-	struct trace_in *in = trace_open(text, path, &header);
-	struct player *p;
-	bool good;
-	int status;
-
-	if (!in)
-		return EXIT_USAGE;
-	p = player_new(path, &header);
-	if (!p) {
-		fprintf(stderr, "%s: the header describes no machine that can be\n", path);
-		trace_header_free(&header);
-		trace_close(in);
-		return EXIT_USAGE;
-	}
-	p->validate = r->validate;
-	good = play_recording(r, p, in);
-	status = finish(r, p, &header, "recording", !good);
-	trace_header_free(&header);
-	trace_close(in);
-	return status;
-}
-
-static int replay_strace(struct replay *r, struct text_in *text, const char *path)
-{
-	struct trace_header header = { .version = TRACE_VERSION };
-	struct strace_log log = { 0 };
-	struct player *p;
-	char *why = NULL;
-	int status;
-
-	if (!strace_read(text, path, &log, &why)) {
-		fprintf(stderr, "%s\n", why);
-		free(why);
-		strace_free(&log);
-		return EXIT_USAGE;
-	}
-	machine_header(&header, (char *[]){ NULL });
-	p = player_new(path, &header);
-	if (!p)
-		abort();
-	p->validate = r->validate;
-	strace_play(p, &log, progress, r);
-	status = finish(r, p, &header, "strace", false);
-	trace_header_free(&header);
-	strace_free(&log);
-	return status;
-}
-
-static int replay_file(struct replay *r, const char *path)
-{
-	struct text_in *text = text_open(path);
-	int status;
-
-	if (!text) {
-		cli_error("replay", "%s: %s", path, strerror(errno));
-		return EXIT_USAGE;
-	}
-	r->text = text;
-	r->next_progress = 0;
-	if (trace_is_recording(text)) {
-		status = replay_recording(r, text, path);
-	} else if (text_failure(text)) {
-		cli_error("replay", "%s: %s", path, text_failure(text));
-		status = EXIT_USAGE;
-	} else if (strace_is_log(text)) {
-		status = replay_strace(r, text, path);
-	} else {
-		fprintf(stderr, "%s:1: this is neither a recording (it would begin with "
-			"'vmarea-trace') nor a log of strace\n", path);
-		status = EXIT_USAGE;
-	}
-	text_close(text);
-	return status;
+	return p->defect ? EXIT_DEFECT : p->differences ? EXIT_CHECK : EXIT_GOOD;
 }
 
 int cmd_replay(int argc, char **argv)
@@ -276,6 +158,7 @@ int cmd_replay(int argc, char **argv)
 		{ 0 },
 	};
 	struct replay r = { .terminal = isatty(2) };
+	struct feed feed = { .cmd = "replay", .progress = progress, .done = done, .arg = &r };
 	int c, worst = EXIT_GOOD;
 
 	while ((c = cli_getopt("replay", argc, argv, ":qh", options)) != -1) {
@@ -284,7 +167,7 @@ int cmd_replay(int argc, char **argv)
 			r.json = true;
 			break;
 		case 'v':
-			r.validate = true;
+			feed.validate = true;
 			break;
 		case 'q':
 			r.quiet = true;
@@ -300,8 +183,10 @@ int cmd_replay(int argc, char **argv)
 		return cli_usage("replay", "which file? (vmarea replay FILE...)");
 	r.list = json_object_new_array();
 	for (int i = optind; i < argc; i++) {
-		int status = replay_file(&r, argv[i]);
+		int status;
 
+		r.next_progress = 0;
+		status = feed_file(&feed, argv[i]);
 		if (status > worst)
 			worst = status;
 	}

@@ -50,8 +50,6 @@ bool strace_is_log(struct text_in *text);
 bool strace_read(struct text_in *text, const char *path, struct strace_log *log, char **why);
 void strace_free(struct strace_log *log);
 
-/* Plays it; @progress is called now and then. */
-void strace_play(struct player *p, const struct strace_log *log,
-		 void (*progress)(const struct player *p, unsigned long line, void *arg), void *arg);
+void strace_play(struct player *p, const struct strace_log *log);
 
 #endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * vmarea draw: chooses what to draw, and collects it.
+ */
+#include "draw.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "cmds.h"
+#include "feed.h"
+
+#define DEFAULT_COLUMNS	4
+#define MAX_COLUMNS	16
+
+struct draw {
+	unsigned long pid, at, columns;
+	const char *output;
+	struct picture picture;
+	unsigned long seen;
+};
+
+static void help(void)
+{
+	fputs("usage: vmarea draw [--pid N] [--at N] [--columns N] FILE -o X.svg\n"
+	      "\n"
+	      "Draws the address spaces of a recording (or an strace log), side by side, each as it\n"
+	      "was when it ended: the areas with their protections, and the gaps between them.\n"
+	      "\n"
+	      "  -o, --output FILE  where to; - is the standard output\n"
+	      "      --at N         after the Nth call, those that exist then\n"
+	      "      --pid N        only the one of process (or thread) N\n"
+	      "      --columns N    at most N of them, the ones with the most areas (4)\n"
+	      "  -h, --help         this\n"
+	      "\n"
+	      "Example:\n"
+	      "  vmarea draw traces/python.vtrace.zst -o python.svg\n", stdout);
+}
+
+/* ---------------------------------------------------------------------------- collecting -- */
+
+static void add_line(struct play_mm *mm, struct drawn_mm *to, const char *line, size_t bytes)
+{
+	struct drawn_area a = { 0 };
+	char *text = strndup(line, bytes);
+	struct area_info info;
+	int at = 0;
+
+	if (!text)
+		abort();
+	if (sscanf(text, "%lx-%lx %*s %lx %x:%x %lu %n", &a.start, &a.end, &a.offset, &a.dev_major,
+		   &a.dev_minor, &a.inode, &at) >= 6) {
+		a.name = cli_strdup(at ? text + at : "");
+		if (!mm_query(mm->user, a.start, &info)) {
+			a.flags = info.flags;
+			area_info_put(&info);
+		}
+		to->areas = cli_realloc(to->areas, (to->nr + 1) * sizeof(a));
+		to->areas[to->nr++] = a;
+	}
+	free(text);
+}
+
+static void free_mm(struct drawn_mm *mm)
+{
+	for (size_t i = 0; i < mm->nr; i++)
+		free(mm->areas[i].name);
+	free(mm->areas);
+	free(mm->path);
+	free(mm->when);
+}
+
+/* Keeps the @columns largest. */
+static void add(struct draw *d, struct drawn_mm *mm)
+{
+	struct picture *p = &d->picture;
+	size_t smallest = 0;
+
+	if (p->nr < d->columns) {
+		p->mms = cli_realloc(p->mms, (p->nr + 1) * sizeof(*mm));
+		p->mms[p->nr++] = *mm;
+		return;
+	}
+	for (size_t i = 1; i < p->nr; i++)
+		if (p->mms[i].nr < p->mms[smallest].nr)
+			smallest = i;
+	if (p->mms[smallest].nr < mm->nr) {
+		free_mm(&p->mms[smallest]);
+		memmove(p->mms + smallest, p->mms + smallest + 1,
+			(p->nr - smallest - 1) * sizeof(*mm));
+		p->mms[p->nr - 1] = *mm;
+	} else {
+		free_mm(mm);
+	}
+}
+
+static void collect(struct draw *d, struct player *p, struct play_task *task, const char *when)
+{
+	struct drawn_mm mm = { .pid = task->process->pid, .order = d->seen };
+	char *text;
+
+	if (d->pid && d->pid != (unsigned long)task->tid &&
+	    d->pid != (unsigned long)task->process->pid)
+		return;
+	d->seen++;
+	mm.path = cli_strdup(task->process->path ? task->process->path : "?");
+	mm.when = cli_strdup(when);
+	text = play_map_text(p, task->mm);
+	for (const char *l = text; *l;) {
+		size_t n = strcspn(l, "\n");
+
+		add_line(task->mm, &mm, l, n);
+		l += n + (l[n] == '\n');
+	}
+	free(text);
+	add(d, &mm);
+}
+
+static void ends(struct player *p, struct play_task *task, void *arg)
+{
+	struct draw *d = arg;
+
+	if (!d->at)
+		collect(d, p, task, "at its end");
+}
+
+static int write_picture(struct draw *d)
+{
+	FILE *to = !strcmp(d->output, "-") ? stdout : fopen(d->output, "w");
+	int failed;
+
+	if (!to) {
+		cli_error("draw", "%s: %s", d->output, strerror(errno));
+		return EXIT_USAGE;
+	}
+	failed = draw_svg(to, &d->picture);
+	if (fclose(to) || failed) {
+		cli_error("draw", "%s: cannot be written", d->output);
+		return EXIT_DEFECT;
+	}
+	return EXIT_GOOD;
+}
+
+static void collect_living(struct draw *d, struct player *p)
+{
+	char *when = cli_printf("after %lu calls", p->calls);
+
+	for (struct play_mm *mm = p->mms; mm; mm = mm->next) {
+		struct play_task *t = p->tasks;
+
+		while (t && t->mm != mm)
+			t = t->next;
+		if (t)
+			collect(d, p, t, when);
+	}
+	free(when);
+}
+
+static int done(struct player *p, const struct trace_header *h, const char *kind, void *arg)
+{
+	struct draw *d = arg;
+	struct picture *picture = &d->picture;
+	int status;
+
+	(void)kind;
+	collect_living(d, p);
+	if (p->defect) {
+		cli_error("draw", "%s: a defect of the library: %s", p->path, p->defect);
+		return EXIT_DEFECT;
+	}
+	if (!picture->nr) {
+		cli_error("draw", "%s: no such process has an address space", p->path);
+		return EXIT_CHECK;
+	}
+	picture->title = cli_strdup(h->command && *h->command ? h->command : p->path);
+	picture->subtitle = cli_printf("%lu calls of %lu process%s, Linux %s", p->calls,
+				       p->processes, p->processes == 1 ? "" : "es", h->kernel);
+	picture->footer = d->seen > picture->nr
+			? cli_printf("not shown: %lu smaller address space%s (--columns, --pid)",
+				     d->seen - picture->nr, d->seen - picture->nr == 1 ? "" : "s")
+			: cli_strdup("");
+	status = write_picture(d);
+	free(picture->title);
+	free(picture->subtitle);
+	free(picture->footer);
+	return status;
+}
+
+int cmd_draw(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "pid", required_argument, NULL, 'p' },
+		{ "at", required_argument, NULL, 'a' },
+		{ "columns", required_argument, NULL, 'c' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct draw d = { .columns = DEFAULT_COLUMNS };
+	struct feed feed = {
+		.cmd = "draw", .no_compare = true, .mm_ends = ends, .done = done, .arg = &d,
+	};
+	int c, status;
+
+	while ((c = cli_getopt("draw", argc, argv, ":o:h", options)) != -1) {
+		if (c == 'h') {
+			help();
+			return EXIT_GOOD;
+		}
+		if (c == '?' ||
+		    (c == 'p' && !cli_number("draw", "--pid", optarg, 1, 0x7fffffff, &d.pid)) ||
+		    (c == 'a' && !cli_number("draw", "--at", optarg, 1, ~0ul, &d.at)) ||
+		    (c == 'c' && !cli_number("draw", "--columns", optarg, 1, MAX_COLUMNS,
+					     &d.columns)))
+			return EXIT_USAGE;
+		if (c == 'o')
+			d.output = optarg;
+	}
+	if (optind + 1 != argc)
+		return cli_usage("draw", optind == argc ? "which file? (vmarea draw FILE -o X.svg)"
+							: "one file at a time");
+	if (!d.output)
+		return cli_usage("draw", "-o is missing: where shall the picture go?");
+	feed.stop_after = d.at;
+	status = feed_file(&feed, argv[optind]);
+	for (size_t i = 0; i < d.picture.nr; i++)
+		free_mm(&d.picture.mms[i]);
+	free(d.picture.mms);
+	return status;
+}
