@@ -76,7 +76,10 @@
 /* context_lock_struct(rwsem) { ... };  defines struct rwsem, a lock. */
 #define context_lock_struct(name, ...)	struct __ctx(capability(#name)) __VA_ARGS__ name
 
-/* token_context_lock(vma_stable);  defines a rule.  No object of that name exists. */
+/*
+ * token_context_lock(vma_stable, );  defines a rule.  No object of that name exists.  What follows
+ * the comma are attributes; ISO C wants the comma in any case.
+ */
 #define token_context_lock(name, ...)						\
 	struct __ctx(capability("context")) __VA_ARGS__ __ctx_lock_##name;	\
 	extern const struct __ctx_lock_##name *const name
@@ -160,6 +163,7 @@ token_context_lock(atomic_context, __reentrant_ctx_lock);
 # define __nonnull_begin						\
 	_Pragma("clang diagnostic push")				\
 	_Pragma("clang diagnostic ignored \"-Wnullability-completeness\"") \
+	_Pragma("clang diagnostic ignored \"-Wnullability-extension\"")	\
 	_Pragma("clang assume_nonnull begin")
 # define __nonnull_end							\
 	_Pragma("clang assume_nonnull end")				\

@@ -45,10 +45,12 @@ extern "C" {
 # pragma clang system_header
 #endif
 
-/* A wrong handle is an error, not the warning that gcc before 14 makes it. */
+/* A wrong handle is an error, not the warning that gcc before 14 makes it.  To C++ it always is. */
+#ifndef __cplusplus
 #pragma GCC diagnostic error "-Wincompatible-pointer-types"
 #pragma GCC diagnostic error "-Wint-conversion"
 #pragma GCC diagnostic error "-Wunused-result"
+#endif
 
 __nonnull_begin
 
@@ -76,7 +78,7 @@ struct vm_operations_struct;
 token_context_lock(vma_stable, __reentrant_ctx_lock);
 
 /* We are in an mmap() hook, and the VMA is not yet known to anyone else. */
-token_context_lock(vma_setup);
+token_context_lock(vma_setup, );
 #define __in_mmap_hook		__must_hold(vma_setup, vma_stable)
 
 /*
@@ -408,8 +410,8 @@ VMAREA_API void *page_address(struct page *page);
  */
 #ifndef __cplusplus
 DEFINE_FREE(mmput, struct mm_user *, if (_T) mmput(_T), __may_sleep)
-DEFINE_FREE(mmput_async, struct mm_user *, if (_T) mmput_async(_T))
-DEFINE_FREE(free_page, struct page *, if (_T) __free_page(_T))
+DEFINE_FREE(mmput_async, struct mm_user *, if (_T) mmput_async(_T), )
+DEFINE_FREE(free_page, struct page *, if (_T) __free_page(_T), )
 
 typedef struct mmap_read *class_mmap_read_t;
 static __always_inline class_mmap_read_t class_mmap_read_constructor(struct mm_user *mm)

@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+# Each public header compiles alone, without a warning: as ISO C11 and as C++, by each compiler here.
+set -eu
+include=$(cd "$(dirname "$0")/../../include" && pwd)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+ran=0
+strict="-Wall -Wextra -Wpedantic -Werror -fsyntax-only"
+for path in "$include"/vmarea/*.h; do
+	printf '#include <vmarea/%s>\nextern int not_empty;\n' "${path##*/}" >"$dir/t.c"
+	cp "$dir/t.c" "$dir/t.cc"
+	for cc in gcc clang-14 clang-19 clang-22; do
+		command -v "$cc" >/dev/null || continue
+		"$cc" -std=c11 $strict -I"$include" "$dir/t.c"
+		"$cc" -std=c11 -DWARN_CONTEXT_ANALYSIS $strict -I"$include" "$dir/t.c"
+		ran=$((ran + 2))
+	done
+	for cxx in g++ clang++-14; do
+		command -v "$cxx" >/dev/null || continue
+		"$cxx" -std=c++17 $strict -I"$include" "$dir/t.cc"
+		ran=$((ran + 1))
+	done
+done
+echo "$ran compilations of public headers, no warnings"
+[ "$ran" -gt 0 ]
