@@ -367,22 +367,41 @@ static bool needs_write_lock(const struct advice *advice)
 	return advice->kind == ADVISE_FLAGS || advice->kind == ADVISE_GUARD;
 }
 
-/* The host's memory for all that the advice may do to [start, end). */
-static int reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
-		   const struct advice *advice)
+static bool may_touch(const struct advice *advice)
 {
-	struct vm_area_struct *vma = vma_in(mm, start, end);
-	unsigned long nr_untouched = 0;
-	int err = needs_write_lock(advice) ? map_reserve_range(mm, start, end, 0) : 0;
-
-	if (err || (advice->kind != ADVISE_GUARD && advice->kind != ADVISE_TOUCH))
-		return err;
-	for (; vma && vma->vm_start < end; vma = vma_after(vma))
-		/* Relaxed: another thread's fault may come first. */
-		nr_untouched += !atomic_load_relaxed(&vma->anon);
-	return anon_reserve(mm, nr_untouched);
+	return advice->kind == ADVISE_GUARD || advice->kind == ADVISE_TOUCH;
 }
 
+/* The host's memory that a call may need, over all its ranges. */
+struct need {
+	unsigned long nr_new, nr_changed, nr_touched;
+};
+
+/* As map_reserve_range(): a split at each end, and the neighbours on both sides. */
+static void add_need(struct need *need, const struct mm_struct *mm, unsigned long start,
+		     unsigned long end, const struct advice *advice)
+{
+	const struct vm_area_struct *vma;
+
+	if (needs_write_lock(advice)) {
+		need->nr_new += 2;
+		need->nr_changed += vma_count(mm, start, end) + 4;
+	}
+	if (!may_touch(advice))
+		return;
+	for (vma = vma_in(mm, start, end); vma && vma->vm_start < end; vma = vma_after(vma))
+		/* Relaxed: another thread's fault may come first. */
+		need->nr_touched += !atomic_load_relaxed(&vma->anon);
+}
+
+static int reserve(struct mm_struct *mm, const struct need *need)
+{
+	int err = need->nr_new ? map_reserve(mm, need->nr_new, need->nr_changed) : 0;
+
+	return err ? err : anon_reserve(mm, need->nr_touched);
+}
+
+/* With the lock that the advice needs, and the reserve made.  [start, end) is not empty. */
 static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
 		 const struct advice *advice)
 {
@@ -401,20 +420,6 @@ static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
 	return -EINVAL;
 }
 
-/* With the lock that the advice needs.  [start, end) is not empty. */
-static int advise_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
-			 const struct advice *advice)
-{
-	int err = reserve(mm, start, end, advice);
-
-	if (err)
-		return err;
-	err = apply(mm, start, end, advice);
-	if (advice->kind == ADVISE_GUARD || advice->kind == ADVISE_TOUCH)
-		anon_unreserve(mm);
-	return err;
-}
-
 static int lock_for(struct mm_struct *mm, const struct advice *advice)
 {
 	if (needs_write_lock(advice))
@@ -425,6 +430,8 @@ static int lock_for(struct mm_struct *mm, const struct advice *advice)
 
 static void unlock_for(struct mm_struct *mm, const struct advice *advice)
 {
+	if (may_touch(advice))
+		anon_unreserve(mm);
 	if (needs_write_lock(advice))
 		mm_write_unlock(mm);
 	else
@@ -435,6 +442,7 @@ long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int
 {
 	struct mm_struct *mm = mm_of(user);
 	const struct advice *advice = find_advice(mm->instance, number);
+	struct need need = { 0 };
 	unsigned long end;
 	int err;
 
@@ -446,7 +454,10 @@ long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int
 	err = lock_for(mm, advice);
 	if (err)
 		return err;
-	err = advise_locked(mm, addr, end, advice);
+	add_need(&need, mm, addr, end, advice);
+	err = reserve(mm, &need);
+	if (!err)
+		err = apply(mm, addr, end, advice);
 	unlock_for(mm, advice);
 	return err;
 }
@@ -479,15 +490,20 @@ static int check_ranges(const struct mm_struct *mm, const struct mm_range *range
 	return 0;
 }
 
-static int advise_one(struct mm_struct *mm, unsigned long addr, unsigned long len,
-		      const struct advice *advice)
+/* For each range that will be looked at, whatever comes of those before it. */
+static int reserve_ranges(struct mm_struct *mm, const struct mm_range *ranges, unsigned long left,
+			  const struct advice *advice)
 {
-	unsigned long end;
-	int err = mm_check_advised(addr, len, &end);
+	struct need need = { 0 };
 
-	if (err)
-		return err < 0 ? err : 0;
-	return advise_locked(mm, addr, end, advice);
+	for (size_t i = 0; left; i++) {
+		unsigned long len = min(ranges[i].len, left), end;
+
+		if (!mm_check_advised(ranges[i].addr, len, &end))
+			add_need(&need, mm, ranges[i].addr, end, advice);
+		left -= len;
+	}
+	return reserve(mm, &need);
 }
 
 /* Up to the first error; an empty range is looked at only if it comes first, as in Linux. */
@@ -497,13 +513,15 @@ static long advise_ranges(struct mm_struct *mm, const struct mm_range *ranges,
 	unsigned long left = total;
 
 	for (size_t i = 0; left; i++) {
-		unsigned long len = min(ranges[i].len, left);
+		unsigned long len = min(ranges[i].len, left), end;
 		int err;
 
 		if (!len && i)
 			continue;
-		err = advise_one(mm, ranges[i].addr, len, advice);
-		if (err)
+		err = mm_check_advised(ranges[i].addr, len, &end);
+		if (!err)
+			err = apply(mm, ranges[i].addr, end, advice);
+		if (err < 0)
 			return left < total ? (long)(total - left) : err;
 		left -= len;
 	}
@@ -532,7 +550,8 @@ long mm_process_madvise(struct mm_user *user, const struct mm_range *ranges, siz
 	err = lock_for(mm, advice);
 	if (err)
 		return err;
-	result = advise_ranges(mm, ranges, total, advice);
+	err = reserve_ranges(mm, ranges, total, advice);
+	result = err ? err : advise_ranges(mm, ranges, total, advice);
 	unlock_for(mm, advice);
 	return result;
 }

@@ -233,9 +233,12 @@ static void kinds_of_area_refuse_what_does_not_suit_them(void **state)
 	space_close(&s);
 }
 
+static const struct vm_operations_struct io_ops = { 0 };
+
 static int io_mmap(struct file *file, struct vma_new *vma)
 {
 	(void)file;
+	vma_set_owner(vma, &io_ops, NULL);
 	vma_set_io(vma);
 	vma_set_dontcopy(vma);
 	vma_set_dontdump(vma);

@@ -52,16 +52,19 @@ static void msync_looks_for_holes_and_locks(void **state)
 	space_close(&s);
 }
 
-static int plain_mmap(struct file *file, struct vma_new *vma)
+static const struct vm_operations_struct driver_vm_ops = { 0 };
+
+static int driver_mmap(struct file *file, struct vma_new *vma)
 {
 	(void)file;
+	vma_set_owner(vma, &driver_vm_ops, NULL);
 	vma_set_dontexpand(vma);
 	return 0;
 }
 
 static void a_drivers_file_cannot_be_synced(void **state)
 {
-	static const struct file_operations ops = { .owner = "test", .mmap = plain_mmap };
+	static const struct file_operations ops = { .owner = "test", .mmap = driver_mmap };
 	const struct file_desc desc = {
 		.size = sizeof(desc), .name = "/dev/x", .flags = FILE_READ | FILE_WRITE, .ops = &ops,
 	};
