@@ -43,6 +43,7 @@ struct remap {
 	unsigned long flags;			/* MREMAP_* */
 	struct vm_area_struct *vma;		/* has addr; good until something is unmapped */
 	unsigned long charged;			/* pages promised for the copy */
+	unsigned long cut;			/* bytes that were cut off before the move */
 	bool grows_locked;
 };
 
@@ -154,6 +155,20 @@ static int check_source(struct remap *r)
 
 /* ----------------------------------------------------------------- copy -- */
 
+/*
+ * Linux (6.18) asks for as much as was cut off before the move, too, as if the area grew by it.  It
+ * then forgets that it has it; here only the refusal is followed.
+ */
+static int ask_for_cut(const struct remap *r)
+{
+	unsigned long nr_pages = r->cut >> PAGE_SHIFT;
+	int err = nr_pages ? mm_commit(r->mm, nr_pages) : 0;
+
+	if (!err)
+		mm_uncommit(r->mm, nr_pages);
+	return err;
+}
+
 static int promise(struct remap *r)
 {
 	int err;
@@ -161,6 +176,9 @@ static int promise(struct remap *r)
 	r->charged = 0;
 	if (!(r->vma->vm_flags & VM_ACCOUNT))
 		return 0;
+	err = ask_for_cut(r);
+	if (err)
+		return err;
 	r->charged = (keeps_source(r) ? r->new_len : r->new_len - r->old_len) >> PAGE_SHIFT;
 	if (!r->charged)
 		return 0;
@@ -369,6 +387,7 @@ static long move_to(struct remap *r)
 		if (err)
 			return err;
 		r->vma = vma_at(r->mm, r->addr);
+		r->cut = r->old_len - r->new_len;
 		r->old_len = r->new_len;
 	}
 	if (keeps_source(r) &&
