@@ -234,6 +234,18 @@ static bool any_flag(const struct side_proc *proc, uint64_t addr, uint64_t len, 
 	return false;
 }
 
+/* File systems end at lengths of their own, which only they know. */
+static bool any_far_offset(const struct side_proc *proc, uint64_t addr, uint64_t len)
+{
+	uint64_t end = addr + len < addr ? ~0ul : addr + len;
+
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if (proc->area[i].seen.offset >= 1ul << 40 &&
+		    overlap(addr, end, proc->area[i].seen.start, proc->area[i].seen.end))
+			return true;
+	return false;
+}
+
 /* Would filling the range be too much, or stop where only pages know? */
 static bool cannot_fill(const struct side_proc *proc, uint64_t addr, uint64_t len)
 {
@@ -246,7 +258,11 @@ static bool cannot_fill(const struct side_proc *proc, uint64_t addr, uint64_t le
 
 static bool skip_mmap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
 {
-	if ((a[3] & MAP_FIXED) && !(a[3] & MAP_FIXED_NOREPLACE) && hits_agent(side, a[0], a[1]))
+	/* Huge pages may round the length up, the largest to 1 GiB. */
+	uint64_t len = a[3] & MAP_HUGETLB && a[1] < DIFF_TASK_SIZE ?
+		((a[1] - 1) | ((1ul << 30) - 1)) + 1 : a[1];
+
+	if ((a[3] & MAP_FIXED) && !(a[3] & MAP_FIXED_NOREPLACE) && hits_agent(side, a[0], len))
 		return true;
 	return ((a[3] & (MAP_LOCKED | MAP_POPULATE)) || proc->mcl_future) && a[1] > FILL_MAX &&
 		a[1] < DIFF_TASK_SIZE;
@@ -276,6 +292,8 @@ static bool skip_madvise(const struct side *side, const struct side_proc *proc, 
 	case MADV_COLLAPSE:
 	case MADV_PAGEOUT:
 		return mapped_bytes(proc, addr, len) > FILL_MAX;
+	case MADV_REMOVE:
+		return any_far_offset(proc, addr, len);
 	case MADV_GUARD_INSTALL:
 		return !(side->machine->config.features & VMAREA_FEATURE_GUARD_FLAG);
 	default:
