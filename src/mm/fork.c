@@ -10,10 +10,10 @@
  *	VM_ACCOUNT		promised again, area by area: -ENOMEM if one is refused
  *	touched			the child's area has the parent's anon_vmas and one of its own
  *
- * It has two steps.  The first copies, and may fail: no hook has been called then, and what there is
- * of the child is thrown away.  The second calls the open() hooks, and cannot fail.  The parent's mmap
- * write lock is held all the time, and with it the child's, which nobody else knows: an order that
- * needs no rule but "parent first".
+ * It has two steps.  The first copies, and may fail: no hook has been called then, and what there
+ * is of the child is thrown away.  The second calls the open() hooks, and cannot fail.  The
+ * parent's mmap write lock is held all the time, and with it the child's, which nobody else knows:
+ * an order that needs no rule but "parent first".
  *
  * The parent's areas are write-locked: who reads one under its VMA lock is waited for, so that for
  * drivers the moment of the copy is one without readers.

@@ -6,13 +6,13 @@
  *	mm_users	references to the address space.  0: it is torn down, and stays empty.
  *
  *	mm_create, mm_fork	mm_users 1, mm_count 1
- *	mmget, mmget_not_zero	mm_users + 1; the second asks first, and is for who has an mm_count only
+ *	mmget, mmget_not_zero	mm_users + 1; the second is for who has an mm_count only
  *	mmput, mmput_async	mm_users - 1; the last: teardown, then the users' mm_count - 1
  *	mmgrab, mmdrop		mm_count +- 1
  *
- * mm_users never leaves 0, so nobody can enter an mm that is being torn down, and no reader is inside:
- * every lookup needs a user.  The teardown takes the mmap lock all the same, because close() hooks
- * are promised it, and drops files without it, because release() may do as it likes.
+ * mm_users never leaves 0, so nobody can enter an mm that is being torn down, and no reader is
+ * inside: every lookup needs a user.  The teardown takes the mmap lock all the same, because
+ * close() hooks are promised it, and drops files without it, because release() may do as it likes.
  *
  * Ordering.
  *  (A) A put is a release and the last one an acquire: what any user did comes before the teardown,
@@ -27,7 +27,8 @@
 #include "port/port.h"
 #include "vma/handle.h"
 
-#define KNOWN_FEATURES	(VMAREA_FEATURES_DEFAULT | VMAREA_FEATURE_SOFT_DIRTY | VMAREA_FEATURE_HUGE_1G)
+#define KNOWN_FEATURES							\
+	(VMAREA_FEATURES_DEFAULT | VMAREA_FEATURE_SOFT_DIRTY | VMAREA_FEATURE_HUGE_1G)
 #define KNOWN_CAPS	(MM_CAP_IPC_LOCK | MM_CAP_SYS_RAWIO | MM_CAP_SYS_ADMIN)
 
 /* The lower half of five-level x86-64: no address is higher in any machine we model. */
@@ -54,7 +55,7 @@ int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 	instance->config = *config;
 	instance->huge_free[0] = config->nr_huge_2m_pages;
 	instance->huge_free[1] = config->nr_huge_1g_pages;
-	spin_lock_init(&instance->pool_lock, LOCK_RANK_ARENA);
+	vma_pool_init(instance);
 	*out = instance;
 	return 0;
 }

@@ -17,10 +17,10 @@
  * are no error, keep their flags and do not count.
  *
  * Touching.  What a page fault would leave behind in an area is its anon_vma: a private writable
- * area is written to, all others are read (touch.c says which reads leave one, too).  mlock() lays in
- * the anon_vmas that it may need before it changes anything, so that it either fails with nothing
- * changed or has the memory.  (Another thread's faults may take them between the two halves; then the
- * call may say -EAGAIN, as Linux does for want of memory in the second half.)
+ * area is written to, all others are read (touch.c says which reads leave one, too).  mlock() lays
+ * in the anon_vmas that it may need before it changes anything, so that it either fails with
+ * nothing changed or has the memory.  (Another thread's faults may take them between the two
+ * halves; then the call may say -EAGAIN, as Linux does for want of memory in the second half.)
  */
 #include "mm/mm.h"
 

@@ -21,16 +21,17 @@
  * merges only where these fit; an untouched anonymous one is as if it had been made at the target.
  * The copy may merge with the source itself, so the source is looked up again after it.
  *
- * Promised memory.  What the source was promised goes over to the copy; only what the copy is longer
- * is promised anew, or all of it if the source stays (MREMAP_DONTUNMAP).
+ * Promised memory.  What the source was promised goes over to the copy; only what the copy is
+ * longer is promised anew, or all of it if the source stays (MREMAP_DONTUNMAP).
  *
- * Partial effects, all of them Linux's: an error after the target has been cleared leaves it cleared;
- * of several areas the first ones stay moved; the tail that a shrinking move cuts off is gone.  Want
- * of the host's memory is not among the errors that come so late: it is reserved at the beginning,
- * for all areas.
+ * Partial effects, all of them Linux's: an error after the target has been cleared leaves it
+ * cleared; of several areas the first ones stay moved; the tail that a shrinking move cuts off is
+ * gone.  Want of the host's memory is not among the errors that come so late: it is reserved at the
+ * beginning, for all areas.
  *
- * The area limit is looked at beforehand, for the worst case, and so a move can be refused that would
- * have fitted: max_map_count - 5 areas for a move to a given address, 3 for the others.
+ * The area limit is looked at beforehand, for the worst case, and so a move can be refused that
+ * would have fitted: there must be fewer than max_map_count - 5 areas for a move to a given address,
+ * fewer than max_map_count - 3 for the others.
  */
 #include "base/atomic.h"
 #include "mm/mm.h"
@@ -89,7 +90,7 @@ static int check_arguments(const struct remap *r)
 	return has_target(r) ? check_target(r) : 0;
 }
 
-/* Huge pages move as wholes, and such an area never grows.  The target is looked at even if unused. */
+/* Huge pages move as wholes, and never grow.  The target is looked at even if it is not used. */
 static int round_to_huge(struct remap *r)
 {
 	unsigned long huge = BIT(r->vma->vm_file->huge_shift);
@@ -418,7 +419,7 @@ static long grow_in_place(struct remap *r)
 
 	if (err)
 		return err;
-	/* Fails for areas that are like no other, VM_SPECIAL: they cannot be joined with their tail. */
+	/* Fails for VM_SPECIAL areas: like no other, they cannot be joined with their own tail. */
 	if (!vma_merge_extend(r->vma, more)) {
 		mm_uncommit(r->mm, r->charged);
 		return -ENOMEM;

@@ -51,7 +51,8 @@ static const struct scenario inheriting[] = {
 		MAP(9, 1, RW), ADVISE(9, 1, MADV_WIPEONFORK), AREAS(
 		"[0..1)rw-p [2..3)rw-p [8..10)rw-p [12..13)rw-p"),
 		PARENT, LOCKED(1), MARKS(
-		"[0..1)rw-p:ac [1..2)rw-p:dc ac [2..3)rw-p:ac [8..9)rw-p:ac wf [12..13)rw-p:lo ac")) },
+		"[0..1)rw-p:ac [1..2)rw-p:dc ac [2..3)rw-p:ac [8..9)rw-p:ac wf "
+		"[12..13)rw-p:lo ac")) },
 	{ "MCL_FUTURE is not inherited", STEPS(
 		MLOCKALL(MCL_FUTURE, 0), FORK, MAP(0, 1, RW), MARKS("[0..1)rw-p:ac"), PARENT,
 		MAP(0, 1, RW), MARKS("[0..1)rw-p:lo ac")) },
@@ -334,7 +335,7 @@ static void test_references(void **state)
 	vmarea_destroy(s.v);
 }
 
-/* The last put from where nobody may sleep: another thread does the work, before the instance ends. */
+/* The last put from where nobody may sleep: another thread does the work. */
 static void test_put_async(void **state)
 {
 	struct space s;

@@ -12,7 +12,8 @@ static const struct scenario ranges[] = {
 	{ "a locked page does not merge with others, until it is unlocked", STEPS(
 		MAP(0, 3, RW), MLOCK(1, 1, 0), AREAS("[0..1)rw-p [1..2)rw-p [2..3)rw-p"),
 		LOCKED(1), MUNLOCK(1, 1, 0), AREAS("[0..3)rw-p"), LOCKED(0),
-		MLOCK2(1, 1, MLOCK_ONFAULT, 0), MARKS("[0..1)rw-p:ac [1..2)rw-p:lo lf ac [2..3)rw-p:ac"),
+		MLOCK2(1, 1, MLOCK_ONFAULT, 0),
+		MARKS("[0..1)rw-p:ac [1..2)rw-p:lo lf ac [2..3)rw-p:ac"),
 		LOCKED(1)) },
 	{ "locking again and otherwise is not counted again", STEPS(
 		MAP(0, 4, RW), MLOCK(0, 2, 0), LOCKED(2), MLOCK2(0, 4, MLOCK_ONFAULT, 0), LOCKED(4),
@@ -43,7 +44,8 @@ static const struct scenario touching[] = {
 		MAP(0, 1, RW), MAP(2, 1, RW), MLOCK(0, 1, 0), MLOCK(2, 1, 0), MUNLOCK(0, 1, 0),
 		MUNLOCK(2, 1, 0), MAP(1, 1, RW), AREAS("[0..2)rw-p [2..3)rw-p")) },
 	{ "what is read only is not", STEPS(
-		MAP(0, 1, RO), MAP(2, 1, RO), MLOCK(0, 1, 0), MLOCK(2, 1, 0), MUNLOCK(0, 3, -ENOMEM),
+		MAP(0, 1, RO), MAP(2, 1, RO), MLOCK(0, 1, 0), MLOCK(2, 1, 0),
+		MUNLOCK(0, 3, -ENOMEM),
 		MUNLOCK(2, 1, 0), MAP(1, 1, RO), AREAS("[0..3)r--p")) },
 	{ "nor what is to be locked when it is touched", STEPS(
 		MAP(0, 1, RW), MAP(2, 1, RW), MLOCK2(0, 1, MLOCK_ONFAULT, 0),
@@ -63,7 +65,8 @@ static const struct scenario touching[] = {
 		MAP_AS(0, 2, RW, MAP_DROPPABLE | MAP_ANONYMOUS), MLOCK(0, 2, 0), LOCKED(0),
 		MARKS("[0..2)rw-p:nr wf dd dp")) },
 	{ "a locked mapping is touched by mmap", STEPS(
-		MAP_AS(0, 1, RW, ANON | MAP_LOCKED), MAP_AS(2, 1, RW, ANON | MAP_POPULATE), LOCKED(1),
+		MAP_AS(0, 1, RW, ANON | MAP_LOCKED),
+		MAP_AS(2, 1, RW, ANON | MAP_POPULATE), LOCKED(1),
 		MUNLOCK(0, 1, 0), MAP(1, 1, RW), AREAS("[0..2)rw-p [2..3)rw-p")) },
 };
 
@@ -99,7 +102,8 @@ static const struct scenario limits[] = {
 		MLOCK(20, 1, -ENOMEM), LOCKED(16), AREAS("[0..16)rw-p [16..64)rw-p"),
 		MUNLOCK(0, 8, 0), MLOCK(4, 12, 0), LOCKED(12)) },
 	{ "a part of a page is a page", STEPS(
-		CAPS(0), LIMIT(MM_RLIMIT_MEMLOCK, 2 * PAGE + 1), MAP(0, 4, RW), MLOCK(0, 3, -ENOMEM),
+		CAPS(0), LIMIT(MM_RLIMIT_MEMLOCK, 2 * PAGE + 1), MAP(0, 4, RW),
+		MLOCK(0, 3, -ENOMEM),
 		MLOCK(0, 2, 0)) },
 	{ "the limit comes before the hole", STEPS(
 		CAPS(0), LIMIT(MM_RLIMIT_MEMLOCK, 2 * PAGE), MLOCK(0, 3, -ENOMEM),

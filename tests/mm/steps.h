@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * A test as a table: calls on the window of an address space, each with the result that Linux gives,
- * and what the areas are in between.
+ * A test as a table: calls on the window of an address space, each with the result that Linux
+ * gives, and what the areas are in between.
  *
  *	static const struct scenario scenarios[] = {
  *		{ "a touched area keeps its file pages when it moves", STEPS(
