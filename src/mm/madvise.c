@@ -2,13 +2,13 @@
 /*
  * madvise() and process_madvise().
  *
- * Each advice is a row of a table.  There are four kinds:
+ * Each advice is a row of a table.  There are five kinds:
  *
  *	FLAGS	sets and clears flags of the areas, which are split and merged for it
  *	PAGES	is about pages, which a bookkeeping mm has none of: what remains is which areas it
  *		is refused for, and with what error
- *	GUARD	PAGES, and what it leaves on the area: it may have guard regions from then on, all of
- *		it, for good, and an anonymous one has an anon_vma (it is touched)
+ *	GUARD	PAGES, and what it leaves on the area: all of it may have guard regions from then on,
+ *		for good, and an anonymous one has an anon_vma (it is touched)
  *	TOUCH	makes the pages at once, as if each had been read or written
  *	POISON	for tests of memory failures: needs MM_CAP_SYS_ADMIN
  *
@@ -294,8 +294,8 @@ static int change_flags(struct area_part *part, const void *arg)
 }
 
 /*
- * Does it get an anon_vma with its guards?  A kernel that marks no areas gives each one, whatever it
- * maps: that is how fork() knows there that page tables must be copied.
+ * Does it get an anon_vma with its guards?  A kernel that marks no areas gives each one, whatever
+ * it maps: that is how fork() knows there that page tables must be copied.
  */
 static bool guard_touches(const struct vm_area_struct *vma)
 {
@@ -303,7 +303,7 @@ static bool guard_touches(const struct vm_area_struct *vma)
 	       !has_feature(vma->vm_mm->instance, VMAREA_FEATURE_GUARD_FLAG);
 }
 
-static int install_guard(struct area_part *part, const void *arg)
+static int install_guard(struct area_part *part, const void *arg) __may_sleep
 {
 	struct vm_area_struct *vma = part->vma;
 	int err = check_part(part, arg);
@@ -322,7 +322,7 @@ static int install_guard(struct area_part *part, const void *arg)
  * the access, -EFAULT beyond the end of a file.  Guard gaps of stacks are holes: nothing grows.
  */
 static int populate(struct mm_struct *mm, unsigned long start, unsigned long end,
-		    const struct advice *advice)
+		    const struct advice *advice) __may_sleep
 {
 	bool write = advice->number == MADV_POPULATE_WRITE;
 
@@ -345,7 +345,7 @@ static int populate(struct mm_struct *mm, unsigned long start, unsigned long end
 }
 
 /* Each page is looked up for reading, and given up; the area stays as it is. */
-static int poison(struct mm_struct *mm, unsigned long start, unsigned long end)
+static int poison(struct mm_struct *mm, unsigned long start, unsigned long end) __may_sleep
 {
 	if (!mm_capable(mm, MM_CAP_SYS_ADMIN))
 		return -EPERM;
@@ -394,7 +394,7 @@ static void add_need(struct need *need, const struct mm_struct *mm, unsigned lon
 		need->nr_touched += !atomic_load_relaxed(&vma->anon);
 }
 
-static int reserve(struct mm_struct *mm, const struct need *need)
+static int reserve(struct mm_struct *mm, const struct need *need) __may_sleep
 {
 	int err = need->nr_new ? map_reserve(mm, need->nr_new, need->nr_changed) : 0;
 
@@ -403,7 +403,7 @@ static int reserve(struct mm_struct *mm, const struct need *need)
 
 /* With the lock that the advice needs, and the reserve made.  [start, end) is not empty. */
 static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
-		 const struct advice *advice)
+		 const struct advice *advice) __may_sleep
 {
 	switch (advice->kind) {
 	case ADVISE_FLAGS:
@@ -420,7 +420,7 @@ static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
 	return -EINVAL;
 }
 
-static int lock_for(struct mm_struct *mm, const struct advice *advice)
+static int lock_for(struct mm_struct *mm, const struct advice *advice) __may_sleep
 {
 	if (needs_write_lock(advice))
 		return mm_write_lock_killable(mm);
@@ -492,7 +492,7 @@ static int check_ranges(const struct mm_struct *mm, const struct mm_range *range
 
 /* For each range that will be looked at, whatever comes of those before it. */
 static int reserve_ranges(struct mm_struct *mm, const struct mm_range *ranges, unsigned long left,
-			  const struct advice *advice)
+			  const struct advice *advice) __may_sleep
 {
 	struct need need = { 0 };
 
@@ -508,7 +508,7 @@ static int reserve_ranges(struct mm_struct *mm, const struct mm_range *ranges, u
 
 /* Up to the first error; an empty range is looked at only if it comes first, as in Linux. */
 static long advise_ranges(struct mm_struct *mm, const struct mm_range *ranges,
-			  unsigned long total, const struct advice *advice)
+			  unsigned long total, const struct advice *advice) __may_sleep
 {
 	unsigned long left = total;
 

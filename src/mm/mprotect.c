@@ -2,16 +2,16 @@
 /*
  * mprotect(): new access rights for a range.
  *
- * The range is worked through area by area, and the first area that cannot be changed ends the call:
- * what came before stays changed.  Within an area either all of the part is changed or nothing, but
- * for a split near the area limit (see vma_modify()).
+ * The range is worked through area by area, and the first area that cannot be changed ends the
+ * call: what came before stays changed.  Within an area either all of the part is changed or
+ * nothing, but for a split near the area limit (see vma_modify()).
  *
  *	[ rw  ][ rw  ]        [ rw ]	mprotect(R) of all: the first two are changed, -ENOMEM
  *	[ rw  ][ r-- shared, opened for reading ][ rw ]	mprotect(RW): -EACCES at the second
  *
  * What has been promised.  VM_ACCOUNT says that an area's pages count as promised memory:
  *
- *	becomes writable, private	the promise is made now, if it was not (nor will be: NORESERVE)
+ *	becomes writable, private	the promise is made now, but for NORESERVE
  *	becomes read-only, anonymous, untouched		it is taken back: there is no page to keep
  *	becomes read-only, anything else		it stays, since there may be private pages
  *
@@ -30,7 +30,7 @@
 #define PROT_GROWS	((unsigned long)(PROT_GROWSDOWN | PROT_GROWSUP))
 #define PROT_KNOWN	((unsigned long)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 
-/* VM_MAYREAD is VM_READ four bits up, and so for the others: see types of flags in driver.h. */
+/* VM_MAYREAD is VM_READ four bits up, and so for the others: see driver.h. */
 #define MAY_SHIFT	4
 
 struct protect {
@@ -56,7 +56,7 @@ static bool is_touched_by(vm_flags_t old, vm_flags_t new)
 }
 
 /* The host's memory for all that follows. */
-static int reserve(const struct protect *p)
+static int reserve(const struct protect *p) __may_sleep
 {
 	struct vm_area_struct *vma = vma_in(p->mm, p->start, p->end);
 	unsigned long nr_touched = 0;
@@ -111,7 +111,7 @@ static int settle_promise(struct protect_part *part, unsigned long *charged)
 }
 
 /* On success part->vma is the area that the part is in now, which may reach beyond it. */
-static int change_part(struct mm_struct *mm, struct protect_part *part)
+static int change_part(struct mm_struct *mm, struct protect_part *part) __may_sleep
 {
 	unsigned long nr_pages = (part->end - part->start) >> PAGE_SHIFT;
 	struct vma_change to = vma_as_is(part->vma);
@@ -143,7 +143,7 @@ static int change_part(struct mm_struct *mm, struct protect_part *part)
 	return 0;
 }
 
-static int ask_driver(const struct protect_part *part)
+static int ask_driver(const struct protect_part *part) __may_sleep
 {
 	struct vm_area_struct *vma = part->vma;
 
@@ -154,7 +154,7 @@ static int ask_driver(const struct protect_part *part)
 }
 
 /* From @vma on, which contains p->start, up to the first hole or refusal. */
-static int change_range(const struct protect *p, struct vm_area_struct *vma)
+static int change_range(const struct protect *p, struct vm_area_struct *vma) __may_sleep
 {
 	unsigned long done = p->start;
 

@@ -3,9 +3,10 @@
  * mseal(): what a range is like can no longer be changed.
  *
  * A hole anywhere in the range is found before the first area is sealed.  After that only the area
- * limit, or a driver that will not have its area split, can end the call half done.  There is no way
- * to take a seal away; a sealed area obeys it wherever VM_SEALED is looked at: munmap(), mprotect(),
- * mremap(), MAP_FIXED, and advices that throw away what could not have been overwritten.
+ * limit, or a driver that will not have its area split, can end the call half done.  There is no
+ * way to take a seal away; a sealed area obeys it wherever VM_SEALED is looked at: munmap(),
+ * mprotect(), mremap(), MAP_FIXED, and advices that throw away what could not have been
+ * overwritten.
  */
 #include "mm/advise.h"
 
@@ -21,7 +22,7 @@ static bool has_hole(const struct mm_struct *mm, unsigned long start, unsigned l
 	return false;
 }
 
-static int seal_locked(struct mm_struct *mm, unsigned long start, unsigned long end)
+static int seal_locked(struct mm_struct *mm, unsigned long start, unsigned long end) __may_sleep
 {
 	int err;
 

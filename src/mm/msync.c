@@ -61,8 +61,8 @@ long mm_msync(struct mm_user *user, unsigned long addr, unsigned long len, int f
 
 /*
  * -EINVAL: @addr is not page-aligned.  -ENOMEM: the range leaves the address space, or has a hole;
- * @vec is filled up to the hole.  A NULL @vec is not written to.  (-EFAULT, for a vector that cannot
- * be written to, is the embedder's to find: it is not in this address space.)
+ * @vec is filled up to the hole.  A NULL @vec is not written to.  (-EFAULT, for a vector that
+ * cannot be written to, is the embedder's to find: it is not in this address space.)
  */
 long mm_mincore(struct mm_user *user, unsigned long addr, unsigned long len, unsigned char *vec)
 {

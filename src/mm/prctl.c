@@ -34,7 +34,7 @@ static int name_part(struct area_part *part, const void *arg)
 }
 
 static int name_range(struct mm_struct *mm, unsigned long addr, unsigned long len,
-		      struct anon_name *name)
+		      struct anon_name *name) __may_sleep
 {
 	unsigned long end;
 	int err = mm_check_advised(addr, len, &end);
@@ -114,7 +114,7 @@ static void mark_all_mergeable(struct mm_struct *mm, bool merge)
 	}
 }
 
-static int set_memory_merge_locked(struct mm_struct *mm, bool merge)
+static int set_memory_merge_locked(struct mm_struct *mm, bool merge) __may_sleep
 {
 	int err;
 

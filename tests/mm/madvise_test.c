@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * madvise() and process_madvise(): which areas an advice is refused for, what it leaves on them, and
- * how a call over several areas and holes ends.
+ * madvise() and process_madvise(): which areas an advice is refused for, what it leaves on them,
+ * and how a call over several areas and holes ends.
  */
 #include "marks.h"
 
@@ -260,7 +260,8 @@ static void a_drivers_area_is_left_alone(void **state)
 		{ "io", MADV_DONTFORK, 0 },
 	};
 	const struct file_desc desc = {
-		.size = sizeof(desc), .name = "/dev/x", .flags = FILE_READ | FILE_WRITE, .ops = &ops,
+		.size = sizeof(desc), .name = "/dev/x", .flags = FILE_READ | FILE_WRITE,
+		.ops = &ops,
 	};
 	struct file *file;
 	struct space s;
@@ -600,7 +601,9 @@ static void ranges_are_checked_in_linux_order(void **state)
 {
 	const struct mm_range one = { at(0), SPACE_PAGE };
 	const struct mm_range empty_first[] = { { at(0) + 1, 0 }, { at(0), SPACE_PAGE } };
-	const struct mm_range empty_later[] = { { at(0), 0 }, { at(0) + 1, 0 }, { at(0), SPACE_PAGE } };
+	const struct mm_range empty_later[] = {
+		{ at(0), 0 }, { at(0) + 1, 0 }, { at(0), SPACE_PAGE },
+	};
 	const struct mm_range negative[] = { { at(0), SPACE_PAGE }, { at(0), ~0ul } };
 	const struct mm_range beyond = { 0x7ffffffff000, SPACE_PAGE };
 	const struct mm_range at_end = { 0x7ffffffff000, 0 };

@@ -65,6 +65,7 @@ static inline void space_clear(struct space *s)
 	assert_int_equal(space_unmap(s, 0, SPACE_PAGES), 0);
 }
 
-#define map_anon(s, page, nr, prot)	assert_int_equal(space_map((s), (page), (nr), (prot), ANON), 0)
+#define map_anon(s, page, nr, prot)						\
+	assert_int_equal(space_map((s), (page), (nr), (prot), ANON), 0)
 
 #endif

@@ -66,7 +66,8 @@ static void a_drivers_file_cannot_be_synced(void **state)
 {
 	static const struct file_operations ops = { .owner = "test", .mmap = driver_mmap };
 	const struct file_desc desc = {
-		.size = sizeof(desc), .name = "/dev/x", .flags = FILE_READ | FILE_WRITE, .ops = &ops,
+		.size = sizeof(desc), .name = "/dev/x", .flags = FILE_READ | FILE_WRITE,
+		.ops = &ops,
 	};
 	struct file *driver, *file;
 	struct space s;
@@ -310,7 +311,8 @@ static void memory_merge_marks_old_and_new(void **state)
 	assert_marks(&s, "[0..1)rw-p:ac [1..2)r--p:mg [2..3)rw-s [3..4)rw-p:ac mg [4..5)rw-p:ac mg "
 			 "[5..6)rw-s");
 	assert_int_equal(mm_set_memory_merge(s.mm, false), 0);
-	assert_marks(&s, "[0..1)rw-p:ac [1..2)r--p [2..3)rw-s [3..4)rw-p:ac [4..5)rw-p:ac [5..6)rw-s");
+	assert_marks(&s, "[0..1)rw-p:ac [1..2)r--p [2..3)rw-s [3..4)rw-p:ac [4..5)rw-p:ac "
+			 "[5..6)rw-s");
 	/* Off when it is off: what madvise() marked stays. */
 	assert_int_equal(advise(&s, 0, 1, MADV_MERGEABLE), 0);
 	assert_int_equal(mm_set_memory_merge(s.mm, false), 0);

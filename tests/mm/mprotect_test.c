@@ -339,7 +339,8 @@ static void locked_areas_are_touched(void **state)
 	space_open(&s);
 	for (int onfault = 0; onfault < 2; onfault++) {
 		map_anon(&s, 0, 1, PROT_READ);
-		assert_int_equal(mm_mlock2(s.mm, at(0), SPACE_PAGE, onfault ? MLOCK_ONFAULT : 0), 0);
+		assert_int_equal(mm_mlock2(s.mm, at(0), SPACE_PAGE,
+					   onfault ? MLOCK_ONFAULT : 0), 0);
 		assert_int_equal(protect(&s, 0, 1, RW), 0);
 		map_anon(&s, 2, 1, RW);
 		space_write(&s, 2);
