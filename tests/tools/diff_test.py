@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+"""
+`vmarea diff` beside the running kernel: no difference with the library as it is, and a short list of
+calls from one into which a defect was built.
+
+    diff_test.py VMAREA PLANTED
+
+VMAREA is the command; PLANTED the same, linked with a library whose areas merge although one has
+VM_NORESERVE and the other has not.  Prints TAP.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+SKIP = 77
+GOOD, CHECK, USAGE = 0, 1, 2
+
+
+def run(command, *args):
+    done = subprocess.run([command, 'diff', '--quiet', *args], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=300)
+    return done.returncode, done.stdout, done.stderr
+
+
+def script_calls(path):
+    with open(path, encoding='utf-8') as f:
+        return [line for line in f if re.match(r'\d', line)]
+
+
+class Tests:
+    def __init__(self, vmarea, planted):
+        self.vmarea, self.planted = vmarea, planted
+
+    def test_no_difference(self):
+        status, out, err = run(self.vmarea, '--seed', '11', '--calls', '60000', '--json')
+        assert status == GOOD, err
+        summary = json.loads(out)
+        assert summary['differences'] == 0
+        assert summary['calls'] == 60000
+        assert sum(summary['per_call'].values()) == 60000
+        assert summary['kernel'] == ' '.join((os.uname().sysname, os.uname().release))
+
+    def test_jobs_share_the_calls(self):
+        status, out, err = run(self.vmarea, '--calls', '20001', '--jobs', '2', '--json')
+        assert status == GOOD, err
+        assert json.loads(out)['calls'] == 20001
+
+    def test_only_and_without(self):
+        status, out, err = run(self.vmarea, '--calls', '5000', '--only', 'munmap', '--only',
+                               'brk', '--without', 'brk', '--json')
+        assert status == GOOD, err
+        made = {name for name, nr in json.loads(out)['per_call'].items() if nr}
+        assert made == {'mmap', 'munmap'}, made
+
+    def test_planted_defect_is_found_and_shrunk(self):
+        status, out, err = run(self.planted, '--calls', '200000', '--only', 'munmap', '--only',
+                               'mprotect', '--only', 'touch')
+        assert status == CHECK, out + err
+        again = re.search(r'again: vmarea diff --script (\S+)', err).group(1)
+        assert 1 <= len(script_calls(again)) <= 4, err
+        assert 'NORESERVE' in err, err
+        status, out, err = run(self.planted, '--script', again)
+        assert status == CHECK, out + err
+        status, out, err = run(self.vmarea, '--script', again)
+        assert status == GOOD, out + err
+
+    def test_planted_defect_is_met_again(self):
+        status, _, err = run(self.planted, '--calls', '200000', '--no-shrink')
+        assert status == CHECK, err
+        words = re.search(r'as it was met: vmarea (diff .*)', err).group(1).split()
+        again, _, err = run(self.planted, *words[1:], '--no-shrink')
+        assert again == CHECK, err
+
+    def test_usage(self):
+        for args, message in (
+                (('--calls', '0'), 'too small'),
+                (('--only', 'mmapp'), "no call 'mmapp'"),
+                (('--window', '1000000'), 'too large'),
+                (('--what',), 'unknown option --what'),
+                (('x',), "what is 'x' for?")):
+            status, out, err = run(self.vmarea, *args)
+            assert status == USAGE, (args, status)
+            assert message in err, (args, err)
+            assert not out, out
+
+    def test_bad_scripts(self):
+        for text, message in (
+                ('setup sideways\n', 'bad.script:1: setup'),
+                ('setup top-down\n0 mnmap 0 1\n', 'bad.script:2: no such call'),
+                ('0 munmap 0\n', 'bad.script:1: an argument is missing'),
+                ('0 munmap 0 1 2\n', 'bad.script:1: too many arguments'),
+                ('9 munmap 0 1\n', 'bad.script:1: a line begins')):
+            with open('bad.script', 'w', encoding='utf-8') as f:
+                f.write(text)
+            status, _, err = run(self.vmarea, '--script', 'bad.script')
+            assert status == USAGE, (text, status)
+            assert message in err, (text, err)
+
+    def test_help_has_an_example(self):
+        status, out, _ = run(self.vmarea, '--help')
+        assert status == GOOD
+        assert 'vmarea diff --seed 7' in out
+
+
+def kernel():
+    major, minor = re.match(r'(\d+)\.(\d+)', os.uname().release).groups()
+    return int(major), int(minor)
+
+
+def main():
+    tests = Tests(*map(os.path.abspath, sys.argv[1:3]))
+    names = [name for name in dir(tests) if name.startswith('test_')]
+    failed = 0
+
+    if kernel() < (6, 18):
+        print(f'1..0 # SKIP the library follows Linux 6.18, this is {os.uname().release}')
+        return SKIP
+    print(f'1..{len(names)}')
+    with tempfile.TemporaryDirectory() as directory:
+        os.chdir(directory)
+        for nr, name in enumerate(names, 1):
+            try:
+                getattr(tests, name)()
+                print(f'ok {nr} {name}', flush=True)
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                failed += 1
+                print(f'not ok {nr} {name}')
+                for line in str(error).splitlines():
+                    print(f'# {line}', flush=True)
+        os.chdir('/')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
