@@ -117,7 +117,7 @@ void rt_publish(struct range_tree *t);
 void rt_abort(struct range_tree *t);
 
 /*
- * Gives pooled memory back; a tree that is changed all day keeps 20 KB, beside busy
+ * Gives pooled memory back; a tree that is changed all day keeps 50 KB, beside busy
  * readers 1 MB, for the next changes.  The next rt_reserve() will have to allocate.
  */
 void rt_trim(struct range_tree *t);

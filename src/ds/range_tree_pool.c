@@ -22,7 +22,7 @@
  * So what a tree keeps beside its live nodes is some three bags and what rt_reserve() was last
  * asked for.  How much a bag holds follows from what waiting costs.  It starts with 4 nodes.  If
  * waits turn out dear for each node that shares them, it doubles: a writer who is alone settles
- * at 32, one beside busy readers at 1,000 or so.  If waits are cheap, or way 1 is enough, it
+ * at 64, one beside busy readers at 1,000 or so.  If waits are cheap, or way 1 is enough, it
  * halves.
  */
 #include "base/errno.h"
@@ -31,9 +31,14 @@
 #define BAG_NODES_MIN		4
 #define BAG_NODES_MAX		4096
 
-/* A wait is dear above, and cheap below, so many ns for each node that it brings back. */
-#define DEAR_NS			32
-#define CHEAP_NS		4
+/*
+ * A wait is dear above, and cheap below, so many ns for each node that it brings back.  As long
+ * as a bag is small beside the tree its memory does not matter, and less is dear.
+ */
+#define DEAR_NS			16
+#define DEAR_NS_IN_LARGE	4
+#define CHEAP_NS		1
+#define LARGE_IN_BAGS		16
 
 /* So many dear waits more than other ones change the size, and the reverse. */
 #define BAG_PATIENCE		4
@@ -95,6 +100,25 @@ struct rt_node *rt_node_take(struct range_tree *t, unsigned int level)
 	return node;
 }
 
+/*
+ * All that readers see behind the first word.  An assignment would be a "rep movs", which takes
+ * longer to start than these sixty moves take.
+ */
+static void copy_body(struct rt_node *to, const struct rt_node *from)
+{
+	typedef unsigned long pair __attribute__((vector_size(16), aligned(8), may_alias));
+	const pair *src = (const pair *)&from->leaf;
+	pair *dst = (pair *)&to->leaf;
+
+#pragma GCC unroll 30
+	for (unsigned int i = 0; i < sizeof(from->leaf) / sizeof(pair); i++)
+		dst[i] = src[i];
+}
+
+_Static_assert(sizeof(((struct rt_node *)0)->leaf) % 16 == 0 &&
+	       sizeof(((struct rt_node *)0)->leaf) >= sizeof(((struct rt_node *)0)->inner),
+	       "copy_body() copies either kind");
+
 struct rt_node *rt_node_clone(struct range_tree *t, struct rt_node *old)
 {
 	struct rt_node *node = rt_node_take(t, old->level);
@@ -102,10 +126,7 @@ struct rt_node *rt_node_clone(struct range_tree *t, struct rt_node *old)
 	node->nr = old->nr;
 	node->last_pos = old->last_pos;
 	node->run = old->run;
-	if (old->level)
-		node->inner = old->inner;
-	else
-		node->leaf = old->leaf;
+	copy_body(node, old);
 	rt_node_drop(t, old);
 	return node;
 }
@@ -221,12 +242,15 @@ void rt_pool_retire(struct range_tree *t)
 /* Way 2.  The caller of rt_reserve() may sleep. */
 static void bag_wait(struct range_tree *t)
 {
+	const unsigned long nr_nodes = t->nr_owned - t->free.nr - t->nr_away - t->bag.nr;
 	const u64 start = port_now_ns();
-	u64 ns;
+	u64 ns, dear = DEAR_NS;
 
+	if (nr_nodes > LARGE_IN_BAGS * t->bag_nodes)
+		dear = DEAR_NS_IN_LARGE;
 	port_synchronize_rcu();
 	ns = port_now_ns() - start;
-	if (ns > DEAR_NS * t->bag.nr)
+	if (ns > dear * t->bag.nr)
 		bag_resize(t, 1);
 	else if (ns < CHEAP_NS * t->bag.nr)
 		bag_resize(t, -1);
