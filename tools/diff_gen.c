@@ -113,6 +113,8 @@ void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_
 	gen->rng.state = rng_next(&gen->rng) ^ round;
 	gen->setup.layout = below(gen, 6) ? LAYOUT_TOP_DOWN : (enum layout)(1 + below(gen, 2));
 	gen->setup.drop_caps = one_in(gen, 4);
+	gen->setup.keep_vdso = one_in(gen, 8);
+	gen->fill = one_in(gen, 64) && (options->ops >> OP_FILL & 1);
 	gen->nr_calls = (uint32_t)(1500 + below(gen, ROUND_MAX_CALLS - 1500));
 	draw_window(gen);
 	draw_weights(gen);
@@ -335,6 +337,20 @@ static uint64_t some_advice(struct gen *gen)
 	return list[below(gen, sizeof(list))];
 }
 
+/*
+ * What makes entries for each page takes seconds on an area of a gigabyte, and shows nothing that 16
+ * MiB do not.  Lengths beyond all areas fail at once and stay as they are.
+ */
+static uint64_t bearable(uint64_t advice, uint64_t len)
+{
+	const uint64_t most = 16ul << 20, areas_end = 1ul << 41;
+
+	if (advice != MADV_GUARD_INSTALL && advice != MADV_POPULATE_READ &&
+	    advice != MADV_POPULATE_WRITE && advice != MADV_COLLAPSE)
+		return len;
+	return len > most && len < areas_end ? most - (len & (DIFF_PAGE - 1)) : len;
+}
+
 static void gen_process_madvise(struct gen *gen, const struct side_proc *proc, uint64_t *a)
 {
 	some_range(gen, proc, &a[0], &a[1]);
@@ -344,7 +360,11 @@ static void gen_process_madvise(struct gen *gen, const struct side_proc *proc, u
 		a[3] = ~0ul;
 	}
 	a[4] = some_advice(gen);
+	a[1] = bearable(a[4], a[1]);
+	a[3] = bearable(a[4], a[3]);
 	a[5] = one_in(gen, 16);
+	if (one_in(gen, 4))
+		a[5] |= (1 + below(gen, AGENT_MAX_PROCS)) << 8;
 }
 
 static void gen_limit(struct gen *gen, const struct side_proc *proc, uint64_t *a)
@@ -482,6 +502,7 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 	case OP_MADVISE:
 		some_range(gen, proc, &a[0], &a[1]);
 		a[2] = some_advice(gen);
+		a[1] = bearable(a[2], a[1]);
 		break;
 	case OP_PROCESS_MADVISE:
 		gen_process_madvise(gen, proc, a);
@@ -498,7 +519,9 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 		break;
 	case OP_TOUCH:
 		a[0] = some_address(gen, proc);
-		a[1] = !one_in(gen, 4);
+		a[1] = one_in(gen, 4) ? TOUCH_READ : one_in(gen, 20) ? TOUCH_EXEC : TOUCH_WRITE;
+		if (a[1] == TOUCH_EXEC)
+			a[0] &= ~(DIFF_PAGE - 1);
 		break;
 	case OP_MUNMAP:
 	case OP_MLOCK:
@@ -556,6 +579,12 @@ void gen_call(struct gen *gen, const struct side *side, struct diff_call *call)
 	proc = &side->proc[call->proc];
 	if (one_in(gen, 8) && gen_tidy(gen, proc, call))
 		return;
+	if (gen->fill && one_in(gen, 50)) {
+		gen->fill = false;
+		call->op = OP_FILL;
+		call->arg[0] = 2 + below(gen, 30);
+		return;
+	}
 	for (at = below(gen, gen->total_weight); at >= gen->weight[op]; op++)
 		at -= gen->weight[op];
 	call->op = (uint8_t)op;
