@@ -366,24 +366,25 @@ struct file_operations {
 	 * undone without open or close.  mmap write lock held; may sleep.  Declare your hook with
 	 * __in_mmap_hook: the analysis stops at function pointers.  NULL: -ENODEV.
 	 */
-	int (*mmap)(struct file *file, struct vma_new *vma);
+	int (*__nullable mmap)(struct file *file, struct vma_new *vma);
 
 	/* The last reference to the file is gone.  No lock is held; called once. */
-	void (*release)(struct file *file);
+	void (*__nullable release)(struct file *file);
 };
 
+/* Each may be NULL: nothing to be told. */
 struct vm_operations_struct {
 	/* A VMA with these ops came to be by a copy (fork, mremap) or a split.  mmap write lock. */
-	void (*open)(struct vma_mut *vma);
+	void (*__nullable open)(struct vma_mut *vma);
 	/* It goes away.  mmap write lock, or the address space is being torn down. */
-	void (*close)(struct vma_mut *vma);
+	void (*__nullable close)(struct vma_mut *vma);
 	/* May it be split at @addr?  0 or -errno, which the call returns.  mmap write lock. */
-	int (*may_split)(struct vma_ref *vma, unsigned long addr);
+	int (*__nullable may_split)(struct vma_ref *vma, unsigned long addr);
 	/* It was moved by mremap(): @vma is the new place.  0 or -errno: it is moved back. */
-	int (*mremap)(struct vma_mut *vma);
+	int (*__nullable mremap)(struct vma_mut *vma);
 	/* mprotect() of [start, end) to @newflags is about to be done.  0 or -errno. */
-	int (*mprotect)(struct vma_mut *vma, unsigned long start, unsigned long end,
-			vm_flags_t newflags);
+	int (*__nullable mprotect)(struct vma_mut *vma, unsigned long start, unsigned long end,
+				   vm_flags_t newflags);
 	/* What maps shows in place of the file's name; NULL for the usual.  Lives with the VMA. */
 	const char *__nullable (*name)(struct vma_ref *vma);
 };

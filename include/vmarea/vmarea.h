@@ -121,8 +121,8 @@ enum file_placement {
 struct file_desc {
 	size_t size;				/* sizeof(struct file_desc) */
 	/* NULL: an ordinary file.  Ops without an mmap() hook: it cannot be mapped, -ENODEV. */
-	const struct file_operations *ops;
-	void *private_data;
+	const struct file_operations *__nullable ops;
+	void *__nullable private_data;
 	const char *name;			/* copied; as maps prints it */
 	uint64_t inode;
 	unsigned int dev_major, dev_minor;
@@ -278,10 +278,10 @@ VMAREA_API long mm_set_anon_name(struct mm_user *mm, unsigned long addr, unsigne
 				 const char *__nullable name) __may_sleep;
 /* prctl(PR_SET_THP_DISABLE) and its question. */
 VMAREA_API long mm_set_thp_disable(struct mm_user *mm, bool disable) __may_sleep;
-VMAREA_API long mm_get_thp_disable(struct mm_user *mm);
+VMAREA_API long mm_get_thp_disable(struct mm_user *mm) __may_sleep;
 /* prctl(PR_SET_MEMORY_MERGE) and its question. */
 VMAREA_API long mm_set_memory_merge(struct mm_user *mm, bool merge) __may_sleep;
-VMAREA_API long mm_get_memory_merge(struct mm_user *mm);
+VMAREA_API long mm_get_memory_merge(struct mm_user *mm) __may_sleep;
 
 /* --------------------------------------------------------------- faults -- */
 
@@ -341,7 +341,8 @@ VMAREA_API void area_info_put(struct area_info *info);
  * for the copy.
  */
 VMAREA_API int mm_for_each_area(struct mm_user *mm, unsigned long start, unsigned long end,
-				int (*visit)(const struct area_info *info, void *arg), void *arg)
+				int (*visit)(const struct area_info *info, void *__nullable arg),
+				void *__nullable arg)
 	__may_sleep;
 
 struct mm_stats {
@@ -356,12 +357,12 @@ VMAREA_API void mm_get_stats(struct mm_user *mm, struct mm_stats *stats) __may_s
 /* -------------------------------------------------------------- reports -- */
 
 /* @write gets text in pieces; a return other than 0 ends the report and is its result. */
-typedef int (*mm_writer)(void *arg, const char *text, size_t bytes);
+typedef int (*mm_writer)(void *__nullable arg, const char *text, size_t bytes);
 
 /* /proc/PID/maps of one consistent moment. */
-VMAREA_API int mm_report_maps(struct mm_user *mm, mm_writer write, void *arg) __may_sleep;
+VMAREA_API int mm_report_maps(struct mm_user *mm, mm_writer write, void *__nullable arg) __may_sleep;
 /* The lines of /proc/PID/smaps that areas decide: the maps line, Size, page sizes, VmFlags. */
-VMAREA_API int mm_report_smaps(struct mm_user *mm, mm_writer write, void *arg) __may_sleep;
+VMAREA_API int mm_report_smaps(struct mm_user *mm, mm_writer write, void *__nullable arg) __may_sleep;
 /* "rd wr mr mw me ac ": VmFlags of @flags.  Returns its length; @buf holds at least 128 bytes. */
 VMAREA_API size_t vm_flags_format(vm_flags_t flags, char buf[128]);
 

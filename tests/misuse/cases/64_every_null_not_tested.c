@@ -163,8 +163,11 @@ void null_page(void)
 void null_name(const struct vm_operations_struct *ops, struct vma_ref *vma);
 void null_name(const struct vm_operations_struct *ops, struct vma_ref *vma)
 {
-	const char *p = ops->name(vma);
+	const char *p;
 
+	if (!ops->name)
+		return;
+	p = ops->name(vma);
 	TESTED(p)
 		take((void *)p);
 }
@@ -178,4 +181,18 @@ void null_arguments(struct vma_ref *vma, struct vma_mut *mut, struct vma_new *ne
 	sink = !!vma_as_owned_mixedmap(vma, NULL, NULL);
 	sink = vma_set_anon_name(mut, NULL);
 	vma_set_owner(new_vma, NULL, NULL);
+}
+
+/* And each hook that a driver may do without. */
+void null_hooks(struct file_operations *file_ops, struct vm_operations_struct *ops);
+void null_hooks(struct file_operations *file_ops, struct vm_operations_struct *ops)
+{
+	file_ops->mmap = NULL;
+	file_ops->release = NULL;
+	ops->open = NULL;
+	ops->close = NULL;
+	ops->may_split = NULL;
+	ops->mremap = NULL;
+	ops->mprotect = NULL;
+	ops->name = NULL;
 }
