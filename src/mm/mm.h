@@ -9,6 +9,7 @@
 
 #include "file/file.h"
 #include "vma/anon.h"
+#include "vma/handle.h"
 #include "vma/instance.h"
 #include "vma/lock.h"
 #include "vma/map.h"
@@ -16,7 +17,7 @@
 
 static inline struct mm_struct *mm_of(struct mm_user *user)
 {
-	return (struct mm_struct *)user;
+	return mm_from_user(user);
 }
 
 /* Wraps to less than @len for the last page of all: callers look for that. */

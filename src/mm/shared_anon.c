@@ -41,7 +41,14 @@ static const struct file_operations shared_anon_ops = {
 /* Nothing to be told, but not anonymous. */
 const struct vm_operations_struct shared_anon_vm_ops = { 0 };
 const struct vm_operations_struct file_vm_ops = { 0 };
-const struct vm_operations_struct special_vm_ops = { 0 };
+
+/* What is in [vdso] and its like is known by the page: half of one is nothing. */
+static int special_may_split(struct vma_ref *vma, unsigned long addr)
+{
+	return -EINVAL;
+}
+
+const struct vm_operations_struct special_vm_ops = { .may_split = special_may_split };
 
 static struct file *create(struct mm_struct *mm, const char *name, unsigned int flags,
 			   const struct file_operations *ops)
@@ -128,7 +135,7 @@ struct file *hugetlb_anon_create(struct mm_struct *mm, unsigned int shift)
 
 static int huge_may_split(struct vma_ref *ref, unsigned long addr)
 {
-	const struct vm_area_struct *vma = (const struct vm_area_struct *)ref;
+	const struct vm_area_struct *vma = vma_from_ref(ref);
 
 	return IS_ALIGNED(addr, BIT(huge_shift_of(vma))) ? 0 : -EINVAL;
 }
