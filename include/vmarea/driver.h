@@ -277,7 +277,7 @@ VMAREA_API void *__nullable vma_private_data(vma_any vma)	__must_hold_shared(vma
 /*
  * Is this a VMA that vma_set_owner() was called on with this @ops *and* this @data?  A driver that
  * remembers an address asks before it touches what is there now: the process may have unmapped the
- * driver's VMA and mapped something else.
+ * driver's VMA and mapped something else.  Two NULLs are nobody's: false.
  */
 VMAREA_API bool vma_is_owner(vma_any vma, const struct vm_operations_struct *__nullable ops,
 			     const void *__nullable data)
@@ -316,8 +316,8 @@ VMAREA_API int vm_insert_page(struct vma_mixedmap *vma, unsigned long addr, stru
 
 /*
  * Names an anonymous VMA "[anon:@name]" in maps; NULL takes the name away.  -EBADF: the VMA has a
- * file.  -EINVAL: a character that maps could not show, or longer than 80 bytes with its end.
- * -ENOMEM.  The old name stays on an error.
+ * file.  -EINVAL: a character that maps could not show, longer than 80 bytes with its end, or an
+ * instance without area names.  -ENOMEM.  The old name stays on an error.
  */
 VMAREA_API int vma_set_anon_name(struct vma_mut *vma, const char *__nullable name)
 	__must_hold(vma_stable) __may_sleep __must_check;

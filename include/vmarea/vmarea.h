@@ -328,7 +328,8 @@ struct area_info {
 
 /*
  * The area that contains @addr, or with mm_query_next() the first that ends above it.  0;
- * -ENOENT: none.  As mm_range_ok() it takes no lock and may be called anywhere.
+ * -ENOENT: none.  As mm_range_ok() it takes no lock and may be called anywhere.  Its name may be one
+ * that a write section is just giving; a driver's name() is not asked.
  */
 VMAREA_API int mm_query(struct mm_user *mm, unsigned long addr, struct area_info *info) __must_check;
 VMAREA_API int mm_query_next(struct mm_user *mm, unsigned long addr, struct area_info *info)
@@ -336,8 +337,8 @@ VMAREA_API int mm_query_next(struct mm_user *mm, unsigned long addr, struct area
 VMAREA_API void area_info_put(struct area_info *info);
 
 /*
- * All areas that touch [start, end), at one moment.  @visit gets each in order, without a lock
- * held; it returns 0 to go on, anything else ends the walk and is returned.  -ENOMEM: no memory
+ * All areas that touch [start, end), at one moment, copied under the mmap read lock.  @visit gets
+ * each in order, without a lock held, and takes a file_get() of what it keeps; it returns 0 to go on, anything else ends the walk and is returned.  -ENOMEM: no memory
  * for the copy.
  */
 VMAREA_API int mm_for_each_area(struct mm_user *mm, unsigned long start, unsigned long end,
