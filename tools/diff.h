@@ -68,6 +68,7 @@ enum layout {
 struct round_setup {
 	enum layout layout;
 	bool drop_caps;
+	bool keep_vdso;			/* [vdso] and [vvar] are there */
 	bool text_always;		/* flags and totals compared after each call too */
 	uint32_t window_pages;		/* for the generator only */
 };
@@ -97,6 +98,7 @@ struct side_area {
 struct side_proc {
 	struct mm_user *mm;		/* NULL: no such process */
 	bool mcl_future;		/* mlockall(MCL_FUTURE) is on */
+	bool filled;			/* by OP_FILL: too many areas to look at all */
 	bool map_written;		/* `map` holds its last map */
 	uint32_t map;			/* as struct diff_call says it */
 	uint32_t nr;
@@ -212,6 +214,7 @@ struct gen {
 	uint64_t unit;			/* bytes: lengths are mostly some of these */
 	uint32_t files;			/* bit for each file that this round maps */
 	bool odd_arguments;
+	bool fill;			/* up to the area limit, some time */
 	uint32_t anon_share;		/* of 16 */
 };
 
@@ -256,7 +259,7 @@ struct diff_context {
 	struct machine machine;
 	struct test_files files;
 	struct runner runner;
-	struct start_state start[NR_LAYOUTS][2];	/* the second: without capabilities */
+	struct start_state start[NR_LAYOUTS][2][2];	/* by layout, drop_caps, keep_vdso */
 };
 
 struct plan {

@@ -91,6 +91,7 @@ static struct agent_shared *const shared = (void *)AGENT_SHARED_ADDR;
 /* Of this process; a fork copies them with the rest of the image. */
 static uint32_t me;
 static volatile int touching;			/* OP_TOUCH is under way */
+static volatile uint64_t touching_at;
 static volatile int fault_kind;
 static char text[4 * AGENT_TEXT_BYTES];		/* smaps as read */
 static char condensed[AGENT_TEXT_BYTES];
@@ -132,13 +133,17 @@ struct procmap_query {
 #define PROCMAP_QUERY		0xc0686611u	/* _IOWR('f', 17, struct procmap_query) */
 #define COVERING_OR_NEXT	0x10
 
-/* The first area that ends above @addr: 1, or 0 if there is none. */
+/* The first area that ends above @addr: 1, or 0 if there is none.  Those of OP_FILL are none. */
 static int next_area(int fd, uint64_t addr, struct diff_area *area)
 {
 	struct procmap_query q = { .size = sizeof(q), .query_flags = COVERING_OR_NEXT,
 				   .query_addr = addr };
 	long ret = sys3(NR_ioctl, (uint64_t)fd, PROCMAP_QUERY, ptr(&q));
 
+	if (!ret && q.vma_start >= AGENT_FILL_ADDR && q.vma_start < AGENT_FILL_END) {
+		q.query_addr = AGENT_FILL_END;
+		ret = sys3(NR_ioctl, (uint64_t)fd, PROCMAP_QUERY, ptr(&q));
+	}
 	if (ret == -2)
 		return 0;
 	if (ret)
@@ -249,26 +254,39 @@ struct signal_info {
 	uint64_t addr;
 };
 
-enum { SIG_BUS = 7, SIG_SEGV = 11, SIG_CHLD = 17, REG_RIP = 16, MCONTEXT = 40 };
+enum { SIG_TRAP = 5, SIG_BUS = 7, SIG_SEGV = 11, SIG_CHLD = 17 };
+enum { MCONTEXT = 40, REG_RIP = 16, REG_FLAGS = 17, TRAP_FLAG = 0x100 };
 
-extern char touch_read_at[], touch_write_at[], touch_resume[];
+extern char touch_read_at[], touch_write_at[], touch_exec_jump[], touch_resume[];
+
+static int is_touching(uint64_t rip)
+{
+	return touching && (rip == ptr(touch_read_at) || rip == ptr(touch_write_at) ||
+			    rip == ptr(touch_exec_jump) || rip == touching_at);
+}
 
 /* @context is a ucontext: flags, link and stack are 40 bytes, then the registers. */
 void on_fault(int signo, struct signal_info *info, char *context);
 void on_fault(int signo, struct signal_info *info, char *context)
 {
-	uint64_t *rip = (uint64_t *)(context + MCONTEXT) + REG_RIP;
+	uint64_t *regs = (uint64_t *)(context + MCONTEXT);
 
-	if (!touching || (*rip != ptr(touch_read_at) && *rip != ptr(touch_write_at))) {
+	/* The trap before the one instruction at the address, and the one after it. */
+	if (signo == SIG_TRAP && regs[REG_RIP] == touching_at)
+		return;
+	if (signo != SIG_TRAP && !is_touching(regs[REG_RIP])) {
 		shared->fault_addr = info->addr;
-		shared->where = *rip;
+		shared->where = regs[REG_RIP];
 		set_status(AGENT_CRASHED);
 		leave();
 	}
 	/* An address that is none at all has a code of its own: nothing is mapped there. */
-	fault_kind = signo == SIG_BUS ? TOUCH_BUS :
-		     info->code == 2 ? TOUCH_ACCERR : TOUCH_MAPERR;
-	*rip = ptr(touch_resume);
+	if (signo == SIG_BUS)
+		fault_kind = TOUCH_BUS;
+	else if (signo == SIG_SEGV)
+		fault_kind = info->code == 2 ? TOUCH_ACCERR : TOUCH_MAPERR;
+	regs[REG_RIP] = ptr(touch_resume);
+	regs[REG_FLAGS] &= ~(uint64_t)TRAP_FLAG;
 }
 
 void on_fault_return(void);
@@ -277,25 +295,46 @@ __asm__(".globl on_fault_return\n"
 	"	mov $15, %eax\n"		/* rt_sigreturn */
 	"	syscall\n");
 
-/* A write leaves what is there: an or of nothing. */
-void touch_one(uint64_t addr, uint64_t write);
-__asm__(".globl touch_one, touch_read_at, touch_write_at, touch_resume\n"
+/*
+ * A write leaves what is there: an or of nothing.  All memory that is executed holds zeroes, which is
+ * an addition to where %rax points; the trap flag ends it after that.
+ */
+void touch_one(uint64_t addr);
+void touch_to_write(uint64_t addr);
+void touch_to_execute(uint64_t addr, char *scratch);
+__asm__(".globl touch_one, touch_to_write, touch_to_execute\n"
+	".globl touch_read_at, touch_write_at, touch_exec_jump, touch_resume\n"
 	"touch_one:\n"
-	"	test %rsi, %rsi\n"
-	"	jnz touch_write_at\n"
 	"touch_read_at:\n"
 	"	movb (%rdi), %al\n"
 	"	ret\n"
+	"touch_to_write:\n"
 	"touch_write_at:\n"
 	"	orb $0, (%rdi)\n"
+	"	ret\n"
+	"touch_to_execute:\n"
+	"	mov %rsi, %rax\n"
+	"	pushfq\n"
+	"	orq $0x100, (%rsp)\n"
+	"	popfq\n"
+	"touch_exec_jump:\n"
+	"	jmp *%rdi\n"
 	"touch_resume:\n"
 	"	ret\n");
 
-static long touch(uint64_t addr, uint64_t write)
+static long touch(uint64_t addr, uint64_t kind)
 {
+	char scratch[2] = { 0 };
+
 	fault_kind = TOUCH_DONE;
+	touching_at = addr;
 	touching = 1;
-	touch_one(addr, write);
+	if (kind == TOUCH_READ)
+		touch_one(addr);
+	else if (kind == TOUCH_WRITE)
+		touch_to_write(addr);
+	else
+		touch_to_execute(addr, scratch);
 	touching = 0;
 	return fault_kind;
 }
@@ -311,6 +350,7 @@ static void catch_faults(void)
 	} ignore = { 1, 0x04000002, ptr(on_fault_return), 0 };
 
 	MUST(sys4(NR_rt_sigaction, SIG_SEGV, ptr(&action), 0, 8));
+	MUST(sys4(NR_rt_sigaction, SIG_TRAP, ptr(&action), 0, 8));
 	MUST(sys4(NR_rt_sigaction, SIG_BUS, ptr(&action), 0, 8));
 	MUST(sys4(NR_rt_sigaction, SIG_CHLD, ptr(&ignore), 0, 8));
 }
@@ -389,8 +429,10 @@ static long do_process_madvise(const uint64_t *a)
 {
 	uint64_t ranges[4] = { a[0], a[1], a[2], a[3] };
 
-	return sys5(NR_process_madvise, AGENT_PID_FD + me, ptr(ranges), a[3] == ~0ul ? 1 : 2, a[4],
-		    a[5]);
+	uint64_t of = a[5] >> 8 ? (a[5] >> 8) - 1 : me;
+
+	return sys5(NR_process_madvise, AGENT_PID_FD + of, ptr(ranges), a[3] == ~0ul ? 1 : 2, a[4],
+		    a[5] & 0xff);
 }
 
 static long do_read_into(uint64_t addr, uint64_t len)
@@ -414,6 +456,18 @@ static long do_anon_name(const uint64_t *a)
 	static const char *const names[] = { 0, "one", "two", "bad\\name" };
 
 	return sys5(NR_prctl, 0x53564d41, 0, a[0], a[1], ptr(names[a[2] & 3]));
+}
+
+/* Areas that differ from nothing, and touch nothing: there are only many of them. */
+static long do_fill(uint64_t nr)
+{
+	for (uint64_t i = 0; i < nr; i++) {
+		long ret = sys6(NR_mmap, AGENT_FILL_ADDR + 2 * i * PAGE, PAGE, 0, 0x4032, ~0ul, 0);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
 }
 
 static int fd_of(uint64_t file)
@@ -448,6 +502,8 @@ static long do_other(const struct diff_call *c)
 		return do_read_into(a[0], a[1]);
 	case OP_TRUNCATE:
 		return sys2(NR_ftruncate, (uint64_t)fd_of(a[0]), a[1]);
+	case OP_FILL:
+		return do_fill(a[1]);
 	case OP_FORK:
 		return do_fork((uint32_t)a[0]);
 	case OP_EXIT:
@@ -552,16 +608,18 @@ static void run(void)
 
 /* ----------------------------------------------------------------------------------- start -- */
 
-/* Nothing is to be left above the image but the shared memory and the stack (at @stack). */
+/* What exec() mapped for a C library; the stack at @stack stays, as zeroes. */
 static void clear_address_space(uint64_t stack)
 {
+	/* Above the image and its heap. */
+	uint64_t addr = 1ul << 32;
 	struct diff_area area;
-	uint64_t addr = shared->unmap_above;
 
 	while (next_area(AGENT_MAPS_FD, addr, &area)) {
 		addr = area.end;
-		if (area.start != AGENT_SHARED_ADDR &&
-		    !(stack >= area.start && stack < area.end))
+		if (stack >= area.start && stack < area.end)
+			memset((void *)stack, 0, area.end - stack);
+		else if (area.start != AGENT_SHARED_ADDR && !shared->keep_vdso)
 			MUST(sys2(NR_munmap, area.start, area.end - area.start));
 	}
 }

@@ -4,8 +4,9 @@
  * memory with the calls to make and what is expected of each.
  *
  * The agent is a program of its own without a C library.  Its address space is, apart from what the
- * calls make: its image (one range, with its stack in it), this shared memory, and the [stack] that
- * exec() gave it, which it does not use.  So the calls may do anything to anything but the first two.
+ * calls make: its image (one range, with its stack in it), this shared memory, the [stack] that
+ * exec() gave it, which it does not use, and if wanted [vdso] and [vvar], which it does not use
+ * either.  So the calls may do anything to anything but the first two.
  *
  * A fork makes one more process of it.  Each call names the process that is to make it; the turn is
  * handed over in shared memory.
@@ -26,6 +27,9 @@
 
 #define AGENT_SHARED_ADDR	0x100000000000ul
 #define AGENT_SHARED_BYTES	(6ul << 20)
+/* Where OP_FILL puts its areas: one page each, one page between.  They are not compared. */
+#define AGENT_FILL_ADDR		0x300000000000ul
+#define AGENT_FILL_END		0x300040000000ul
 #define AGENT_MAX_CALLS		8192
 #define AGENT_MAX_AREAS		1024		/* in a map that is compared */
 #define AGENT_TEXT_BYTES	(128u << 10)	/* of smaps, condensed */
@@ -38,7 +42,7 @@ enum diff_op {
 	OP_PKEY_MPROTECT,		/* addr len prot pkey */
 	OP_MREMAP,			/* addr old_len new_len flags new_addr */
 	OP_MADVISE,			/* addr len advice */
-	OP_PROCESS_MADVISE,		/* addr len addr len advice flags */
+	OP_PROCESS_MADVISE,		/* addr len addr len advice flags | (process + 1) << 8 */
 	OP_MLOCK,			/* addr len */
 	OP_MLOCK2,			/* addr len flags */
 	OP_MUNLOCK,			/* addr len */
@@ -56,14 +60,16 @@ enum diff_op {
 	OP_BRK,				/* addr */
 	OP_SETRLIMIT,			/* which bytes */
 	OP_PERSONALITY,			/* bits */
-	OP_TOUCH,			/* addr write */
+	OP_TOUCH,			/* addr TOUCH_* */
 	OP_READ_INTO,			/* addr len: read(2) fills memory */
 	OP_TRUNCATE,			/* file bytes */
+	OP_FILL,			/* areas to leave below the limit; areas to make */
 	OP_FORK,			/* process */
 	OP_EXIT,
 	NR_OPS
 };
 
+enum touch_kind { TOUCH_READ, TOUCH_WRITE, TOUCH_EXEC, NR_TOUCH_KINDS };
 /* What OP_TOUCH returns. */
 enum touch_result { TOUCH_DONE, TOUCH_MAPERR, TOUCH_ACCERR, TOUCH_BUS };
 
@@ -122,7 +128,7 @@ struct agent_shared {
 	uint32_t text_always;		/* the smaps comparison after each call */
 	uint32_t owner;			/* the program's pid */
 	int32_t segment[8];		/* SysV ids */
-	uint64_t unmap_above;		/* keep nothing but the stack above this */
+	uint32_t keep_vdso;
 
 	/* Set by the agent. */
 	uint32_t turn;			/* the call whose process is to go on; futex */

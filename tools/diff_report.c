@@ -168,11 +168,12 @@ void report_finding(FILE *to, const struct diff_context *context, const struct f
 {
 	const struct script *script = &finding->script;
 
-	fprintf(to, "difference from %s, seed %llu, round %llu, %u calls%s%s:\n",
+	fprintf(to, "difference from %s, seed %llu, round %llu, %u calls%s%s%s:\n",
 		context->machine.release, (unsigned long long)finding->seed,
 		(unsigned long long)finding->round, script->nr,
 		(const char *[]){ "", ", an unlimited stack", ", bottom-up" }[script->setup.layout],
-		script->setup.drop_caps ? ", without capabilities" : "");
+		script->setup.drop_caps ? ", without capabilities" : "",
+		script->setup.keep_vdso ? ", with the vdso" : "");
 	for (uint32_t i = 0; i < script->nr; i++) {
 		fprintf(to, "%5u  ", i + 1);
 		call_print(to, &script->call[i], &context->files);

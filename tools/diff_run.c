@@ -126,8 +126,7 @@ static pid_t start_agent(const struct runner *runner, const struct round_setup *
 	shared->at = 0;
 	shared->nr_objects = 0;
 	memset(shared->objects, 0, sizeof(shared->objects));
-	/* Above the image and its heap there is nothing that it needs. */
-	shared->unmap_above = 1ul << 32;
+	shared->keep_vdso = setup->keep_vdso;
 	/* What the agent forks and leaves behind comes to us, so that we can wait for it. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	pid = vfork();
@@ -245,6 +244,9 @@ static void parse_smaps_line(struct start_state *start, char *line)
 		if (cut)
 			*cut = 0;
 		snprintf(area->name, sizeof(area->name), "%s", at ? line + at : "");
+		/* Not a name that is computed from the place. */
+		if (!strncmp(area->name, "[v", 2))
+			area->desc.special = area->name;
 	} else if (area && area->desc.end && !strncmp(line, "VmFlags:", 8)) {
 		/* The last entry is the vsyscall page's, which comes after all areas. */
 		if (!area->desc.flags)

@@ -20,7 +20,7 @@
 
 /*
  * A letter for each argument: a address, n length or number, p protection, m map flags, f file,
- * r mremap flags, v advice, l limit, s shmat flags, y msync flags, k mlockall flags.
+ * r mremap flags, v advice, l limit, s shmat flags, y msync flags, k mlockall flags, t kind of touch.
  */
 static const struct {
 	const char *name, *args;
@@ -50,9 +50,10 @@ static const struct {
 	[OP_BRK] = { "brk", "a" },
 	[OP_SETRLIMIT] = { "setrlimit", "ln" },
 	[OP_PERSONALITY] = { "personality", "n" },
-	[OP_TOUCH] = { "touch", "an" },
+	[OP_TOUCH] = { "touch", "at" },
 	[OP_READ_INTO] = { "read_into", "an" },
 	[OP_TRUNCATE] = { "truncate", "fn" },
+	[OP_FILL] = { "fill", "nn" },
 	[OP_FORK] = { "fork", "n" },
 	[OP_EXIT] = { "exit", "" },
 };
@@ -138,6 +139,7 @@ static const struct {
 	{ MADV_GUARD_INSTALL, "GUARD_INSTALL" }, { MADV_GUARD_REMOVE, "GUARD_REMOVE" },
 };
 
+static const char *const touch_names[] = { "read", "write", "execute" };
 static const char *const limit_names[] = { "AS", "DATA", "STACK", "MEMLOCK" };
 
 static void print_bits(FILE *to, uint64_t value, const struct bit_name *names, const char *none)
@@ -223,6 +225,9 @@ static void print_arg(FILE *to, char kind, uint64_t value, const struct test_fil
 	case 'v':
 		print_advice(to, value);
 		break;
+	case 't':
+		fputs(touch_names[value % NR_TOUCH_KINDS], to);
+		break;
 	case 'l':
 		fputs(limit_names[value & 3], to);
 		break;
@@ -252,8 +257,9 @@ static const char *const layout_names[NR_LAYOUTS] = { "top-down", "top-down-low"
 
 void script_write(FILE *to, const struct script *script, const struct test_files *files)
 {
-	fprintf(to, "setup %s %s\n", layout_names[script->setup.layout],
-		script->setup.drop_caps ? "incapable" : "capable");
+	fprintf(to, "setup %s %s%s\n", layout_names[script->setup.layout],
+		script->setup.drop_caps ? "incapable" : "capable",
+		script->setup.keep_vdso ? " vdso" : "");
 	for (uint32_t i = 0; i < script->nr; i++) {
 		const struct diff_call *call = &script->call[i];
 		const char *args = ops[call->op].args;
@@ -298,8 +304,10 @@ static const char *parse_setup(char **save, struct round_setup *setup)
 			}
 		if (!strcmp(word, "incapable"))
 			setup->drop_caps = known = true;
+		if (!strcmp(word, "vdso"))
+			setup->keep_vdso = known = true;
 		if (!known)
-			return "setup: top-down, top-down-low or bottom-up; capable or incapable";
+			return "setup: top-down, top-down-low or bottom-up; capable or incapable; vdso";
 	}
 	return NULL;
 }

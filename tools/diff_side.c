@@ -131,7 +131,10 @@ static void see_map(struct side *side, struct side_proc *proc)
 		if (proc->nr == AGENT_MAX_AREAS)
 			defect("areas", proc->nr);
 		addr = vma_end(vma);
-		see_area(side, vma, &proc->area[proc->nr++]);
+		if (vma_start(vma) >= AGENT_FILL_ADDR && vma_start(vma) < AGENT_FILL_END)
+			addr = AGENT_FILL_END;
+		else
+			see_area(side, vma, &proc->area[proc->nr++]);
 	}
 	mmap_read_unlock(lock);
 }
@@ -172,6 +175,7 @@ static uint32_t write_map(struct side *side, struct side_proc *proc, bool with_t
 	struct diff_map *map = (void *)&side->shared->arena[side->arena_used];
 	bool same;
 
+	with_text = with_text && !proc->filled;
 	see_map(side, proc);
 	map->nr = proc->nr;
 	map->text_bytes = 0;
@@ -253,7 +257,7 @@ static bool cannot_fill(const struct side_proc *proc, uint64_t addr, uint64_t le
 
 	len += DIFF_PAGE;
 	return mapped_bytes(proc, start, len) > FILL_MAX ||
-		any_flag(proc, start, len, VM_MAYBE_GUARD);
+		any_flag(proc, start, len, VM_MAYBE_GUARD | VM_PFNMAP | VM_IO);
 }
 
 static bool skip_mmap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
@@ -301,6 +305,43 @@ static bool skip_madvise(const struct side *side, const struct side_proc *proc, 
 	}
 }
 
+static const struct side_proc *target_of(const struct side *side, const struct side_proc *proc,
+					 uint64_t flags)
+{
+	return flags >> 8 ? &side->proc[((flags >> 8) - 1) % AGENT_MAX_PROCS] : proc;
+}
+
+/* Another's memory may be advised about only with a capability that the library has not heard of. */
+static bool skip_process_madvise(const struct side *side, const struct side_proc *proc,
+				 const uint64_t *a)
+{
+	const struct side_proc *of = target_of(side, proc, a[5]);
+
+	if (!of->mm || (of != proc && !side->start->config.caps))
+		return true;
+	return skip_madvise(side, of, a[0], a[1], (int)a[4]) ||
+		skip_madvise(side, of, a[2], a[3], (int)a[4]);
+}
+
+/* What is behind [vvar] only a page fault knows; and its bytes are not to be executed. */
+static bool skip_touch(const struct side *side, const struct side_proc *proc, const uint64_t *a)
+{
+	if (a[1] >= NR_TOUCH_KINDS || (a[1] == TOUCH_EXEC && a[0] % DIFF_PAGE))
+		return true;
+	return hits_agent(side, a[0], 1) ||
+		any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_DONTEXPAND);
+}
+
+static bool skip_fill(const struct side *side, const struct side_proc *proc, const uint64_t *a)
+{
+	struct mm_stats stats;
+
+	mm_get_stats(proc->mm, &stats);
+	return proc->filled || proc->mcl_future || a[0] < 2 ||
+		side->machine->config.max_map_count > 100000 ||
+		stats.nr_areas + a[0] >= side->machine->config.max_map_count;
+}
+
 static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes)
 {
 	const struct test_file *f = &side->files->file[file];
@@ -328,6 +369,8 @@ static bool skip_process(const struct side *side, const struct diff_call *c)
 {
 	if (c->op == OP_EXIT)
 		return nr_alive(side) < 2;
+	if (side->proc[c->proc].filled)
+		return true;
 	return c->arg[0] >= AGENT_MAX_PROCS || side->proc[c->arg[0]].mm;
 }
 
@@ -343,8 +386,7 @@ static bool skip(const struct side *side, const struct side_proc *proc, const st
 	case OP_MADVISE:
 		return skip_madvise(side, proc, a[0], a[1], (int)a[2]);
 	case OP_PROCESS_MADVISE:
-		return skip_madvise(side, proc, a[0], a[1], (int)a[4]) ||
-			skip_madvise(side, proc, a[2], a[3], (int)a[4]);
+		return skip_process_madvise(side, proc, a);
 	case OP_MUNMAP:
 	case OP_MPROTECT:
 	case OP_PKEY_MPROTECT:
@@ -353,7 +395,9 @@ static bool skip(const struct side *side, const struct side_proc *proc, const st
 	case OP_REMAP_FILE_PAGES:
 		return hits_agent(side, a[0], a[1]);
 	case OP_TOUCH:
-		return hits_agent(side, a[0], 1);
+		return skip_touch(side, proc, a);
+	case OP_FILL:
+		return skip_fill(side, proc, a);
 	case OP_READ_INTO:
 		return a[1] > FILL_MAX || a[0] + a[1] > DIFF_TASK_SIZE ||
 			hits_agent(side, a[0], a[1]) ||
@@ -363,7 +407,7 @@ static bool skip(const struct side *side, const struct side_proc *proc, const st
 		return cannot_fill(proc, a[0], a[1]);
 	case OP_MLOCKALL:
 		return mapped_bytes(proc, 0, ~0ul) > FILL_ALL_MAX ||
-			any_flag(proc, 0, ~0ul, VM_MAYBE_GUARD);
+			any_flag(proc, 0, ~0ul, VM_MAYBE_GUARD) || proc->filled;
 	case OP_MINCORE:
 		return a[1] > 4096 * DIFF_PAGE && a[1] < DIFF_TASK_SIZE;
 	case OP_SHMAT:
@@ -391,21 +435,24 @@ static long do_mmap(struct side *side, struct mm_user *mm, const uint64_t *a)
 		       a[4] < (uint64_t)side->files->nr ? side->file[a[4]] : NULL, a[5]);
 }
 
-static long do_process_madvise(struct mm_user *mm, const uint64_t *a)
+static long do_process_madvise(struct side *side, struct side_proc *proc, const uint64_t *a)
 {
 	const struct mm_range ranges[2] = { { a[0], a[1] }, { a[2], a[3] } };
 
-	return mm_process_madvise(mm, ranges, a[3] == ~0ul ? 1 : 2, (int)a[4],
-				  (unsigned int)a[5], true);
+	const struct side_proc *of = target_of(side, proc, a[5]);
+
+	return mm_process_madvise(of->mm, ranges, a[3] == ~0ul ? 1 : 2, (int)a[4],
+				  (unsigned int)a[5] & 0xff, of == proc);
 }
 
 static long do_touch(const struct side_proc *proc, const uint64_t *a, struct diff_call *out)
 {
+	static const enum mm_access access[] = { MM_ACCESS_READ, MM_ACCESS_WRITE, MM_ACCESS_EXEC };
 	enum mm_fault fault;
 
 	if (any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_MAYBE_GUARD))
 		out->judge |= JUDGE_GUARD;
-	fault = mm_touch(proc->mm, a[0], a[1] ? MM_ACCESS_WRITE : MM_ACCESS_READ);
+	fault = mm_touch(proc->mm, a[0], access[a[1]]);
 	switch (fault) {
 	case MM_FAULT_DONE:
 		return TOUCH_DONE;
@@ -468,7 +515,25 @@ static long do_fork(struct side *side, struct side_proc *proc, uint64_t to)
 		return ret;
 	}
 	child->mcl_future = false;
+	child->filled = false;
 	child->map_written = false;
+	return 0;
+}
+
+static long do_fill(struct side *side, struct side_proc *proc, struct diff_call *out)
+{
+	struct mm_stats stats;
+
+	mm_get_stats(proc->mm, &stats);
+	out->arg[1] = side->machine->config.max_map_count - out->arg[0] - stats.nr_areas;
+	for (uint64_t i = 0; i < out->arg[1]; i++) {
+		long ret = mm_mmap(proc->mm, AGENT_FILL_ADDR + 2 * i * DIFF_PAGE, DIFF_PAGE, 0,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, NULL, 0);
+
+		if (ret < 0)
+			return ret;
+	}
+	proc->filled = true;
 	return 0;
 }
 
@@ -502,6 +567,8 @@ static long do_other(struct side *side, struct side_proc *proc, struct diff_call
 		return do_truncate(side, a[0], a[1]);
 	case OP_FORK:
 		return do_fork(side, proc, a[0]);
+	case OP_FILL:
+		return do_fill(side, proc, c);
 	case OP_MINCORE: {
 		static unsigned char in_core[4096];
 
@@ -535,7 +602,7 @@ static long do_call(struct side *side, struct side_proc *proc, struct diff_call 
 		return mm_madvise(mm, a[0], a[1], (int)a[2]);
 	case OP_PROCESS_MADVISE:
 		c->judge |= (int)a[4] == MADV_COLLAPSE ? JUDGE_ANY : 0;
-		return do_process_madvise(mm, a);
+		return do_process_madvise(side, proc, a);
 	case OP_MLOCK:
 		return mm_mlock(mm, a[0], a[1]);
 	case OP_MLOCK2:
@@ -649,6 +716,7 @@ void side_begin(struct side *side, const struct start_state *start)
 	for (int i = 0; i < AGENT_MAX_PROCS; i++) {
 		side->proc[i].mm = NULL;
 		side->proc[i].mcl_future = false;
+		side->proc[i].filled = false;
 		side->proc[i].map_written = false;
 	}
 	ret = mm_create(side->instance, &start->config, &side->proc[0].mm);

@@ -31,6 +31,11 @@ void *shared_alloc(size_t bytes)
 	return p;
 }
 
+static struct start_state *start_of(struct diff_context *context, const struct round_setup *setup)
+{
+	return &context->start[setup->layout][setup->drop_caps][setup->keep_vdso];
+}
+
 void context_open(struct diff_context *context)
 {
 	struct sigaction dont_care = { .sa_handler = SIG_DFL };
@@ -44,13 +49,20 @@ void context_open(struct diff_context *context)
 	machine_probe(&context->machine);
 	files_open(&context->files);
 	runner_open(&context->runner, &context->machine, &context->files);
-	for (int layout = 0; layout < NR_LAYOUTS; layout++)
-		for (int drop_caps = 0; drop_caps < 2; drop_caps++) {
-			const struct round_setup setup = { .layout = (enum layout)layout,
-							   .drop_caps = drop_caps };
+	for (unsigned int i = 0; i < NR_LAYOUTS * 4; i++) {
+		const struct round_setup setup = { .layout = (enum layout)(i / 4),
+						   .drop_caps = i & 1, .keep_vdso = i & 2 };
+		const struct round_setup bare = { .layout = setup.layout };
+		struct start_state *start = start_of(context, &setup);
 
-			runner_probe(&context->runner, &setup, &context->start[layout][drop_caps]);
-		}
+		runner_probe(&context->runner, &setup, start);
+		if (!setup.keep_vdso)
+			continue;
+		/* Where placement begins is seen only while nothing is there. */
+		start->config.mmap_base = start_of(context, &bare)->config.mmap_base;
+		start->config.mmap_legacy_base =
+			start_of(context, &bare)->config.mmap_legacy_base;
+	}
 }
 
 /* ------------------------------------------------------------------------------- findings -- */
@@ -169,7 +181,7 @@ static void one_round(struct diff_context *context, struct side *side, const str
 	if (gen.nr_calls > left)
 		gen.nr_calls = (uint32_t)left;
 	worker->finding.script.setup = gen.setup;
-	side_begin(side, &context->start[gen.setup.layout][gen.setup.drop_caps]);
+	side_begin(side, start_of(context, &gen.setup));
 	for (uint32_t made = 0, tries = 0; made < gen.nr_calls && tries < 4 * AGENT_MAX_CALLS;
 	     tries++) {
 		enum step step;
@@ -213,7 +225,7 @@ static void trial_here(struct diff_context *context, const struct script *script
 	const char *invariant;
 
 	side_open(side, &context->machine, &context->files, context->runner.shared);
-	side_begin(side, &context->start[script->setup.layout][script->setup.drop_caps]);
+	side_begin(side, start_of(context, &script->setup));
 	for (uint32_t i = 0; i < script->nr; i++) {
 		struct diff_call call = script->call[i];
 
