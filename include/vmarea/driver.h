@@ -385,7 +385,10 @@ struct vm_operations_struct {
 	/* mprotect() of [start, end) to @newflags is about to be done.  0 or -errno. */
 	int (*__nullable mprotect)(struct vma_mut *vma, unsigned long start, unsigned long end,
 				   vm_flags_t newflags);
-	/* What maps shows in place of the file's name; NULL for the usual.  Lives with the VMA. */
+	/*
+	 * What maps shows in place of the file's name; NULL for the usual.  Lives with the VMA; 95
+	 * bytes of it are shown.  mmap lock, for read.
+	 */
 	const char *__nullable (*name)(struct vma_ref *vma);
 };
 

@@ -334,12 +334,16 @@ struct area_info {
 VMAREA_API int mm_query(struct mm_user *mm, unsigned long addr, struct area_info *info) __must_check;
 VMAREA_API int mm_query_next(struct mm_user *mm, unsigned long addr, struct area_info *info)
 	__must_check;
+/*
+ * Drops the file.  The last reference to it calls its release(): who asks in a signal handler sees to
+ * it that somebody else holds one.
+ */
 VMAREA_API void area_info_put(struct area_info *info);
 
 /*
  * All areas that touch [start, end), at one moment, copied under the mmap read lock.  @visit gets
- * each in order, without a lock held, and takes a file_get() of what it keeps; it returns 0 to go on, anything else ends the walk and is returned.  -ENOMEM: no memory
- * for the copy.
+ * each in order, without a lock held, and takes a file_get() of what it keeps; it returns 0 to go
+ * on, anything else ends the walk and is returned.  -ENOMEM: no memory for the copy.
  */
 VMAREA_API int mm_for_each_area(struct mm_user *mm, unsigned long start, unsigned long end,
 				int (*visit)(const struct area_info *info, void *__nullable arg),
