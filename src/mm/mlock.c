@@ -191,7 +191,8 @@ static int mlock_write_section(struct mm_struct *mm, unsigned long start, unsign
 	if (end < start)
 		return -EINVAL;
 	err = map_reserve_range(mm, start, end, 0);
-	if (!err && !(lock_flags & VM_LOCKONFAULT))
+	/* Even with VM_LOCKONFAULT: an area that cannot be locked is touched all the same. */
+	if (!err)
 		err = reserve_anon(mm, start, end);
 	if (err)
 		return err;
