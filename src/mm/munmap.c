@@ -77,6 +77,8 @@ void mm_drop_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long
 	if (!vma)
 		return;
 	for (; vma && vma->vm_start < end; vma = vma_after(vma)) {
+		/* Its readers leave before the driver hears that it ends. */
+		vma_lock_write(vma);
 		mm_forget_area(mm, vma);
 		vma_ops_close(vma);
 	}
