@@ -26,6 +26,7 @@ struct vmarea {
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 
 	struct spinlock pool_lock;		/* i */
+	struct port_fork_guard fork_guard;	/* 1	keeps pool_lock free in children of the host */
 	struct vm_area_struct *pool;		/* pool_lock	see vma/pool.c */
 	struct vma_slab *slabs;			/* pool_lock */
 };

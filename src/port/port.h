@@ -89,6 +89,12 @@
  * the child.)  The thread that forks must be in no read section, and must hold no lock that a
  * work takes.
  *
+ *	void port_fork_guard_add(struct port_fork_guard *guard)
+ *	void port_fork_guard_del(struct port_fork_guard *guard)
+ *		In between, each thread that forks calls guard->hold(guard) before, and
+ *		guard->let_go(guard) after, in parent and child.  For an innermost lock: so
+ *		it is free in the child, and what it guards is whole.
+ *
  * Signal handlers.  port_wait, port_wake, port_now_ns, port_random, port_thread_id and the RCU
  * read side may be used in one.  What allocates, frees, queues or waits for a grace period may
  * not.

@@ -79,6 +79,24 @@ spin_unlock_at(struct spinlock *lock, const char *place)
 		port_wake(&lock->word, 1);
 }
 
+/*
+ * For a fork guard (port.h).  The checker is not told: locks of one rank are held by the dozen, in
+ * the order in which the port has them.
+ */
+static inline __no_context_analysis void spin_hold_over_fork(struct spinlock *lock)
+{
+	if (!spin_try(lock))
+		spin_lock_wait(lock);
+}
+
+/* In the child there is nobody to wake, which does no harm. */
+static inline __no_context_analysis void spin_let_go_after_fork(struct spinlock *lock)
+{
+	/* Pairs as in spin_unlock_at(). */
+	if (atomic_xchg_release(&lock->word, SPIN_FREE) == SPIN_WAITED_FOR)
+		port_wake(&lock->word, 1);
+}
+
 /* For assertions: held by somebody. */
 static inline bool spin_is_locked(const struct spinlock *lock)
 {

@@ -9,9 +9,12 @@
 #include "instance/instance.h"
 #include "vma/types.h"
 
+/* At the beginning and the end of an instance; the second when no mm and no reader is left. */
+void vma_pool_init(struct vmarea *instance) __may_sleep;
+void vma_pool_destroy(struct vmarea *instance) __may_sleep;
+
 /* A VMA's memory, detached (vm_refcnt 0); NULL: no memory. */
 struct vm_area_struct *vma_pool_alloc(struct vmarea *instance) __may_sleep;
 void vma_pool_free(struct vmarea *instance, struct vm_area_struct *vma);
-void vma_pool_destroy(struct vmarea *instance);
 
 #endif

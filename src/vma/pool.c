@@ -6,6 +6,9 @@
  * vm_refcnt and vm_lock_seq, and turn away.  So what once was a VMA is never anything else while
  * the instance lives, and those two fields always make sense in it.  Slabs are therefore given
  * back only when the instance is destroyed.
+ *
+ * The pool's lock is the one that address spaces of an instance share.  Another thread may have it
+ * at the moment the host forks, and would never give it back in the child: a fork waits for it.
  */
 #include "port/port.h"
 #include "vma/instance.h"
@@ -63,11 +66,29 @@ void vma_pool_free(struct vmarea *instance, struct vm_area_struct *vma)
 	spin_unlock(&instance->pool_lock);
 }
 
-/* No mm and no reader is left. */
+static void hold_pool(struct port_fork_guard *guard)
+{
+	spin_hold_over_fork(&container_of(guard, struct vmarea, fork_guard)->pool_lock);
+}
+
+static void let_go_pool(struct port_fork_guard *guard)
+{
+	spin_let_go_after_fork(&container_of(guard, struct vmarea, fork_guard)->pool_lock);
+}
+
+void vma_pool_init(struct vmarea *instance)
+{
+	spin_lock_init(&instance->pool_lock, LOCK_RANK_ARENA);
+	instance->fork_guard.hold = hold_pool;
+	instance->fork_guard.let_go = let_go_pool;
+	port_fork_guard_add(&instance->fork_guard);
+}
+
 void vma_pool_destroy(struct vmarea *instance)
 {
 	struct vma_slab *slab = instance->slabs;
 
+	port_fork_guard_del(&instance->fork_guard);
 	while (slab) {
 		struct vma_slab *next = slab->next;
 

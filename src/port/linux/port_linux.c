@@ -16,8 +16,8 @@
  * is loaded by dlopen(), they must fit into what the C library keeps for that, which the few
  * bytes of a release build do.
  *
- * State of the whole process: the two background queues, the sites that have warned, and the
- * count of live allocations.  Nothing of it belongs to an instance.
+ * State of the whole process: the two background queues, the sites that have warned, the count of
+ * live allocations, and the list of fork guards.  But for those nothing of it belongs to an instance.
  *
  * Fork.  Handlers are registered when the library is loaded.  Before the fork they stop the
  * background threads between two items and take liburcu's mutexes, and after it they let them
@@ -357,21 +357,75 @@ unsigned long port_warn_count(void)
 
 /* -------------------------------------------------------------------- fork of the host -- */
 
-/* Works may wait for a grace period, callbacks never for a work: works are stopped first. */
+static pthread_mutex_t guards_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct port_fork_guard *guards;		/* guards_lock */
+
+static void lock_guards(void)
+{
+	if (pthread_mutex_lock(&guards_lock))
+		port_panic("fork guards: mutex");
+}
+
+static void unlock_guards(void)
+{
+	if (pthread_mutex_unlock(&guards_lock))
+		port_panic("fork guards: mutex");
+}
+
+void port_fork_guard_add(struct port_fork_guard *guard)
+{
+	lock_guards();
+	guard->next = guards;
+	guards = guard;
+	unlock_guards();
+}
+
+void port_fork_guard_del(struct port_fork_guard *guard)
+{
+	struct port_fork_guard **link = &guards;
+
+	lock_guards();
+	while (*link != guard)
+		link = &(*link)->next;
+	*link = guard->next;
+	unlock_guards();
+}
+
+static void hold_guards(void)
+{
+	lock_guards();
+	for (struct port_fork_guard *guard = guards; guard; guard = guard->next)
+		guard->hold(guard);
+}
+
+static void let_go_guards(void)
+{
+	for (struct port_fork_guard *guard = guards; guard; guard = guard->next)
+		guard->let_go(guard);
+	unlock_guards();
+}
+
+/*
+ * Works may wait for a grace period, callbacks never for a work: works are stopped first.  Either
+ * may take what a guard holds, so the guards come last.
+ */
 static void before_fork(void)
 {
 	port_bg_before_fork(&port_work_bg);
 	port_rcu_before_fork();
+	hold_guards();
 }
 
 static void after_fork_parent(void)
 {
+	let_go_guards();
 	port_rcu_after_fork_parent();
 	port_bg_after_fork_parent(&port_work_bg);
 }
 
 static void after_fork_child(void)
 {
+	let_go_guards();
 	port_tid_cache = 0;
 	random_state = 0;
 	port_rcu_after_fork_child();

@@ -73,6 +73,17 @@ static inline u32 port_thread_id(void)
 	return likely(id) ? id : port_tid_fill();
 }
 
+/* ------------------------------------------------------------------- fork of the host -- */
+
+struct port_fork_guard {
+	struct port_fork_guard *next;		/* the port's */
+	void (*hold)(struct port_fork_guard *guard);
+	void (*let_go)(struct port_fork_guard *guard);
+};
+
+void port_fork_guard_add(struct port_fork_guard *guard)		__may_sleep;
+void port_fork_guard_del(struct port_fork_guard *guard)		__may_sleep;
+
 /* ---------------------------------------------------------------------- background work -- */
 
 /* The link of everything that waits for a background thread.  The queue's while queued. */
