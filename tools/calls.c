@@ -135,3 +135,29 @@ const struct feature_name feature_names[NR_FEATURES] = {
 	{ "guard-flag", VMAREA_FEATURE_GUARD_FLAG },
 	{ "huge-1g", VMAREA_FEATURE_HUGE_1G },
 };
+
+/* File systems whose get_unmapped_area() is Linux's thp_get_unmapped_area(). */
+static bool places_huge(unsigned long magic)
+{
+	static const unsigned long magics[] = {
+		0xef53 /* ext2 to ext4 */, 0x58465342 /* xfs */, 0x9123683e /* btrfs */,
+		0xca451a4e /* bcachefs */, 0xe0f5e1e2 /* erofs */, 0x65735546 /* fuse */,
+	};
+
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+		if (magic == magics[i])
+			return true;
+	return false;
+}
+
+void trace_file_placement(unsigned long magic, struct trace_file *file)
+{
+	if (magic == 0x01021994) {		/* tmpfs, memfd */
+		file->placement = FILE_PLACE_SHMEM;
+		file->flags |= FILE_SHMEM;
+	} else if (magic == 0x958458f6) {	/* hugetlbfs */
+		file->flags |= FILE_HUGETLB;
+	} else if (places_huge(magic)) {
+		file->placement = FILE_PLACE_HUGE;
+	}
+}

@@ -28,20 +28,10 @@
 #include <sys/types.h>
 #include <sys/user.h>
 
+#include "ranges.h"
 #include "trace.h"
 
 #define PAGE	4096ul
-
-/* A set of disjoint address ranges, sorted. */
-struct ranges {
-	struct mm_range *r;	/* addr, len */
-	size_t nr, room;
-};
-
-void ranges_add(struct ranges *set, unsigned long start, unsigned long end);
-void ranges_remove(struct ranges *set, unsigned long start, unsigned long end);
-bool ranges_meet(const struct ranges *set, unsigned long start, unsigned long end);
-void ranges_copy(struct ranges *to, const struct ranges *from);
 
 /* An area as PROCMAP_QUERY tells it. */
 struct seen_area {

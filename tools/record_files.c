@@ -67,34 +67,13 @@ static char *printed_name(const char *raw, unsigned int *flags)
 	return name;
 }
 
-/* File systems whose get_unmapped_area() is Linux's thp_get_unmapped_area(). */
-static bool places_huge(unsigned long magic)
-{
-	static const unsigned long magics[] = {
-		0xef53 /* ext2 to ext4 */, 0x58465342 /* xfs */, 0x9123683e /* btrfs */,
-		0xca451a4e /* bcachefs */, 0xe0f5e1e2 /* erofs */, 0x65735546 /* fuse */,
-	};
-
-	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
-		if (magic == magics[i])
-			return true;
-	return false;
-}
-
 static void find_placement(int fd, struct trace_file *f)
 {
 	struct statfs fs;
 
 	if (fstatfs(fd, &fs))
 		return;
-	if (fs.f_type == 0x01021994) {
-		f->placement = FILE_PLACE_SHMEM;
-		f->flags |= FILE_SHMEM;
-	} else if (fs.f_type == 0x958458f6) {
-		f->flags |= FILE_HUGETLB;
-	} else if (places_huge((unsigned long)fs.f_type)) {
-		f->placement = FILE_PLACE_HUGE;
-	}
+	trace_file_placement((unsigned long)fs.f_type, f);
 	if (fs.f_flags & ST_NOEXEC)
 		f->flags |= FILE_NOEXEC;
 }

@@ -18,6 +18,7 @@ enum strace_kind {
 	ST_DUP,
 	ST_CLOSE,
 	ST_MEMFD,
+	ST_SEGMENT,		/* shmget */
 	ST_LIMIT,		/* setrlimit, prlimit64 */
 	ST_EXIT,
 	ST_NOT_FOLLOWED,	/* changes the map in a way that is not followed */
@@ -33,8 +34,8 @@ struct strace_call {
 	bool shares_mm, is_thread, is_vfork;	/* ST_CLONE */
 	bool file_writable, file_readable;	/* ST_OPEN */
 	char *path;			/* ST_OPEN, ST_EXEC, ST_MEMFD; or of -y */
-	unsigned int limit;		/* ST_LIMIT: MM_RLIMIT_*, or MM_NR_RLIMITS */
-	unsigned long value;
+	unsigned int limit;		/* ST_LIMIT: MM_RLIMIT_* */
+	unsigned long value;		/* ST_LIMIT; ST_SEGMENT: bytes */
 	const char *name;		/* ST_NOT_FOLLOWED */
 };
 

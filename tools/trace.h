@@ -179,6 +179,11 @@ extern const char *const map_when_names[2];
 /* The header for this machine and @command. */
 void machine_header(struct trace_header *header, char **command);
 
+/* ---- calls.c */
+
+/* How files of a file system are placed, by its statfs(2) number: sets placement and flags. */
+void trace_file_placement(unsigned long magic, struct trace_file *file);
+
 /* ---- VmFlags letters */
 
 /* The flag of two letters of smaps, or 0. */

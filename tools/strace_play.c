@@ -1,0 +1,812 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Playing logs of strace, which do not tell everything.
+ *
+ * What is not told, and what is done about it:
+ *
+ *	where mmap() begins	the highest end of all that it placed in the life of the image
+ *	the break		the first result of brk(NULL)
+ *	areas made by exec	not there until a call proves that they must be (unseen)
+ *	kinds of files		asked of the file system, if the file is still there; else a guess,
+ *				and if that does not fit, the other kinds (kind)
+ *	touched pages		none; mremap() over areas that might have been one (touched)
+ *	limits, memory		none but those set in the log (limit)
+ *	order			a call happened at some moment between its two halves; the order
+ *				in which they returned is tried first (order)
+ *
+ * Calls that overlap are put in order by their own results.  Before a call that frees addresses,
+ * those that overlap it and only take some are tried: if one comes out as recorded it was first.
+ * When a result differs, those that overlap are tried before it.  (A mmap() that came out otherwise
+ * is taken back by munmap(), which restores all that later results hang on.)
+ *
+ * A result that differs after all that is undetermined if one of the reasons in brackets could
+ * explain it, and a difference if none can.  Either way the kernel's result is taken over.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "ranges.h"
+#include "strace.h"
+
+#define TASK_SIZE	0x7ffffffff000ul
+#define WINDOW		2048	/* calls looked at for overlaps */
+
+static const char why_unseen[] = "an area that was there before the first call of the log";
+static const char why_order[] = "the order of calls that overlapped";
+static const char why_kind[] = "what kind of file it is";
+static const char why_limit[] = "a limit, or memory, that the log does not show";
+static const char why_touched[] = "which pages had been touched";
+
+/* What is known of an mm beside what the library has. */
+struct known {
+	struct play_mm *mm;
+	struct ranges seen;		/* addresses that calls of the log have mapped */
+	struct known *next;
+};
+
+struct open_fd {
+	long process, fd;
+	unsigned int file;		/* 0: closed */
+};
+
+struct segment {
+	unsigned long shmid;
+	unsigned int file;
+};
+
+struct session {
+	struct player *p;
+	const struct strace_log *log;
+	bool *done;			/* by call */
+	struct known *known;
+	struct open_fd *fds;
+	size_t nr_fds;
+	struct segment *segments;
+	size_t nr_segments;
+	unsigned int last_file, last_mm;
+};
+
+/* --------------------------------------------------------------------------------- files -- */
+
+static struct open_fd *find_fd(struct session *s, long process, long fd)
+{
+	for (size_t i = s->nr_fds; i-- > 0;)
+		if (s->fds[i].process == process && s->fds[i].fd == fd)
+			return &s->fds[i];
+	return NULL;
+}
+
+static void set_fd(struct session *s, long process, long fd, unsigned int file)
+{
+	struct open_fd *slot = find_fd(s, process, fd);
+
+	if (!slot) {
+		s->fds = cli_realloc(s->fds, (s->nr_fds + 1) * sizeof(*s->fds));
+		slot = &s->fds[s->nr_fds++];
+	}
+	*slot = (struct open_fd){ process, fd, file };
+}
+
+static void copy_fds(struct session *s, long from, long to)
+{
+	size_t n = s->nr_fds;
+
+	for (size_t i = 0; i < n; i++)
+		if (s->fds[i].process == from && s->fds[i].file)
+			set_fd(s, to, s->fds[i].fd, s->fds[i].file);
+}
+
+/* What the file system says of the path; false if it is not there to be asked. */
+static bool ask_placement(const char *path, struct trace_file *f)
+{
+	struct statfs fs;
+
+	if (!path || path[0] != '/' || statfs(path, &fs))
+		return false;
+	trace_file_placement((unsigned long)fs.f_type, f);
+	return true;
+}
+
+static unsigned int new_file(struct session *s, const char *path, unsigned int flags,
+			     enum file_placement placement)
+{
+	struct trace_file f = {
+		.id = ++s->last_file, .inode = s->last_file, .flags = flags,
+		.placement = placement, .size_bytes = 1ul << 40,
+		.name = (char *)(path ? path : "?"),
+	};
+
+	if (path && !strcmp(path, "/dev/zero"))
+		f.flags |= FILE_DEV_ZERO;
+	else if (placement != FILE_PLACE_SHMEM && !ask_placement(path, &f))
+		f.placement = FILE_PLACE_HUGE;	/* the usual; others are tried */
+	if (player_add_file(s->p, &f))
+		player_defect(s->p, "file_create() failed");
+	return f.id;
+}
+
+/* The file of an mmap(); one that was never seen to be opened is made up. */
+static unsigned int file_of_mmap(struct session *s, const struct strace_call *c, long process)
+{
+	struct open_fd *fd = find_fd(s, process, c->fd);
+
+	if (c->fd < 0)
+		return 0;
+	if (!fd || !fd->file)
+		set_fd(s, process, c->fd, new_file(s, c->path, FILE_READ | FILE_WRITE,
+						   FILE_PLACE_HUGE));
+	return find_fd(s, process, c->fd)->file;
+}
+
+/* ------------------------------------------------------------------------- tasks and mms -- */
+
+static struct known *known_of(struct session *s, struct play_mm *mm)
+{
+	struct known *k;
+
+	for (k = s->known; k; k = k->next)
+		if (k->mm == mm)
+			return k;
+	k = cli_alloc(sizeof(*k));
+	k->mm = mm;
+	k->next = s->known;
+	s->known = k;
+	return k;
+}
+
+static void forget_known(struct session *s, struct play_mm *mm)
+{
+	for (struct known **slot = &s->known; *slot; slot = &(*slot)->next) {
+		struct known *k = *slot;
+
+		if (k->mm != mm)
+			continue;
+		*slot = k->next;
+		free(k->seen.r);
+		free(k);
+		return;
+	}
+}
+
+static void leave(struct session *s, struct play_task *task)
+{
+	if (task->mm && task->mm->nr_tasks == 1)
+		forget_known(s, task->mm);
+	player_leave_mm(s->p, task);
+}
+
+static bool is_placed(const struct strace_call *c)
+{
+	return c->kind == ST_MEMORY && c->call.id == CALL_MMAP && !is_error(c->call.result) &&
+	       !(c->call.args[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT)) &&
+	       c->call.args[0] != c->call.result;
+}
+
+/* Tasks in the mm whose life is looked at. */
+struct crowd {
+	long tid[512];
+	size_t nr;
+};
+
+static bool in_crowd(const struct crowd *crowd, long tid)
+{
+	for (size_t i = 0; i < crowd->nr; i++)
+		if (crowd->tid[i] == tid)
+			return true;
+	return false;
+}
+
+/* What can be learnt of an image from the calls after its exec. */
+static void learn_layout(const struct session *s, size_t from, long tid, struct mm_config *config)
+{
+	struct crowd crowd = { { tid }, 1 };
+	unsigned long highest = 0, lowest = ~0ul, end;
+
+	for (size_t i = from; i < s->log->nr && crowd.nr; i++) {
+		const struct strace_call *c = &s->log->calls[i];
+
+		if (s->done[i] || !in_crowd(&crowd, c->tid))
+			continue;
+		if (c->kind == ST_CLONE && !is_error(c->call.result) && crowd.nr < 512) {
+			crowd.tid[crowd.nr++] = (long)c->call.result;
+		} else if (c->kind == ST_EXIT ||
+			   (c->kind == ST_EXEC && !is_error(c->call.result))) {
+			for (size_t k = 0; k < crowd.nr; k++)
+				if (crowd.tid[k] == c->tid)
+					crowd.tid[k] = crowd.tid[--crowd.nr];
+		} else if (c->kind == ST_MEMORY && c->call.id == CALL_BRK && !config->start_brk) {
+			config->start_brk = config->brk = c->call.result;
+		} else if (is_placed(c)) {
+			end = c->call.result + ((c->call.args[1] + 4095) & ~4095ul);
+			highest = end > highest ? end : highest;
+			lowest = c->call.result < lowest ? c->call.result : lowest;
+		}
+	}
+	if (!highest)
+		return;
+	config->bottom_up = lowest < TASK_SIZE / 2;
+	config->mmap_base = config->bottom_up ? lowest : highest;
+	config->mmap_legacy_base = config->bottom_up ? lowest : config->mmap_legacy_base;
+}
+
+/* A new image for @task from call number @from on. */
+static void new_image(struct session *s, struct play_task *task, size_t from)
+{
+	struct mm_config config = MM_CONFIG_INIT;
+	struct mm_user *user;
+
+	leave(s, task);
+	learn_layout(s, from, task->tid, &config);
+	memcpy(config.rlimit, task->process->rlimit, sizeof(config.rlimit));
+	config.caps = task->process->caps;
+	if (mm_create(s->p->vmarea, &config, &user)) {
+		player_defect(s->p, "mm_create() failed");
+		return;
+	}
+	player_join_mm(task, player_add_mm(s->p, ++s->last_mm, user, &config));
+}
+
+static void run_clone(struct session *s, size_t at);
+
+/* The task of a call; if it is new, the clone that made it, which may not have returned yet. */
+static struct play_task *task_of(struct session *s, size_t at)
+{
+	const struct strace_call *c = &s->log->calls[at];
+	struct play_task *task = player_task(s->p, c->tid);
+	struct play_process *process;
+
+	for (size_t i = at; !task && i < s->log->nr; i++) {
+		const struct strace_call *maker = &s->log->calls[i];
+
+		if (s->done[i] || maker->kind != ST_CLONE || maker->begin > c->begin ||
+		    (long)maker->call.result != c->tid)
+			continue;
+		run_clone(s, i);
+		task = player_task(s->p, c->tid);
+	}
+	if (task)
+		return task;
+	process = player_add_process(s->p, c->tid, NULL);
+	for (int i = 0; i < MM_NR_RLIMITS; i++)
+		process->rlimit[i] = i == MM_RLIMIT_STACK ? 8ul << 20 : MM_RLIM_INFINITY;
+	process->caps = MM_CAP_IPC_LOCK;
+	task = player_add_task(s->p, c->tid, process);
+	if (c->kind != ST_EXEC)
+		new_image(s, task, at);
+	return task;
+}
+
+static void run_clone(struct session *s, size_t at)
+{
+	const struct strace_call *c = &s->log->calls[at];
+	struct play_task *parent = task_of(s, at), *child;
+	struct play_process *process = parent->process;
+	struct play_mm *mm = parent->mm;
+	struct mm_user *user;
+
+	s->done[at] = true;
+	if (is_error(c->call.result) || player_task(s->p, (long)c->call.result))
+		return;
+	if (!c->is_thread) {
+		process = player_add_process(s->p, (long)c->call.result, process);
+		copy_fds(s, parent->process->pid, process->pid);
+	}
+	child = player_add_task(s->p, (long)c->call.result, process);
+	if (mm && !c->shares_mm) {
+		if (mm_fork(mm->user, &user)) {
+			player_defect(s->p, "mm_fork() failed");
+			return;
+		}
+		mm = player_add_mm(s->p, ++s->last_mm, user, &mm->config);
+		memcpy(mm->rlimit, parent->mm->rlimit, sizeof(mm->rlimit));
+		mm->caps = parent->mm->caps;
+		ranges_copy(&known_of(s, mm)->seen, &known_of(s, parent->mm)->seen);
+	}
+	if (mm)
+		player_join_mm(child, mm);
+}
+
+/* -------------------------------------------------------------------------- memory calls -- */
+
+static unsigned long bytes_of(const struct call *call)
+{
+	return (call->args[call->id == CALL_MREMAP ? 2 : 1] + 4095) & ~4095ul;
+}
+
+static bool only_takes(const struct strace_call *c)
+{
+	return c->kind == ST_MEMORY && c->call.id == CALL_MMAP && !is_error(c->call.result) &&
+	       !(c->call.args[3] & MAP_FIXED);
+}
+
+static bool frees(const struct strace_call *c)
+{
+	return c->kind == ST_MEMORY && !is_error(c->call.result) &&
+	       (c->call.id == CALL_MUNMAP || c->call.id == CALL_MREMAP ||
+		c->call.id == CALL_SHMDT);
+}
+
+static void note_result(struct session *s, struct play_task *task, const struct call *call)
+{
+	struct known *k = known_of(s, task->mm);
+
+	if (!is_error(call->result) && (call->id == CALL_MMAP || call->id == CALL_MREMAP))
+		ranges_add(&k->seen, call->result, call->result + bytes_of(call));
+}
+
+/* The call with its file.  @task is its task. */
+static struct call complete(struct session *s, const struct strace_call *c, struct play_task *task)
+{
+	struct call call = c->call;
+
+	if (call.id == CALL_MMAP && !c->anonymous)
+		call.file = file_of_mmap(s, c, task->process->pid);
+	if (call.id == CALL_SHMAT)
+		for (size_t i = 0; i < s->nr_segments; i++)
+			if (s->segments[i].shmid == (unsigned long)c->fd)
+				call.file = s->segments[i].file;
+	return call;
+}
+
+static bool overlap(const struct strace_call *a, const struct strace_call *b)
+{
+	return a->begin < b->end && b->begin < a->end;
+}
+
+static bool same_mm(struct session *s, const struct strace_call *c, const struct play_mm *mm)
+{
+	struct play_task *task = player_task(s->p, c->tid);
+
+	return task && task->mm == mm;
+}
+
+/* Does any other call of this mm overlap number @at? */
+static bool overlaps_any(struct session *s, size_t at, const struct play_mm *mm)
+{
+	const struct strace_call *calls = s->log->calls, *c = &calls[at];
+
+	for (size_t i = at; i-- > 0 && calls[i].end > c->begin;)
+		if (calls[i].kind == ST_MEMORY && same_mm(s, &calls[i], mm))
+			return true;
+	for (size_t i = at + 1; i < s->log->nr && i < at + WINDOW; i++)
+		if (calls[i].kind == ST_MEMORY && overlap(&calls[i], c) && same_mm(s, &calls[i], mm))
+			return true;
+	return false;
+}
+
+/* Makes the call and keeps it if it comes out as recorded; else it was not made. */
+static bool try_call(struct session *s, size_t at)
+{
+	const struct strace_call *c = &s->log->calls[at];
+	struct play_task *task = player_task(s->p, c->tid);
+	struct call call = complete(s, c, task);
+	unsigned long ours = play_call(s->p, task, &call);
+
+	if (play_result_agrees(&call, ours)) {
+		s->done[at] = true;
+		s->p->calls++;
+		note_result(s, task, &call);
+		return true;
+	}
+	if (!is_error(ours))
+		(void)mm_munmap(task->mm->user, ours, bytes_of(&call));
+	return false;
+}
+
+/*
+ * Was number @i, a call that takes addresses, surely not yet made?  So it is if another call that
+ * returned before it, and is not made either, got the same addresses: these are not free again
+ * before that one returned.
+ */
+static bool comes_later(struct session *s, size_t at, size_t i, const struct play_mm *mm)
+{
+	const struct strace_call *calls = s->log->calls;
+	const struct call *call = &calls[i].call;
+
+	for (size_t k = at; k < i; k++) {
+		const struct call *other = &calls[k].call;
+
+		if ((k == at || !s->done[k]) && only_takes(&calls[k]) &&
+		    other->result < call->result + bytes_of(call) &&
+		    call->result < other->result + bytes_of(other) && same_mm(s, &calls[k], mm))
+			return true;
+	}
+	return false;
+}
+
+/* Calls that overlap number @at, are not made yet and only take addresses: those that fit. */
+static bool make_fitting(struct session *s, size_t at, const struct play_mm *mm)
+{
+	const struct strace_call *calls = s->log->calls;
+	bool any = false, more = true;
+
+	while (more) {
+		more = false;
+		for (size_t i = at + 1; i < s->log->nr && i < at + WINDOW; i++)
+			if (!s->done[i] && only_takes(&calls[i]) &&
+			    calls[i].begin < calls[at].end && same_mm(s, &calls[i], mm) &&
+			    !comes_later(s, at, i, mm) && try_call(s, i))
+				any = more = true;
+	}
+	return any;
+}
+
+/* Frees that overlap number @at and give back the addresses that it got: they were before it. */
+static bool make_room(struct session *s, size_t at, struct play_task *task)
+{
+	const struct strace_call *calls = s->log->calls;
+	const struct call *call = &calls[at].call;
+	unsigned long start = call->result, end = start + bytes_of(call);
+	bool any = false;
+
+	if (call->id != CALL_MMAP || is_error(call->result))
+		return false;
+	for (size_t i = at + 1; i < s->log->nr && i < at + WINDOW; i++) {
+		const struct strace_call *c = &calls[i];
+		struct play_task *other = player_task(s->p, c->tid);
+
+		if (s->done[i] || !frees(c) || c->begin >= calls[at].end || !other ||
+		    other->mm != task->mm || c->call.args[0] >= end ||
+		    c->call.args[0] + ((c->call.args[1] + 4095) & ~4095ul) <= start)
+			continue;
+		(void)play_call(s->p, other, &c->call);
+		s->done[i] = any = true;
+		s->p->calls++;
+	}
+	return any;
+}
+
+/* -------------------------------------------------------------------------- explanations -- */
+
+/* Is all of the range unknown territory?  Then an area may have been there from the start. */
+static bool may_be_unseen(struct session *s, struct play_mm *mm, unsigned long start,
+			  unsigned long len)
+{
+	return !ranges_meet(&known_of(s, mm)->seen, start, start + len);
+}
+
+/* An area that must have been there, with the call's own range or less. */
+static bool add_unseen(struct session *s, struct play_mm *mm, unsigned long start,
+		       unsigned long len)
+{
+	struct area_desc area = {
+		.start = start & ~4095ul, .end = (start + len + 4095) & ~4095ul,
+		.flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT,
+	};
+	struct known *k = known_of(s, mm);
+	bool any = false;
+
+	for (unsigned long at = area.start, end = area.end; at < end;) {
+		struct area_info info;
+		unsigned long next = end, hole_end = end;
+
+		if (!mm_query_next(mm->user, at, &info)) {
+			hole_end = info.start < end ? info.start : end;
+			next = info.end;
+			area_info_put(&info);
+		}
+		area.start = at;
+		area.end = hole_end;
+		if (at < hole_end && !ranges_meet(&k->seen, at, hole_end) &&
+		    !mm_add_area(mm->user, &area))
+			any = true;
+		at = next;
+	}
+	return any;
+}
+
+static const char *explain_kind(struct session *s, size_t at, struct play_task *task,
+				struct call *call)
+{
+	const struct strace_call *c = &s->log->calls[at];
+	const struct trace_file *old = call->file ? &s->p->files[call->file].desc : NULL;
+	static const enum file_placement kinds[] = {
+		FILE_PLACE_ANY, FILE_PLACE_SHMEM, FILE_PLACE_HUGE,
+	};
+	struct statfs fs;
+
+	if (call->id != CALL_MMAP || !old)
+		return NULL;
+	if (call->result == -(unsigned long)ENODEV || call->result == -(unsigned long)EACCES ||
+	    call->result == -(unsigned long)EPERM)
+		return why_kind;
+	if (is_error(call->result) || !statfs(old->name, &fs))
+		return NULL;
+	for (size_t i = 0; i < 3; i++) {
+		struct trace_file f = *old;
+		unsigned long ours;
+
+		f.id = ++s->last_file;
+		f.placement = kinds[i];
+		if (player_add_file(s->p, &f))
+			return NULL;
+		call->file = f.id;
+		ours = play_call(s->p, task, call);
+		if (play_result_agrees(call, ours)) {
+			set_fd(s, task->process->pid, c->fd, f.id);
+			return why_kind;
+		}
+		if (!is_error(ours))
+			(void)mm_munmap(task->mm->user, ours, bytes_of(call));
+		old = &s->p->files[f.id].desc;
+	}
+	return NULL;
+}
+
+/* The kernel let the call have what was not mapped here: something was there. */
+static const char *explain_unseen(struct session *s, struct play_task *task, struct call *call,
+				  unsigned long ours)
+{
+	struct play_mm *mm = task->mm;
+	bool ranged = call->id == CALL_MPROTECT || call->id == CALL_MADVISE ||
+		      call->id == CALL_MLOCK || call->id == CALL_MUNLOCK ||
+		      call->id == CALL_MLOCK2 || call->id == CALL_MREMAP ||
+		      call->id == CALL_MSYNC || call->id == CALL_MINCORE ||
+		      call->id == CALL_MSEAL || call->id == CALL_PKEY_MPROTECT;
+
+	if (ranged && is_error(ours) &&
+	    add_unseen(s, mm, call->args[0], call->args[1] ? call->args[1] : 4096)) {
+		ours = play_call(s->p, task, call);
+		if (play_result_agrees(call, ours))
+			return why_unseen;
+	}
+	/* Ours was a free place that the kernel did not take: perhaps it was not free. */
+	if (call->id == CALL_MMAP && !is_error(ours) && !is_error(call->result) &&
+	    (mm->config.bottom_up ? ours < call->result : ours > call->result) &&
+	    may_be_unseen(s, mm, ours, bytes_of(call))) {
+		add_unseen(s, mm, ours, bytes_of(call));
+		play_adopt(s->p, task, call, -(unsigned long)ENOMEM);
+		return why_unseen;
+	}
+	/* The break runs into something. */
+	if (call->id == CALL_BRK && call->result < call->args[0] && ours > call->result) {
+		(void)mm_brk(mm->user, call->result);
+		return why_unseen;
+	}
+	return NULL;
+}
+
+static const char *explain_rest(struct session *s, size_t at, struct play_task *task,
+				const struct call *call, unsigned long ours)
+{
+	if (overlaps_any(s, at, task->mm))
+		return why_order;
+	if (call->id == CALL_MREMAP && is_error(ours) != is_error(call->result))
+		return why_touched;
+	if (call->id == CALL_SHMAT)
+		return why_kind;
+	if (!is_error(ours) && (call->result == -(unsigned long)ENOMEM ||
+				call->result == -(unsigned long)EAGAIN ||
+				call->result == -(unsigned long)EPERM))
+		return why_limit;
+	return NULL;
+}
+
+static void tell_difference(struct session *s, struct play_task *task, const struct call *call,
+			    unsigned long ours)
+{
+	unsigned long at = !is_error(ours) && ours ? ours : call->args[0];
+	char *what = play_call_text(s->p, call), *map = play_map_around(s->p, task->mm, at);
+	char theirs[32], mine[32];
+
+	player_differs(s->p, cli_printf("%s:%lu: task %ld: %s\n  in the log: %s\n"
+					"  here:       %s\n  the map here, around 0x%lx:\n%s",
+					s->p->path, s->p->line, task->tid, what,
+					result_text(call->result, theirs), result_text(ours, mine),
+					at, map));
+	free(what);
+	free(map);
+}
+
+static void undo(struct play_task *task, const struct call *call, unsigned long ours)
+{
+	if (call->id == CALL_MMAP && !is_error(ours))
+		(void)mm_munmap(task->mm->user, ours, bytes_of(call));
+}
+
+/* A result that is not the log's. */
+static void explain(struct session *s, size_t at, struct play_task *task, struct call *call,
+		    unsigned long ours)
+{
+	bool again = call->id == CALL_MMAP;
+	const char *why;
+
+	if (again) {
+		bool fitted, room;
+
+		undo(task, call, ours);
+		fitted = make_fitting(s, at, task->mm);
+		room = make_room(s, at, task);
+		if (fitted || room) {
+			ours = play_call(s->p, task, call);
+			if (play_result_agrees(call, ours))
+				return;
+			undo(task, call, ours);
+		}
+		why = explain_kind(s, at, task, call);
+		if (why) {
+			player_undetermined(s->p, why);
+			return;
+		}
+	}
+	why = explain_unseen(s, task, call, ours);
+	if (!why) {
+		why = explain_rest(s, at, task, call, ours);
+		if (!why)
+			tell_difference(s, task, call, ours);
+		play_adopt(s->p, task, call, again ? -(unsigned long)ENOMEM : ours);
+	}
+	if (why)
+		player_undetermined(s->p, why);
+}
+
+static void run_memory(struct session *s, size_t at)
+{
+	const struct strace_call *c = &s->log->calls[at];
+	struct play_task *task = task_of(s, at);
+	struct mm_stats stats;
+	struct call call;
+	unsigned long ours;
+
+	if (!task->mm)
+		return;
+	if (frees(c) && overlaps_any(s, at, task->mm))
+		make_fitting(s, at, task->mm);
+	s->done[at] = true;
+	s->p->calls++;
+	call = complete(s, c, task);
+	ours = play_call(s->p, task, &call);
+	if (!play_result_agrees(&call, ours))
+		explain(s, at, task, &call, ours);
+	note_result(s, task, &call);
+	mm_get_stats(task->mm->user, &stats);
+	if (stats.nr_areas > s->p->peak_areas)
+		s->p->peak_areas = stats.nr_areas;
+}
+
+/* ------------------------------------------------------------------------------ the rest -- */
+
+static void run_exec(struct session *s, size_t at)
+{
+	const struct strace_call *c = &s->log->calls[at];
+	struct play_task *task;
+
+	if (is_error(c->call.result))
+		return;
+	task = task_of(s, at);
+	/* Of the threads of a process only the one that execs is left. */
+	for (struct play_task *t = s->p->tasks, *next; t; t = next) {
+		next = t->next;
+		if (t->process != task->process || t == task)
+			continue;
+		leave(s, t);
+		player_drop_task(s->p, t);
+	}
+	free(task->process->path);
+	task->process->path = c->path ? cli_strdup(c->path) : NULL;
+	new_image(s, task, at + 1);
+}
+
+static void run_open(struct session *s, size_t at)
+{
+	const struct strace_call *c = &s->log->calls[at];
+	unsigned int flags = (c->file_readable ? FILE_READ : 0) |
+			     (c->file_writable ? FILE_WRITE : 0);
+	struct play_task *task;
+
+	if (is_error(c->call.result))
+		return;
+	task = task_of(s, at);
+	if (c->kind == ST_MEMFD)
+		set_fd(s, task->process->pid, (long)c->call.result,
+		       new_file(s, "/memfd", flags | FILE_SHMEM, FILE_PLACE_SHMEM));
+	else
+		set_fd(s, task->process->pid, (long)c->call.result,
+		       new_file(s, c->path, flags, FILE_PLACE_ANY));
+}
+
+static void run_segment(struct session *s, const struct strace_call *c)
+{
+	for (size_t i = 0; i < s->nr_segments; i++)
+		if (s->segments[i].shmid == c->call.result)
+			return;
+	if (is_error(c->call.result))
+		return;
+	s->segments = cli_realloc(s->segments, (s->nr_segments + 1) * sizeof(*s->segments));
+	s->segments[s->nr_segments].shmid = c->call.result;
+	s->segments[s->nr_segments++].file = new_file(s, "/SYSV00000000", FILE_READ | FILE_WRITE |
+						      FILE_SHMEM, FILE_PLACE_SHMEM);
+	/* Attached in its whole length. */
+	file_set_size(player_file(s->p, s->last_file), c->value);
+}
+
+static void run_fd(struct session *s, size_t at)
+{
+	const struct strace_call *c = &s->log->calls[at];
+	struct play_task *task = task_of(s, at);
+	struct open_fd *fd = find_fd(s, task->process->pid, c->fd);
+
+	if (is_error(c->call.result) || !fd)
+		return;
+	if (c->kind == ST_CLOSE)
+		fd->file = 0;
+	else
+		set_fd(s, task->process->pid, (long)c->call.result, fd->file);
+}
+
+static void run_exit(struct session *s, const struct strace_call *c)
+{
+	struct play_task *task = player_task(s->p, c->tid);
+
+	if (!task)
+		return;
+	leave(s, task);
+	player_drop_task(s->p, task);
+}
+
+static void run(struct session *s, size_t at)
+{
+	const struct strace_call *c = &s->log->calls[at];
+
+	s->p->line = c->end;
+	switch (c->kind) {
+	case ST_MEMORY:
+		run_memory(s, at);
+		break;
+	case ST_CLONE:
+		run_clone(s, at);
+		break;
+	case ST_EXEC:
+		run_exec(s, at);
+		break;
+	case ST_OPEN: case ST_MEMFD:
+		run_open(s, at);
+		break;
+	case ST_SEGMENT:
+		run_segment(s, c);
+		break;
+	case ST_DUP: case ST_CLOSE:
+		run_fd(s, at);
+		break;
+	case ST_LIMIT:
+		if (!is_error(c->call.result))
+			task_of(s, at)->process->rlimit[c->limit] = c->value;
+		break;
+	case ST_EXIT:
+		run_exit(s, c);
+		break;
+	case ST_NOT_FOLLOWED:
+		if (!is_error(c->call.result)) {
+			char *why = cli_printf("%s: not followed", c->name);
+
+			player_undetermined(s->p, why);
+			free(why);
+		}
+		break;
+	}
+}
+
+void strace_play(struct player *p, const struct strace_log *log)
+{
+	struct session s = { .p = p, .log = log };
+
+	s.done = cli_alloc(log->nr * sizeof(*s.done));
+	for (size_t i = 0; i < log->nr && !p->defect; i++) {
+		if (p->stop_after && p->calls >= p->stop_after)
+			break;
+		if (!s.done[i]) {
+			run(&s, i);
+			s.done[i] = true;
+		}
+	}
+	while (s.known)
+		forget_known(&s, s.known->mm);
+	free(s.done);
+	free(s.fds);
+	free(s.segments);
+}
