@@ -271,7 +271,8 @@ static bool has_late_hook(const struct file *file)
 {
 	u32 flags = file ? file_flags(file) : 0;
 
-	return (flags & FILE_DEV_ZERO) || (file && file->ops && !(flags & FILE_SHMEM));
+	return (flags & (FILE_DEV_ZERO | FILE_HUGETLB)) ||
+	       (file && file->ops && !(flags & FILE_SHMEM));
 }
 
 static int insert_new(struct mapping *m, struct vm_area_struct **out)
