@@ -67,8 +67,11 @@ static void draw_weights(struct gen *gen)
 		static const uint8_t times[] = { 0, 1, 1, 1, 2, 4 };
 		uint32_t weight = usual_weight[op] * times[below(gen, sizeof(times))];
 
-		if (op == OP_MMAP || op == OP_MUNMAP || (op == OP_MPROTECT && one_in(gen, 2)))
+		if (op == OP_MMAP || (op == OP_MPROTECT && one_in(gen, 2)))
 			weight = usual_weight[op];
+		/* How full the window is. */
+		if (op == OP_MUNMAP)
+			weight = usual_weight[op] >> below(gen, 4);
 		if (!(gen->options->ops >> op & 1))
 			weight = 0;
 		gen->weight[op] = weight;
@@ -337,20 +340,6 @@ static uint64_t some_advice(struct gen *gen)
 	return list[below(gen, sizeof(list))];
 }
 
-/*
- * What makes entries for each page takes seconds on an area of a gigabyte, and shows nothing that 16
- * MiB do not.  Lengths beyond all areas fail at once and stay as they are.
- */
-static uint64_t bearable(uint64_t advice, uint64_t len)
-{
-	const uint64_t most = 16ul << 20, areas_end = 1ul << 41;
-
-	if (advice != MADV_GUARD_INSTALL && advice != MADV_POPULATE_READ &&
-	    advice != MADV_POPULATE_WRITE && advice != MADV_COLLAPSE)
-		return len;
-	return len > most && len < areas_end ? most - (len & (DIFF_PAGE - 1)) : len;
-}
-
 static void gen_process_madvise(struct gen *gen, const struct side_proc *proc, uint64_t *a)
 {
 	some_range(gen, proc, &a[0], &a[1]);
@@ -360,8 +349,6 @@ static void gen_process_madvise(struct gen *gen, const struct side_proc *proc, u
 		a[3] = ~0ul;
 	}
 	a[4] = some_advice(gen);
-	a[1] = bearable(a[4], a[1]);
-	a[3] = bearable(a[4], a[3]);
 	a[5] = one_in(gen, 16);
 	if (one_in(gen, 4))
 		a[5] |= (1 + below(gen, AGENT_MAX_PROCS)) << 8;
@@ -402,6 +389,15 @@ static void gen_seal_sync(struct gen *gen, const struct side_proc *proc, struct 
 	uint64_t *a = c->arg;
 
 	some_range(gen, proc, &a[0], &a[1]);
+	/* It is for shared areas only. */
+	for (int i = 0; i < 6 && c->op == OP_REMAP_FILE_PAGES; i++) {
+		const struct side_area *area = some_area(gen, proc);
+
+		if (!area || !(area->seen.prot & AREA_SHARED))
+			continue;
+		a[0] = area->seen.start;
+		a[1] = area->seen.end - area->seen.start;
+	}
 	switch (c->op) {
 	case OP_MSEAL:
 		a[1] = DIFF_PAGE * below(gen, 3);
@@ -434,7 +430,14 @@ static void gen_shm(struct gen *gen, const struct side_proc *proc, struct diff_c
 	uint64_t *a = c->arg;
 
 	if (c->op == OP_SHMDT) {
-		a[0] = some_address(gen, proc);
+		for (int i = 0; i < 8 && !(a[0] && one_in(gen, 3)); i++) {
+			const struct side_area *area = any_area(gen, proc);
+
+			if (area && (area->seen.prot & AREA_OWN_OBJECT))
+				a[0] = area->seen.start;
+		}
+		if (!a[0] || one_in(gen, 4))
+			a[0] = some_address(gen, proc);
 		return;
 	}
 	a[0] = below(gen, DIFF_NR_SEGMENTS);
@@ -502,7 +505,6 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 	case OP_MADVISE:
 		some_range(gen, proc, &a[0], &a[1]);
 		a[2] = some_advice(gen);
-		a[1] = bearable(a[2], a[1]);
 		break;
 	case OP_PROCESS_MADVISE:
 		gen_process_madvise(gen, proc, a);

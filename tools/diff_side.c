@@ -299,7 +299,8 @@ static bool skip_madvise(const struct side *side, const struct side_proc *proc, 
 	case MADV_REMOVE:
 		return any_far_offset(proc, addr, len);
 	case MADV_GUARD_INSTALL:
-		return !(side->machine->config.features & VMAREA_FEATURE_GUARD_FLAG);
+		return !(side->machine->config.features & VMAREA_FEATURE_GUARD_FLAG) ||
+			mapped_bytes(proc, addr, len) > FILL_MAX;
 	default:
 		return false;
 	}
@@ -323,12 +324,28 @@ static bool skip_process_madvise(const struct side *side, const struct side_proc
 		skip_madvise(side, of, a[2], a[3], (int)a[4]);
 }
 
+/*
+ * A write to a private file area touches it, unless the page is a guard.  (Anonymous areas have been
+ * touched by putting one in.)
+ */
+static bool may_meet_guard(const struct side_proc *proc, const uint64_t *a)
+{
+	for (uint32_t i = 0; i < proc->nr; i++) {
+		const struct diff_area *area = &proc->area[i].seen;
+
+		if (a[0] >= area->start && a[0] < area->end)
+			return a[1] == TOUCH_WRITE && area->inode && !(area->prot & AREA_SHARED) &&
+				(proc->area[i].flags & VM_MAYBE_GUARD);
+	}
+	return false;
+}
+
 /* What is behind [vvar] only a page fault knows; and its bytes are not to be executed. */
 static bool skip_touch(const struct side *side, const struct side_proc *proc, const uint64_t *a)
 {
 	if (a[1] >= NR_TOUCH_KINDS || (a[1] == TOUCH_EXEC && a[0] % DIFF_PAGE))
 		return true;
-	return hits_agent(side, a[0], 1) ||
+	return hits_agent(side, a[0], 1) || may_meet_guard(proc, a) ||
 		any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_DONTEXPAND);
 }
 
