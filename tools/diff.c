@@ -13,6 +13,7 @@
  * done in child processes, so that a library that dies is a finding, too.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@
 enum { MAX_JOBS = 64, MAX_REPORTED = 20 };
 
 struct options {
-	unsigned long seed, round, calls, jobs, window;
+	unsigned long seed, round, calls, jobs, window, overcommit;
 	uint64_t ops;
 	const char *script;
 	bool keep_going, json, quiet, no_shrink;
@@ -66,6 +67,7 @@ static void help(void)
 	      "  --only CALL     only this call, and others given so; mmap is always one of them\n"
 	      "  --without CALL  not this call; may be given several times\n"
 	      "  --script FILE   the calls of this file instead, as a difference left them\n"
+	      "  --overcommit N  with vm.overcommit_memory set to it for the while (root, whole machine)\n"
 	      "  --keep-going    go on after a difference\n"
 	      "  --no-shrink     report it as it was met\n"
 	      "  --json          the summary as JSON\n"
@@ -82,7 +84,7 @@ static void help(void)
 }
 
 enum { OPT_SEED = 256, OPT_CALLS, OPT_ROUND, OPT_JOBS, OPT_WINDOW, OPT_ONLY, OPT_WITHOUT,
-       OPT_SCRIPT, OPT_KEEP_GOING, OPT_NO_SHRINK, OPT_JSON, OPT_QUIET };
+       OPT_SCRIPT, OPT_OVERCOMMIT, OPT_KEEP_GOING, OPT_NO_SHRINK, OPT_JSON, OPT_QUIET };
 
 static const struct option longs[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -94,6 +96,7 @@ static const struct option longs[] = {
 	{ "only", required_argument, NULL, OPT_ONLY },
 	{ "without", required_argument, NULL, OPT_WITHOUT },
 	{ "script", required_argument, NULL, OPT_SCRIPT },
+	{ "overcommit", required_argument, NULL, OPT_OVERCOMMIT },
 	{ "keep-going", no_argument, NULL, OPT_KEEP_GOING },
 	{ "no-shrink", no_argument, NULL, OPT_NO_SHRINK },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -110,6 +113,8 @@ static bool number_option(struct options *o, int c)
 		return cli_number("diff", "--calls", optarg, 1, 1ul << 50, &o->calls);
 	case OPT_ROUND:
 		return cli_number("diff", "--round", optarg, 0, 1ul << 50, &o->round);
+	case OPT_OVERCOMMIT:
+		return cli_number("diff", "--overcommit", optarg, 0, 2, &o->overcommit);
 	case OPT_JOBS:
 		return cli_number("diff", "--jobs", optarg, 1, MAX_JOBS, &o->jobs);
 	default:
@@ -174,6 +179,47 @@ static int parse_options(int argc, char **argv, struct options *o)
 		return cli_usage("diff", "what is '%s' for?", argv[optind]);
 	o->ops = (only ? only | 1ul << OP_MMAP : ~0ul) & ~without & ~(1ul << OP_CHECK);
 	return -1;
+}
+
+/* ----------------------------------------------------------------------------- overcommit -- */
+
+enum { OVERCOMMIT_AS_IS = 3 };
+
+static int overcommit_fd = -1;
+static char overcommit_before;
+
+/* Also in a signal handler. */
+static void restore_overcommit(void)
+{
+	/* Nobody is left to be told of an error. */
+	if (overcommit_fd >= 0 && pwrite(overcommit_fd, &overcommit_before, 1, 0) != 1)
+		return;
+	overcommit_fd = -1;
+}
+
+static void on_end(int signo)
+{
+	restore_overcommit();
+	signal(signo, SIG_DFL);
+	raise(signo);
+}
+
+static bool set_overcommit(unsigned long mode)
+{
+	const char digit = (char)('0' + mode);
+
+	overcommit_fd = open("/proc/sys/vm/overcommit_memory", O_RDWR | O_CLOEXEC);
+	if (overcommit_fd < 0 || pread(overcommit_fd, &overcommit_before, 1, 0) != 1 ||
+	    pwrite(overcommit_fd, &digit, 1, 0) != 1) {
+		cli_error("diff", "--overcommit: vm.overcommit_memory cannot be set: %s",
+			  strerror(errno));
+		return false;
+	}
+	atexit(restore_overcommit);
+	signal(SIGINT, on_end);
+	signal(SIGTERM, on_end);
+	signal(SIGHUP, on_end);
+	return true;
 }
 
 /* ---------------------------------------------------------------------------------- totals -- */
@@ -268,6 +314,10 @@ static void start_job(struct job *job)
 	}
 	if (job->pid)
 		return;
+	/* What is to be put back is the program's, not the worker's. */
+	overcommit_fd = -1;
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_DEFECT);
@@ -390,12 +440,15 @@ static int run_script(struct run *run)
 
 int cmd_diff(int argc, char **argv)
 {
-	struct options options = { .seed = 1, .calls = 200000, .jobs = 1, .window = 64 };
+	struct options options = { .seed = 1, .calls = 200000, .jobs = 1, .window = 64,
+				   .overcommit = OVERCOMMIT_AS_IS };
 	struct run run = { .options = &options };
 	int status = parse_options(argc, argv, &options);
 
 	if (status >= 0)
 		return status;
+	if (options.overcommit != OVERCOMMIT_AS_IS && !set_overcommit(options.overcommit))
+		return EXIT_USAGE;
 	run.context = cli_alloc(sizeof(*run.context));
 	context_open(run.context);
 	if (options.script)

@@ -268,6 +268,10 @@ static bool skip_mmap(const struct side *side, const struct side_proc *proc, con
 
 	if ((a[3] & MAP_FIXED) && !(a[3] & MAP_FIXED_NOREPLACE) && hits_agent(side, a[0], len))
 		return true;
+	/* Near the limit of all promised memory it depends on what all processes were promised. */
+	if (side->machine->config.overcommit == VMAREA_OVERCOMMIT_NEVER && len > FILL_MAX &&
+	    len < 1ul << 40)
+		return true;
 	return ((a[3] & (MAP_LOCKED | MAP_POPULATE)) || proc->mcl_future) && a[1] > FILL_MAX &&
 		a[1] < DIFF_TASK_SIZE;
 }
@@ -278,7 +282,7 @@ static bool skip_mremap(const struct side *side, const struct side_proc *proc, c
 	    ((a[3] & MREMAP_FIXED) && hits_agent(side, a[4], a[2])))
 		return true;
 	return a[2] > FILL_MAX && a[2] > a[1] && a[2] < DIFF_TASK_SIZE &&
-		(proc->mcl_future || any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED));
+		(proc->mcl_future || side->machine->config.overcommit == VMAREA_OVERCOMMIT_NEVER || any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED));
 }
 
 static bool skip_madvise(const struct side *side, const struct side_proc *proc, uint64_t addr,
