@@ -241,8 +241,12 @@ static void add_area(struct player *p, struct mm_user *user, const struct trace_
 		.file = player_file(p, from->file), .pgoff = from->pgoff,
 		.special = player_name(p, from->special), .touched = from->touched,
 	};
-	int error = mm_add_area(user, &area);
+	int error;
 
+	/* maps shows 0, but the pages of an anonymous area count from its address. */
+	if (!from->file && !from->special)
+		area.pgoff = from->start / 4096;
+	error = mm_add_area(user, &area);
 	if (error)
 		player_defect(p, "line %lu: mm_add_area(%lx-%lx): error %d", p->line, from->start,
 			      from->end, -error);
@@ -277,6 +281,8 @@ static struct mm_user *exec_user(struct player *p, struct play_task *task,
 	}
 	if (error) {
 		player_defect(p, "line %lu: exec: error %d", p->line, -error);
+		if (user)
+			mmput(user);
 		return NULL;
 	}
 	return user;

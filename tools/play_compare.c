@@ -270,6 +270,8 @@ static void take_over(struct player *p, struct play_mm *mm, struct map_lines *th
 			.special = player_name(p, areas[i].special),
 		};
 
+		if (!d.file && !d.special)
+			d.pgoff = d.start / 4096;
 		(void)mm_add_area(mm->user, &d);
 		free(areas[i].special);
 	}

@@ -176,6 +176,7 @@ static void copy_mm(struct recorder *r, struct task *parent, struct task *child)
 
 	child->mm = to;
 	sample_open(to, child->tid);
+	to->imaged = from->imaged;
 	to->brk = from->brk;
 	ranges_copy(&to->touched, &from->touched);
 	ranges_copy(&to->stacks, &from->stacks);
@@ -225,7 +226,8 @@ static struct task *become_leader(struct recorder *r, struct task *leader)
 	task = task_find(r, (pid_t)former);
 	if (!task)
 		return leader;
-	text_printf(r->out, "exit %d 0\n", leader->tid);
+	if (!leader->told_exit)
+		text_printf(r->out, "exit %d 0\n", leader->tid);
 	text_printf(r->out, "leader %d %d\n", task->tid, leader->tid);
 	task->tid = task->tgid = leader->tid;
 	task_remove(r, leader);

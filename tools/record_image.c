@@ -3,10 +3,10 @@
  * The address space that exec() made: every area with all its flags from smaps, the break, the
  * limits, and where mmap() will place things.
  *
- * The last is not shown anywhere, so the program is made to mmap() a page and munmap() it again
+ * The last is not shown anywhere, so the program is made to mmap() two pages and munmap() them
  * before its first instruction: its registers are set to a syscall instruction of the vdso, and set
- * back.  The page lands at the first free place; what is mapped above it, up to the base, was
- * placed there before.
+ * back.  The page lands at the first free place; what is mapped between it and the base was placed
+ * there before.  A second page shows in which direction the search goes.
  */
 #include <errno.h>
 #include <signal.h>
@@ -144,22 +144,29 @@ static unsigned long inject(struct injection *in, long nr, unsigned long a, unsi
 	return regs.rax;
 }
 
-/* Where an mmap() of one page without a hint goes, or 0. */
-static unsigned long probe(struct injection *in, const struct image *image)
-{
-	unsigned long addr;
+/* Where mmap() puts a page without a hint, and the one after it; 0: not known. */
+struct probed {
+	unsigned long first, second;
+};
 
+static void probe(struct injection *in, const struct image *image, struct probed *to)
+{
+	*to = (struct probed){ 0 };
 	in->syscall_insn = find_syscall_insn(in->tid, image);
 	if (!in->syscall_insn || ptrace(PTRACE_GETREGS, in->tid, 0, &in->saved))
-		return 0;
-	addr = inject(in, SYS_mmap, 0, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
-	if (!is_error(addr))
-		inject(in, SYS_munmap, addr, PAGE, 0, 0);
+		return;
+	to->first = inject(in, SYS_mmap, 0, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
+	to->second = inject(in, SYS_mmap, 0, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
+	if (!is_error(to->first))
+		inject(in, SYS_munmap, to->first, PAGE, 0, 0);
+	if (!is_error(to->second))
+		inject(in, SYS_munmap, to->second, PAGE, 0, 0);
 	if (!in->dead)
 		ptrace(PTRACE_SETREGS, in->tid, 0, &in->saved);
 	for (size_t i = 0; i < in->nr_signals; i++)
 		syscall(SYS_tgkill, in->tid, in->tid, in->signals[i]);
-	return is_error(addr) ? 0 : addr;
+	if (is_error(to->first) || is_error(to->second))
+		*to = (struct probed){ 0 };
 }
 
 /* -------------------------------------------------------------------------------- layout -- */
@@ -177,36 +184,34 @@ static unsigned long random_offset(const struct mm_config *c)
 		gap = 128ul << 20;
 	if (gap > TASK_SIZE / 6 * 5)
 		gap = TASK_SIZE / 6 * 5;
-	offset = TASK_SIZE - gap - c->mmap_base;
+	offset = (TASK_SIZE - gap - c->mmap_base + PAGE - 1) & ~(PAGE - 1);
 	return offset < 1ul << 41 ? offset : 0;
 }
 
-/* @probed: the address of a page that mmap() placed, or 0. */
-static void find_base(const struct image *image, unsigned long probed, struct mm_config *c)
+/*
+ * The base is where the search begins: from the first page that it finds free, over all that has
+ * been placed before, without a hole.
+ */
+static void find_base(const struct image *image, const struct probed *probed, struct mm_config *c)
 {
-	unsigned long highest = 0, first = probed;
+	unsigned long low = probed->first, high = probed->first + PAGE;
 
-	if (!probed) {
-		c->bottom_up = c->rlimit[MM_RLIMIT_STACK] == MM_RLIM_INFINITY;
-		probed = c->bottom_up ? TASK_SIZE / 3 : 0;
-	} else {
-		c->bottom_up = probed < TASK_SIZE / 2;
+	c->bottom_up = probed->second > probed->first;
+	if (!probed->first) {	/* no vdso to make the call from: the highest below the stack */
+		for (size_t i = 0; i < image->nr; i++)
+			if (image->areas[i].seen.end <= c->start_stack &&
+			    !(image->areas[i].flags & VM_GROWSDOWN))
+				high = image->areas[i].seen.end;
 	}
-	for (size_t i = image->nr; i-- > 0;) {
-		const struct seen_area *a = &image->areas[i].seen;
-
-		if (a->end == first)
-			first = a->start;	/* a run of areas that ends at the page */
-		if (a->end <= c->start_stack && a->end > highest &&
-		    !(image->areas[i].flags & VM_GROWSDOWN))
-			highest = a->end;
-	}
-	if (c->bottom_up) {
-		c->mmap_base = c->mmap_legacy_base = first;
-		return;
-	}
-	c->mmap_base = probed + PAGE > highest ? probed + PAGE : highest;
-	c->mmap_legacy_base = ((TASK_SIZE / 3 + PAGE - 1) & ~(PAGE - 1)) + random_offset(c);
+	for (size_t i = 0; i < image->nr; i++)
+		if (image->areas[i].seen.start == high)
+			high = image->areas[i].seen.end;
+	for (size_t i = image->nr; i-- > 0;)
+		if (image->areas[i].seen.end == low)
+			low = image->areas[i].seen.start;
+	c->mmap_base = c->mmap_legacy_base = c->bottom_up ? low : high;
+	if (!c->bottom_up)
+		c->mmap_legacy_base = ((TASK_SIZE / 3 + PAGE - 1) & ~(PAGE - 1)) + random_offset(c);
 }
 
 static void read_stat(pid_t tid, struct mm_config *c)
@@ -295,7 +300,7 @@ int image_write(struct recorder *r, struct task *task)
 	struct trace_exec exec = { .config = MM_CONFIG_INIT };
 	struct image image = { 0 };
 	struct mm *mm = task->mm;
-	unsigned long probed;
+	struct probed probed;
 
 	read_smaps(task->tid, &image);
 	read_stat(task->tid, &exec.config);
@@ -304,8 +309,8 @@ int image_write(struct recorder *r, struct task *task)
 	exec.config.caps = task_caps(task->tid);
 	task_limits(task->tid, exec.config.rlimit);
 	exec.path = read_exe(task->tid);
-	probed = probe(&in, &image);
-	find_base(&image, probed, &exec.config);
+	probe(&in, &image, &probed);
+	find_base(&image, &probed, &exec.config);
 	files_image_begin();
 	exec.areas = cli_alloc(image.nr * sizeof(*exec.areas));
 	for (; exec.nr_areas < image.nr; exec.nr_areas++)

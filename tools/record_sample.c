@@ -45,6 +45,7 @@ struct scan_arg {
 #define SCAN_SWAPPED		(1u << 4)
 #define SCAN_ZERO		(1u << 5)
 #define SCAN_HUGE		(1u << 6)
+#define SCAN_GUARD		(1u << 8)	/* since 6.15: MADV_GUARD_INSTALL, no page */
 
 #define HUGE_PAGE		(2ul << 20)
 
@@ -167,13 +168,17 @@ static long scan(const struct mm *mm, struct scan_arg *arg, struct scan_region *
 static unsigned long own_page(const struct mm *mm, unsigned long start, unsigned long end)
 {
 	struct scan_arg arg = {
-		.start = start, .end = end, .category_inverted = SCAN_FILE | SCAN_ZERO,
-		.category_mask = SCAN_FILE | SCAN_ZERO,
+		.start = start, .end = end, .category_inverted = SCAN_FILE | SCAN_ZERO | SCAN_GUARD,
+		.category_mask = SCAN_FILE | SCAN_ZERO | SCAN_GUARD,
 		.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
 	};
 	struct scan_region found;
 	long n = scan(mm, &arg, &found);
 
+	if (n < 0 && errno == EINVAL) {		/* a kernel that knows no guards */
+		arg.category_inverted = arg.category_mask = SCAN_FILE | SCAN_ZERO;
+		n = scan(mm, &arg, &found);
+	}
 	if (n < 0 && errno == ENOTTY)
 		return own_page_by_reading(mm, start, end);
 	if (n > 0)
