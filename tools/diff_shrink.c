@@ -5,6 +5,7 @@
  * the same kind will do: the shortest way to a defect is what is wanted, not the way it was met.
  */
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
 #include "diff.h"
@@ -15,16 +16,17 @@ struct shrinking {
 	struct finding *tried;		/* in shared memory */
 	struct script *candidate;
 	uint32_t trials;
+	time_t until;			/* a trial that hangs takes long */
 };
 
-enum { MAX_TRIALS = 4000 };
+enum { MAX_TRIALS = 4000, MAX_SECONDS = 120 };
 
 /* Is the candidate a finding, too?  Then it is the best one: it ends where it differs. */
 static bool keeps(struct shrinking *s)
 {
 	uint64_t seed = s->best->seed, round = s->best->round;
 
-	if (s->trials++ >= MAX_TRIALS)
+	if (s->trials++ >= MAX_TRIALS || time(NULL) > s->until)
 		return false;
 	trial(s->context, s->candidate, s->tried);
 	if (s->tried->kind != s->best->kind)
@@ -129,7 +131,8 @@ static void simplify(struct shrinking *s)
 void shrink(struct diff_context *context, struct finding *finding)
 {
 	struct shrinking s = { .context = context, .best = finding,
-		.tried = shared_alloc(sizeof(*s.tried)), .candidate = cli_alloc(sizeof(*s.candidate)) };
+		.tried = shared_alloc(sizeof(*s.tried)), .candidate = cli_alloc(sizeof(*s.candidate)),
+		.until = time(NULL) + MAX_SECONDS };
 
 	/* Once as it is: what does not come again cannot be made shorter. */
 	*s.candidate = finding->script;

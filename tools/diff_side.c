@@ -413,8 +413,9 @@ static bool skip(const struct side *side, const struct side_proc *proc, const st
 	case OP_PKEY_MPROTECT:
 	case OP_MSEAL:
 	case OP_ANON_NAME:
-	case OP_REMAP_FILE_PAGES:
 		return hits_agent(side, a[0], a[1]);
+	case OP_REMAP_FILE_PAGES:
+		return hits_agent(side, a[0], a[1]) || (a[1] > FILL_MAX && a[1] < DIFF_TASK_SIZE);
 	case OP_TOUCH:
 		return skip_touch(side, proc, a);
 	case OP_FILL:
