@@ -3,6 +3,7 @@
  * Plain logs of strace -f: reading them, and playing them although they do not tell everything.
  *
  *	strace_read.c	lines to calls: tasks, arguments by name or number, calls in two halves
+ *	strace_elf.c	what exec() mapped, if the program's file is still there
  *	strace_play.c	the calls on the library, and what may explain a result that differs
  */
 #ifndef TOOLS_STRACE_H
@@ -51,6 +52,12 @@ bool strace_is_log(struct text_in *text);
 bool strace_read(struct text_in *text, const char *path, struct strace_log *log, char **why);
 void strace_free(struct strace_log *log);
 
+/*
+ * If mprotect(@addr, @len) is what the dynamic linker does to @program or to itself: puts in the
+ * areas that the file says are there.
+ */
+bool strace_add_image(struct play_mm *mm, const char *program, unsigned long addr,
+		      unsigned long len);
 void strace_play(struct player *p, const struct strace_log *log);
 
 #endif

@@ -6,7 +6,8 @@
  *
  *	where mmap() begins	the highest end of all that it placed in the life of the image
  *	the break		the first result of brk(NULL)
- *	areas made by exec	not there until a call proves that they must be (unseen)
+ *	areas made by exec	asked of the program's file, if it is still there; else not there until
+ *				a call proves that they must be (unseen)
  *	kinds of files		asked of the file system, if the file is still there; else a guess,
  *				and if that does not fit, the other kinds (kind)
  *	touched pages		none; mremap() over areas that might have been one (touched)
@@ -36,6 +37,7 @@
 #define TASK_SIZE	0x7ffffffff000ul
 #define WINDOW		2048	/* calls looked at for overlaps */
 
+static const char as_read[] = "as the program's file says: no question is left";
 static const char why_unseen[] = "an area that was there before the first call of the log";
 static const char why_order[] = "the order of calls that overlapped";
 static const char why_kind[] = "what kind of file it is";
@@ -344,7 +346,7 @@ static struct call complete(struct session *s, const struct strace_call *c, stru
 {
 	struct call call = c->call;
 
-	if (call.id == CALL_MMAP && !c->anonymous)
+	if (call.id == CALL_MMAP && !c->anonymous && call.result != -(unsigned long)EBADF)
 		call.file = file_of_mmap(s, c, task->process->pid);
 	if (call.id == CALL_SHMAT)
 		for (size_t i = 0; i < s->nr_segments; i++)
@@ -549,6 +551,11 @@ static const char *explain_unseen(struct session *s, struct play_task *task, str
 		      call->id == CALL_MSYNC || call->id == CALL_MINCORE ||
 		      call->id == CALL_MSEAL || call->id == CALL_PKEY_MPROTECT;
 
+	if (call->id == CALL_MPROTECT && is_error(ours) &&
+	    may_be_unseen(s, mm, call->args[0], call->args[1]) &&
+	    strace_add_image(mm, task->process->path, call->args[0], call->args[1]) &&
+	    play_result_agrees(call, play_call(s->p, task, call)))
+		return as_read;
 	if (ranged && is_error(ours) &&
 	    add_unseen(s, mm, call->args[0], call->args[1] ? call->args[1] : 4096)) {
 		ours = play_call(s->p, task, call);
@@ -641,7 +648,7 @@ static void explain(struct session *s, size_t at, struct play_task *task, struct
 			tell_difference(s, task, call, ours);
 		play_adopt(s->p, task, call, again ? -(unsigned long)ENOMEM : ours);
 	}
-	if (why)
+	if (why && why != as_read)
 		player_undetermined(s->p, why);
 }
 

@@ -35,8 +35,9 @@ struct reader {
 	struct half *halves;
 	unsigned long line;
 	long first;		/* the task of lines that name none; NO_TASK: not known yet */
-	long *alive;
-	size_t nr_alive;
+	long *alive, *attached;
+	size_t nr_alive, nr_attached;
+	char *cut;		/* the head of a line that a message of strace has cut in two */
 };
 
 /* --------------------------------------------------------------------------------- words -- */
@@ -276,8 +277,10 @@ static bool memory_call(struct strace_call *c, enum call_id id, char **args, siz
 
 static bool prctl_matters(const char *first)
 {
-	return !strncmp(first, "PR_SET_VMA", 10) || strstr(first, "THP_DISABLE") ||
-	       strstr(first, "MEMORY_MERGE");
+	unsigned long nr;
+
+	return to_value(first, &nr) && (nr == 0x53564d41 || nr == PR_SET_THP_DISABLE ||
+					nr == PR_GET_THP_DISABLE || nr == 67 || nr == 68);
 }
 
 static bool clone_call(struct strace_call *c, const char *name, char **args, size_t nr)
@@ -443,8 +446,12 @@ static long unnamed_task(struct reader *r)
 	return r->first;
 }
 
+/* Is it a child: made by a clone of the log, or told of by "strace: Process 12 attached"? */
 static bool was_cloned(const struct reader *r, long tid)
 {
+	for (size_t i = 0; i < r->nr_attached; i++)
+		if (r->attached[i] == tid)
+			return true;
 	for (size_t i = r->log->nr; i-- > 0;)
 		if (r->log->calls[i].kind == ST_CLONE && (long)r->log->calls[i].call.result == tid)
 			return true;
@@ -454,11 +461,7 @@ static bool was_cloned(const struct reader *r, long tid)
 /* The first task gets its number when it is named for the first time. */
 static void name_first(struct reader *r, long tid)
 {
-	bool half_clone = false;
-
-	for (const struct half *h = r->halves; h; h = h->next)
-		half_clone |= strstr(h->text, "clone") || strstr(h->text, "fork");
-	if (r->first != 1 || half_clone || was_cloned(r, tid))
+	if (r->first != 1 || was_cloned(r, tid))
 		return;
 	for (size_t i = 0; i < r->log->nr; i++)
 		if (r->log->calls[i].tid == 1)
@@ -498,9 +501,13 @@ static long take_task(struct reader *r, char **line)
 /* Times of -t, -tt, -ttt and -r. */
 static char *skip_time(char *p)
 {
-	size_t n = strspn(p, "0123456789:.+ ");
+	size_t n = strspn(p, "0123456789:. ");
 
-	return n && (p[n] == '<' || p[n] == '+' || p[n] == '-' || isalpha((unsigned char)p[n]) ||
+	if (!strncmp(p, "(+", 2) && strchr(p, ')')) {
+		p = strchr(p, ')') + 1;
+		return p + strspn(p, " ");
+	}
+	return n && isdigit((unsigned char)p[strspn(p, " ")]) && (p[n] == '<' || p[n] == '+' || p[n] == '-' || isalpha((unsigned char)p[n]) ||
 		     p[n] == '_') ? p + n : p;
 }
 
@@ -544,17 +551,31 @@ static void second_half(struct reader *r, long tid, char *text)
 static void superseded(struct reader *r, long tid, const char *text)
 {
 	const char *by = strstr(text, "in pid ");
-	struct half *h = by ? *find_half(r, strtol(by + 7, NULL, 10)) : NULL;
+	struct half **own = find_half(r, tid), *h = *own;
 
+	if (h) {	/* what this task was in itself never ended */
+		*own = h->next;
+		free(h->text);
+		free(h);
+	}
+	h = by ? *find_half(r, strtol(by + 7, NULL, 10)) : NULL;
 	if (h)
 		h->tid = tid;
 }
 
 static void take_line(struct reader *r, char *line)
 {
-	long tid = take_task(r, &line);
-	char *unfinished;
+	char *unfinished, *attached = strstr(line, "strace: Process ");
+	long tid;
 
+	if (attached && strstr(attached, " attached")) {
+		r->attached = cli_realloc(r->attached, (r->nr_attached + 1) * sizeof(tid));
+		r->attached[r->nr_attached++] = strtol(attached + 16, NULL, 10);
+		if (attached != line)
+			r->cut = strndup(line, (size_t)(attached - line));
+		return;
+	}
+	tid = take_task(r, &line);
 	if (tid == 1 && r->first == NO_TASK)
 		r->first = 1;
 	line = skip_time(line);
@@ -622,7 +643,16 @@ bool strace_read(struct text_in *text, const char *path, struct strace_log *log,
 			*why = cli_printf("%s:%lu: a NUL byte: this is no text", path, r.line);
 			break;
 		}
-		take_line(&r, line);
+		if (r.cut) {
+			char *whole = cli_printf("%s%s", r.cut, line);
+
+			free(r.cut);
+			r.cut = NULL;
+			take_line(&r, whole);
+			free(whole);
+		} else {
+			take_line(&r, line);
+		}
 	}
 	log->lines = r.line;
 	if (text_failure(text))
@@ -635,6 +665,8 @@ bool strace_read(struct text_in *text, const char *path, struct strace_log *log,
 		free(h);
 	}
 	free(r.alive);
+	free(r.attached);
+	free(r.cut);
 	return !*why;
 }
 
