@@ -129,9 +129,12 @@ VMAREA_API struct mm_struct *mm_user_mm(struct mm_user *mm);
 VMAREA_API void mmap_read_unlock(struct mmap_read *lock)
 	__releases_shared(vma_stable) __consumes_arg;
 
-/* Ends every VMA write lock of the section, and makes its changes visible to readers at once. */
+/*
+ * Ends every VMA write lock of the section, and makes its changes visible to readers at once.
+ * Waits for who still looks at VMAs that went, and drops their files.
+ */
 VMAREA_API void mmap_write_unlock(struct mmap_write *lock)
-	__releases(vma_stable) __consumes_arg;
+	__releases(vma_stable) __may_sleep __consumes_arg;
 
 /*
  * The mmap lock is the outer one: no other, nor a VMA lock, may be held.  Fair: a writer that
@@ -148,7 +151,7 @@ VMAREA_API struct mmap_read *__nullable mmap_read_trylock(struct mm_user *mm)
 
 /* Write to read without a moment in between; the handles of the write section end here. */
 VMAREA_API struct mmap_read *mmap_write_downgrade(struct mmap_write *lock)
-	__releases(vma_stable) __acquires_shared(vma_stable)
+	__releases(vma_stable) __acquires_shared(vma_stable) __may_sleep
 	__consumes_arg __must_check __ended_by(mmap_read_unlock);
 
 VMAREA_API struct mmap_write *mmap_write_lock(struct mm_user *mm)
@@ -440,7 +443,7 @@ static __always_inline class_mmap_write_t class_mmap_write_constructor(struct mm
 	return lock;
 }
 static __always_inline void class_mmap_write_destructor(class_mmap_write_t *lock)
-	__scope_releases(vma_stable)
+	__scope_releases(vma_stable) __may_sleep
 {
 	mmap_write_unlock(*lock);
 }

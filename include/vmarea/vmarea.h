@@ -85,7 +85,8 @@ struct vmarea_config {
 	.stack_guard_gap_pages = 256, .features = VMAREA_FEATURES_DEFAULT }
 
 /* 0; -EINVAL: a value is out of range, or @config->size is not one this library knows; -ENOMEM. */
-VMAREA_API int vmarea_create(const struct vmarea_config *config, struct vmarea **out) __must_check;
+VMAREA_API int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
+	__may_sleep __must_check;
 
 /* Every mm and file of it must be gone.  Waits for readers and background work. */
 VMAREA_API void vmarea_destroy(struct vmarea *instance)		__may_sleep;
@@ -134,7 +135,7 @@ struct file_desc {
 
 /* 0; -EINVAL: @desc->size or an unknown flag; -ENOMEM.  One reference. */
 VMAREA_API int file_create(struct vmarea *instance, const struct file_desc *desc,
-			   struct file **out) __must_check;
+			   struct file **out) __may_sleep __must_check;
 VMAREA_API struct file *file_get(struct file *file);
 /* The last one calls release(); the memory goes after readers that may still look. */
 VMAREA_API void file_put(struct file *file);
@@ -180,7 +181,7 @@ struct mm_config {
 
 /* An empty address space.  0; -EINVAL: a value out of range; -ENOMEM. */
 VMAREA_API int mm_create(struct vmarea *instance, const struct mm_config *config,
-			 struct mm_user **out) __must_check;
+			 struct mm_user **out) __may_sleep __must_check;
 
 /* setrlimit(); the new value counts from the next call on.  -EINVAL: no such limit. */
 VMAREA_API int mm_set_rlimit(struct mm_user *mm, enum mm_rlimit which, unsigned long bytes);

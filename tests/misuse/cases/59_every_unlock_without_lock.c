@@ -7,10 +7,10 @@
 #include "misuse.h"
 
 #ifdef FIXED
-# define GIVES_BACK		__releases(vma_stable)
+# define GIVES_BACK		__releases(vma_stable) __may_sleep
 # define GIVES_BACK_SHARED	__releases_shared(vma_stable)
 #else
-# define GIVES_BACK
+# define GIVES_BACK		__may_sleep
 # define GIVES_BACK_SHARED
 #endif
 

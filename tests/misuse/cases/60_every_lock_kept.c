@@ -106,7 +106,7 @@ void write_lock_until(struct mm_user *mm)
 #endif
 }
 
-void downgrade(struct mmap_write *lock) __releases(vma_stable);
+void downgrade(struct mmap_write *lock) __releases(vma_stable) __may_sleep;
 void downgrade(struct mmap_write *lock)
 {
 	struct mmap_read *read = mmap_write_downgrade(lock);

@@ -10,12 +10,15 @@
  * tsa		calling function 'mmap_write_lock' requires negative capability '!atomic_context'
  * tsa		calling function 'mmap_write_lock_killable' requires negative capability '!atomic_context'
  * tsa		calling function 'mmap_write_lock_until' requires negative capability '!atomic_context'
+ * tsa		calling function 'mmap_write_unlock' requires negative capability '!atomic_context'
+ * tsa		calling function 'mmap_write_downgrade' requires negative capability '!atomic_context'
  * tsa		calling function 'vma_start_write' requires negative capability '!atomic_context'
  * tsa		calling function 'zap_vma_range' requires negative capability '!atomic_context'
  * tsa		calling function 'vm_insert_page' requires negative capability '!atomic_context'
  * tsa		calling function 'vma_set_anon_name' requires negative capability '!atomic_context'
  * tsa		calling function 'class_mmap_read_constructor' requires negative capability
  * tsa		calling function 'class_mmap_write_constructor' requires negative capability
+ * tsa19,tsa22,marks22	calling function 'class_mmap_write_destructor' requires negative capability
  * tsa19,tsa22,marks22	calling function '__free_mmput' requires negative capability '!atomic_context'
  */
 #include "misuse.h"
@@ -62,6 +65,14 @@ void write_locks(struct mm_user *mm)
 	lock = mmap_write_lock_until(mm, 1);
 	if (lock)
 		mmap_write_unlock(lock);
+}
+
+void downgrade(struct mmap_write *lock) __releases(vma_stable) SLEEPS;
+void downgrade(struct mmap_write *lock)
+{
+	struct mmap_read *read = mmap_write_downgrade(lock);
+
+	mmap_read_unlock(read);
 }
 
 void vmas(struct mmap_write *lock, struct vma_ref *vma, struct vma_mixedmap *mixed)
