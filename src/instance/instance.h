@@ -27,8 +27,8 @@ struct vmarea {
 
 	struct spinlock pool_lock;		/* i */
 	struct port_fork_guard fork_guard;	/* 1	keeps pool_lock free in children of the host */
-	struct vm_area_struct *pool;		/* pool_lock	see vma/pool.c */
-	struct vma_slab *slabs;			/* pool_lock */
+	struct vm_area_struct *pool __guarded_by(&pool_lock); /* pool_lock	see vma/pool.c */
+	struct vma_slab *slabs __guarded_by(&pool_lock); /* pool_lock */
 };
 
 static inline bool has_feature(const struct vmarea *instance, unsigned int feature)

@@ -15,8 +15,8 @@
 
 struct kill_group {
 	struct spinlock lock;			/* rank INSTANCE: firing takes no lock */
-	struct list_head waiting;		/* lock */
-	bool fired;				/* lock */
+	struct list_head waiting __guarded_by(&lock); /* lock */
+	bool fired __guarded_by(&lock);		/* lock */
 };
 
 /* On the stack of the thread that waits. */

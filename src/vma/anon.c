@@ -148,7 +148,7 @@ static void chain_init(struct anon_chain *chain, struct anon_vma *own)
 	chain->refs = 1;
 }
 
-static struct anon_vma *anon_vma_alloc(void)
+static struct anon_vma *anon_vma_alloc(void) __may_sleep
 {
 	struct anon_vma *av = port_alloc(sizeof(*av));
 
@@ -162,6 +162,7 @@ static struct anon_vma *anon_vma_alloc(void)
 /* Do they differ in nothing but what they may be accessed for? */
 static bool alike_but_for_access(const struct vm_area_struct *low,
 				 const struct vm_area_struct *high)
+	__must_hold_shared(vma_stable)
 {
 	vm_flags_t differ = low->vm_flags ^ high->vm_flags;
 
@@ -177,6 +178,7 @@ static struct anon_chain *lendable(const struct vm_area_struct *vma)
 
 /* A neighbour's chain that @vma can have as well; the upper neighbour is asked first. */
 static struct anon_chain *neighbour_chain(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	struct vm_area_struct *next = vma_after(vma);
 	struct vm_area_struct *prev = vma_before(vma->vm_mm, vma->vm_start);
@@ -189,7 +191,7 @@ static struct anon_chain *neighbour_chain(const struct vm_area_struct *vma)
 	return chain;
 }
 
-static struct anon_chain *chain_create(void)
+static struct anon_chain *chain_create(void) __may_sleep
 {
 	struct anon_vma *av = anon_vma_alloc();
 	struct anon_chain *chain = av ? port_alloc(chain_bytes(1)) : NULL;
@@ -225,7 +227,7 @@ static struct anon_chain *spare_pop(struct mm_struct *mm)
 	return chain;
 }
 
-static int spare_add(struct mm_struct *mm)
+static int spare_add(struct mm_struct *mm) __may_sleep
 {
 	struct anon_chain *chain = chain_create();
 
@@ -263,6 +265,7 @@ void anon_unreserve(struct mm_struct *mm)
 
 /* True if @vma has a chain now; false: a spare one is needed and there is none. */
 static bool give_chain(struct mm_struct *mm, struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	struct anon_chain *mine;
 	bool done = true;

@@ -24,21 +24,23 @@ bool anon_chain_sound(struct anon_chain *chain);
  * The write fault's part: gives @vma an anon_vma if it has none, a neighbour's if they are alike.
  * 0 or -ENOMEM.  The mmap lock is held, in any mode.
  */
-int anon_prepare(struct vm_area_struct *vma) __may_sleep;
+int anon_prepare(struct vm_area_struct *vma)	__must_hold_shared(vma_stable) __may_sleep;
 
 /*
  * Lays in what @nr calls of anon_prepare() in this mm may need, so that they do not fail.  0;
  * -ENOMEM: nothing is left of it.  The mmap lock is held, in any mode.
  */
-int anon_reserve(struct mm_struct *mm, unsigned long nr) __may_sleep __must_check;
+int anon_reserve(struct mm_struct *mm, unsigned long nr)
+	__must_hold_shared(vma_stable) __may_sleep __must_check;
 /* Gives back what is left. */
 void anon_unreserve(struct mm_struct *mm);
 
 /* fork: @child gets the parent's chain and one of its own.  0 or -ENOMEM: @child has none. */
-int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent) __may_sleep;
+int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent)
+	__must_hold(vma_stable) __may_sleep;
 
 /* Area names: counted, compared by text, freed after RCU readers. */
-struct anon_name *anon_name_create(const char *text) __must_check;	/* NULL: no memory */
+struct anon_name *anon_name_create(const char *text) __may_sleep __must_check;	/* NULL: no memory */
 struct anon_name *anon_name_get(struct anon_name *name);		/* NULL stays NULL */
 void anon_name_put(struct anon_name *name);
 bool anon_name_same(const struct anon_name *a, const struct anon_name *b);

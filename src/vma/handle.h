@@ -77,49 +77,55 @@ static inline struct mm_user *handle_user(struct mm_struct *mm)
 
 /* This thread holds the mmap lock for read. */
 static inline struct mmap_read *handle_read(struct mm_struct *mm)
+	__must_hold_shared(vma_stable)
 {
 	return (struct mmap_read *)mm;
 }
 
 /* This thread holds the mmap lock for write. */
 static inline struct mmap_write *handle_write(struct mm_struct *mm)
+	__must_hold(vma_stable)
 {
 	return (struct mmap_write *)mm;
 }
 
 /* This thread holds the mmap lock in any mode, or the VMA's read lock. */
 static inline struct vma_ref *handle_ref(struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	return (struct vma_ref *)vma;
 }
 
 /* The same, and VM_MIXEDMAP is set. */
 static inline struct vma_mixedmap *handle_mixedmap(struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	return (struct vma_mixedmap *)vma;
 }
 
-/* This thread holds the mmap write lock and the VMA's write lock, or the mm is being torn down. */
+/* This thread holds the mmap write lock and the VMA's write lock. */
 static inline struct vma_mut *handle_mut(struct vm_area_struct *vma)
+	__must_hold(vma_stable)
 {
 	return (struct vma_mut *)vma;
 }
 
 /* Its mmap() hook is about to be called: nobody else knows it. */
 static inline struct vma_new *handle_new(struct vm_area_struct *vma)
+	__must_hold(vma_stable)
 {
 	return (struct vma_new *)vma;
 }
 
 /* ---- the two hooks that every copy and every end of a VMA has to call. */
 
-static inline void vma_ops_open(struct vm_area_struct *vma)
+static inline void vma_ops_open(struct vm_area_struct *vma)	__must_hold(vma_stable)
 {
 	if (vma->vm_ops && vma->vm_ops->open)
 		vma->vm_ops->open(handle_mut(vma));
 }
 
-static inline void vma_ops_close(struct vm_area_struct *vma)
+static inline void vma_ops_close(struct vm_area_struct *vma)	__must_hold(vma_stable)
 {
 	if (vma->vm_ops && vma->vm_ops->close)
 		vma->vm_ops->close(handle_mut(vma));

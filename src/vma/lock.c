@@ -66,11 +66,13 @@
 #define MAX_SPARE	8u
 
 void mm_read_lock(struct mm_struct *mm)
+	__context_unsafe("makes the token of a lock")
 {
 	rwsem_read_lock(&mm->mmap_lock);
 }
 
 void mm_read_unlock(struct mm_struct *mm)
+	__context_unsafe("ends the token of a lock")
 {
 	rwsem_read_unlock(&mm->mmap_lock);
 }
@@ -96,6 +98,7 @@ void mm_write_begin(struct mm_struct *mm)
 }
 
 void mm_write_lock(struct mm_struct *mm)
+	__context_unsafe("makes the token of a lock")
 {
 	rwsem_write_lock(&mm->mmap_lock);
 	mm_write_begin(mm);
@@ -117,7 +120,7 @@ int mm_write_lock_killable(struct mm_struct *mm)
 }
 
 /* Returns once nobody is counted but @keep; the word has VMA_WRITER set. */
-static void wait_for_readers(struct vm_area_struct *vma, u32 keep)
+static void wait_for_readers(struct vm_area_struct *vma, u32 keep) __may_sleep
 {
 	u32 refcnt;
 
@@ -168,6 +171,7 @@ static bool vma_get_reader(struct vm_area_struct *vma)
 }
 
 static bool vma_start_read(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr)
+	__context_unsafe("reads the bounds under the lock that it is taking")
 {
 	/* Unreliable, and cheap: most writers are noticed here. */
 	if (atomic_load_relaxed(&vma->vm_lock_seq) == atomic_load_relaxed(&mm->mm_lock_seq))
@@ -199,6 +203,7 @@ struct vm_area_struct *vma_lock_read(struct mm_struct *mm, unsigned long addr)
 }
 
 void vma_unlock_read(struct vm_area_struct *vma)
+	__context_unsafe("ends the token of a lock")
 {
 	witness_release(vma, WITNESS_SHARED, WITNESS_HERE);
 	vma_put_count(vma);
@@ -230,7 +235,7 @@ void vma_attach(struct vm_area_struct *vma)
 }
 
 /* The attachment's own count is given up; then only pins can be left. */
-static void vma_detach(struct vm_area_struct *vma)
+static void vma_detach(struct vm_area_struct *vma) __may_sleep
 {
 	/* Acquire pairs with the release of the last pin. */
 	if (atomic_add_acquire(&vma->vm_refcnt, VMA_WRITER - 1) != 1)
@@ -243,6 +248,7 @@ static void vma_detach(struct vm_area_struct *vma)
  * Step 2.  Returns those that still hold a file, for step 5; the others are spare or in the pool.
  */
 static struct vm_area_struct *detach_dead(struct mm_struct *mm)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *dead = mm->dead, *late = NULL;
 
@@ -270,6 +276,7 @@ static struct vm_area_struct *detach_dead(struct mm_struct *mm)
 
 /* Steps 1 to 3. */
 static struct vm_area_struct *mm_write_end(struct mm_struct *mm)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *late;
 	u32 seq = atomic_load_relaxed(&mm->mm_lock_seq);
@@ -295,6 +302,7 @@ static void put_late(struct vmarea *instance, struct vm_area_struct *late)
 }
 
 void mm_write_unlock(struct mm_struct *mm)
+	__context_unsafe("ends the token of a lock")
 {
 	struct vmarea *instance = mm->instance;
 	struct vm_area_struct *late = mm_write_end(mm);
@@ -304,6 +312,7 @@ void mm_write_unlock(struct mm_struct *mm)
 }
 
 void mm_write_downgrade(struct mm_struct *mm)
+	__context_unsafe("ends the token of a lock")
 {
 	struct vmarea *instance = mm->instance;
 	struct vm_area_struct *late = mm_write_end(mm);

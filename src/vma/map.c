@@ -112,6 +112,7 @@ void map_insert(struct vm_area_struct *vma)
 }
 
 static void bury(struct vm_area_struct *vma)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct mm_struct *mm = vma->vm_mm;
 

@@ -63,6 +63,7 @@ static bool is_forked(const struct anon_chain *chain)
 }
 
 static bool alike(const struct vm_area_struct *vma, const struct likeness *want)
+	__must_hold_shared(vma_stable)
 {
 	return !((vma->vm_flags ^ want->flags) & ~(VM_IGNORE_MERGE | VM_PLANTED)) &&
 	       vma->vm_pgdelta == want->pgdelta && vma->vm_file == want->file &&
@@ -95,6 +96,7 @@ static bool can_remove(const struct vm_area_struct *vma)
 
 static struct vm_area_struct *left_of(const struct mm_struct *mm, unsigned long start,
 				      const struct likeness *want)
+	__must_hold_shared(vma_stable)
 {
 	struct vm_area_struct *prev = vma_before(mm, start);
 
@@ -106,6 +108,7 @@ static struct vm_area_struct *left_of(const struct mm_struct *mm, unsigned long 
 static struct vm_area_struct *right_of(const struct mm_struct *mm, unsigned long end,
 				       const struct likeness *want,
 				       const struct vm_area_struct *left)
+	__must_hold_shared(vma_stable)
 {
 	struct vm_area_struct *next = vma_at(mm, end);
 
@@ -117,6 +120,7 @@ static struct vm_area_struct *right_of(const struct mm_struct *mm, unsigned long
 }
 
 static void take_over_anon(struct vm_area_struct *target, struct anon_chain *chain)
+	__must_hold(vma_stable) __may_sleep
 {
 	if (target->anon || !chain)
 		return;
@@ -125,6 +129,7 @@ static void take_over_anon(struct vm_area_struct *target, struct anon_chain *cha
 }
 
 static void map_set_name(struct vm_area_struct *vma, struct anon_name *name)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct anon_name *old = vma->anon_name;
 
@@ -190,6 +195,7 @@ struct merge_plan {
 
 static bool plan_merge(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		       const struct vma_change *to, struct merge_plan *plan)
+	__must_hold_shared(vma_stable)
 {
 	const struct likeness want = {
 		.flags = to->flags, .pgdelta = vma->vm_pgdelta, .file = vma->vm_file,
@@ -216,6 +222,7 @@ static bool plan_merge(const struct vm_area_struct *vma, unsigned long start, un
 
 static struct vm_area_struct *vma_merge_existing(struct vm_area_struct *vma, unsigned long start,
 						 unsigned long end, const struct vma_change *to)
+	__must_hold(vma_stable) __may_sleep
 {
 	bool whole = start == vma->vm_start && end == vma->vm_end;
 	struct vm_area_struct *target, *rest = vma;

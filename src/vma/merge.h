@@ -25,7 +25,8 @@ struct vma_proposal {
  * Grows a neighbour (or two, that then are one) over the proposed range.  NULL: no neighbour is
  * alike, make a new one.  Totals are the caller's.
  */
-struct vm_area_struct *vma_merge_new(const struct vma_proposal *p);
+struct vm_area_struct *vma_merge_new(const struct vma_proposal *p)
+	__must_hold(vma_stable) __may_sleep;
 
 /* What is to be changed of a piece of an area; begin with vma_as_is(). */
 struct vma_change {
@@ -34,6 +35,7 @@ struct vma_change {
 };
 
 static inline struct vma_change vma_as_is(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	return (struct vma_change){ .flags = vma->vm_flags, .name = vma->anon_name };
 }
@@ -44,7 +46,8 @@ static inline struct vma_change vma_as_is(const struct vm_area_struct *vma)
  * limit) or the driver's may_split() error; as with Linux a first split may have been done.
  */
 struct vm_area_struct *vma_modify(struct vm_area_struct *vma, unsigned long start,
-				  unsigned long end, const struct vma_change *to, int *err);
+				  unsigned long end, const struct vma_change *to, int *err)
+	__must_hold(vma_stable) __may_sleep;
 
 enum split_keep {
 	SPLIT_KEEP_LOW,			/* @vma stays [start, addr), the new one is above */
@@ -52,11 +55,14 @@ enum split_keep {
 };
 
 /* 0; -ENOMEM at the area limit; a driver's may_split() error.  Nothing changed then. */
-int vma_split(struct vm_area_struct *vma, unsigned long addr, enum split_keep keep);
+int vma_split(struct vm_area_struct *vma, unsigned long addr, enum split_keep keep)
+	__must_hold(vma_stable) __may_sleep;
 /* The same, not looking at the area limit. */
-int vma_split_unlimited(struct vm_area_struct *vma, unsigned long addr, enum split_keep keep);
+int vma_split_unlimited(struct vm_area_struct *vma, unsigned long addr, enum split_keep keep)
+	__must_hold(vma_stable) __may_sleep;
 
 /* May [vma->end, new_end) be added to @vma by the rules of merging, with what follows? */
-struct vm_area_struct *vma_merge_extend(struct vm_area_struct *vma, unsigned long delta);
+struct vm_area_struct *vma_merge_extend(struct vm_area_struct *vma, unsigned long delta)
+	__must_hold(vma_stable) __may_sleep;
 
 #endif

@@ -34,7 +34,7 @@ static struct vm_area_struct *pool_pop(struct vmarea *instance)
 }
 
 /* The first VMA of a new slab is the caller's, the others go to the pool. */
-static struct vm_area_struct *pool_grow(struct vmarea *instance)
+static struct vm_area_struct *pool_grow(struct vmarea *instance) __may_sleep
 {
 	struct vma_slab *slab = port_alloc(sizeof(*slab));
 
@@ -85,6 +85,7 @@ void vma_pool_init(struct vmarea *instance)
 }
 
 void vma_pool_destroy(struct vmarea *instance)
+	__context_unsafe("nobody else is left")
 {
 	struct vma_slab *slab = instance->slabs;
 

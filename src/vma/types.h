@@ -11,6 +11,9 @@
  *	a	atomic; the comment at the use says what it pairs with
  *	p	page_table_lock with the mmap lock in any mode to write; mmap write lock to rely on
  *	i	has its own lock inside
+ *
+ * m, V and w are one token to the analysis of locks (VMA_GUARDED): it sees that a lock is held, and
+ * that it is one for writing where there is a write.
  */
 #ifndef VMA_TYPES_H
 #define VMA_TYPES_H
@@ -27,13 +30,15 @@
 #include "sync/rwsem.h"
 #include "sync/spinlock.h"
 
+#define VMA_GUARDED		__guarded_by(vma_stable)
+
 struct anon_chain;
 struct anon_name;
 
 struct vm_area_struct {
-	unsigned long vm_start;			/* V	bytes */
-	unsigned long vm_end;			/* V	exclusive */
-	vm_flags_t vm_flags;			/* V	and a copy is the tree entry's tag */
+	unsigned long vm_start VMA_GUARDED;	/* V	bytes */
+	unsigned long vm_end VMA_GUARDED;	/* V	exclusive */
+	vm_flags_t vm_flags VMA_GUARDED;	/* V	and a copy is the tree entry's tag */
 
 	/*
 	 * File page of an address: (addr >> PAGE_SHIFT) + vm_pgdelta, modulo 2^64.  A split or a
@@ -47,7 +52,7 @@ struct vm_area_struct {
 	void *vm_private_data;			/* 1	after the mmap() hook */
 
 	struct anon_chain *anon;		/* p	NULL until touched; back under w + V */
-	struct anon_name *anon_name;		/* V	readers under RCU may copy it out */
+	struct anon_name *anon_name VMA_GUARDED; /* V	readers under RCU may copy it out */
 	const char *special;			/* 1	"[vdso]" and its like, else NULL */
 
 	u32 vm_lock_seq;			/* a	== mm_lock_seq: write-locked */
@@ -65,36 +70,39 @@ struct mm_struct {
 	u32 mm_lock_seq;			/* a	odd while the mmap lock is held for write */
 	u32 mm_users;				/* a */
 	u32 mm_count;				/* a	all of mm_users count as one */
-	u32 map_count;				/* m	areas; also those a call is about to make */
+	u32 map_count VMA_GUARDED;		/* m	areas; also those a call is about to make */
 
 	struct rwsem mmap_lock __cacheline_aligned;	/* i */
 	struct spinlock page_table_lock;	/* i */
 	struct kill_group kill;			/* i	who waits killably for mmap_lock */
 
 	struct vmarea *instance;		/* 1 */
-	struct vm_area_struct *spare;		/* w	for the next split, so that it cannot fail */
-	struct vm_area_struct *dead;		/* w	out of the tree at the next publish */
-	u32 nr_spare;				/* w */
+	struct vm_area_struct *spare VMA_GUARDED; /* w	for the next split, so that it cannot fail */
+	struct vm_area_struct *dead VMA_GUARDED; /* w	out of the tree at the next publish */
+	u32 nr_spare VMA_GUARDED;		/* w */
 	struct anon_chain *spare_anon;		/* p	for the next write faults */
 
-	unsigned long total_vm;			/* m	all these in pages */
-	unsigned long data_vm;			/* m */
-	unsigned long exec_vm;			/* m */
-	unsigned long stack_vm;			/* m */
-	unsigned long locked_vm;		/* m */
-	unsigned long locked_stray;		/* m	of locked_vm: in no area any more (mremap.c) */
-	vm_flags_t def_flags;			/* m	VM_LOCKED..., VM_MERGEABLE: on new areas */
+	unsigned long total_vm VMA_GUARDED;	/* m	all these in pages */
+	unsigned long data_vm VMA_GUARDED;	/* m */
+	unsigned long exec_vm VMA_GUARDED;	/* m */
+	unsigned long stack_vm VMA_GUARDED;	/* m */
+	unsigned long locked_vm VMA_GUARDED;	/* m */
+	unsigned long locked_stray VMA_GUARDED;	/* m	of locked_vm: in no area now (mremap.c) */
+	vm_flags_t def_flags VMA_GUARDED;	/* m	VM_LOCKED..., VM_MERGEABLE: on new areas */
 
-	unsigned long task_size;		/* m	1 until exec() */
-	unsigned long mmap_base;		/* m */
-	unsigned long mmap_legacy_base;		/* m */
-	bool bottom_up;				/* m */
-	bool thp_disable;			/* m */
-	bool memory_merge;			/* m */
-	unsigned long start_code, end_code;	/* m */
-	unsigned long start_data, end_data;	/* m */
-	unsigned long start_brk, brk;		/* m	and relaxed, for names without a lock */
-	unsigned long start_stack;		/* m	the same */
+	unsigned long task_size VMA_GUARDED;	/* m	and relaxed, for checks before the lock */
+	unsigned long mmap_base VMA_GUARDED;	/* m */
+	unsigned long mmap_legacy_base VMA_GUARDED; /* m */
+	bool bottom_up VMA_GUARDED;		/* m */
+	bool thp_disable VMA_GUARDED;		/* m */
+	bool memory_merge VMA_GUARDED;		/* m */
+	unsigned long start_code VMA_GUARDED;	/* m */
+	unsigned long end_code VMA_GUARDED;	/* m */
+	unsigned long start_data VMA_GUARDED;	/* m */
+	unsigned long end_data VMA_GUARDED;	/* m */
+	unsigned long start_brk VMA_GUARDED;	/* m	and relaxed, for names without a lock */
+	unsigned long brk VMA_GUARDED;		/* m	the same */
+	unsigned long start_stack VMA_GUARDED;	/* m	the same */
 	unsigned long rlimit[MM_NR_RLIMITS];	/* a	relaxed: set by another at any time */
 	u32 caps;				/* a	relaxed */
 	u32 personality;			/* a	relaxed */
@@ -103,6 +111,7 @@ struct mm_struct {
 };
 
 static inline unsigned long vma_pages(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
 }
