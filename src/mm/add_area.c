@@ -9,6 +9,7 @@
 #include "mm/mm.h"
 
 static bool is_sane(const struct mm_struct *mm, const struct area_desc *area)
+	__must_hold_shared(vma_stable)
 {
 	if (!page_aligned(area->start) || !page_aligned(area->end) || area->start >= area->end ||
 	    area->end > mm->task_size)
@@ -36,6 +37,7 @@ static const struct vm_operations_struct *ops_of(const struct area_desc *area)
 }
 
 static void insert(struct mm_struct *mm, const struct area_desc *area)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_new(mm);
 	unsigned long nr_pages = (area->end - area->start) >> PAGE_SHIFT;

@@ -24,13 +24,15 @@ typedef int (*area_advisor)(struct area_part *part, const void *arg);
  * error of an advisor ends the walk and is returned.  The mmap lock is held as the advisor needs.
  */
 int mm_advise_range(struct mm_struct *mm, unsigned long start, unsigned long end,
-		    area_advisor advise, const void *arg);
+		    area_advisor advise, const void *arg)
+	__must_hold_shared(vma_stable) __may_sleep;
 
 /*
  * Gives the part flags and a name, by splitting and merging.  0; -EAGAIN: area limit; a driver's
  * may_split() error.  mmap write lock held and the reserve made.
  */
-int mm_change_part(struct area_part *part, const struct vma_change *to);
+int mm_change_part(struct area_part *part, const struct vma_change *to)
+	__must_hold(vma_stable) __may_sleep;
 
 /*
  * The checks of a range that madvise() and its relatives begin with.  1: nothing to do; 0: *end is

@@ -18,6 +18,7 @@
 #include "mm/mm.h"
 
 static bool fits_data_limit(const struct mm_struct *mm, unsigned long brk)
+	__must_hold_shared(vma_stable)
 {
 	unsigned long limit = mm_rlimit(mm, MM_RLIMIT_DATA);
 
@@ -27,6 +28,7 @@ static bool fits_data_limit(const struct mm_struct *mm, unsigned long brk)
 
 /* What brk() asks before anything is looked at in the tree's neighbourhood. */
 static bool may_grow(const struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *next;
 
@@ -38,6 +40,7 @@ static bool may_grow(const struct mm_struct *mm, unsigned long start, unsigned l
 }
 
 static vm_flags_t heap_flags(const struct mm_struct *mm)
+	__must_hold_shared(vma_stable)
 {
 	vm_flags_t flags = VM_READ | VM_WRITE | VM_MAY_FLAGS | VM_ACCOUNT | mm->def_flags;
 
@@ -51,6 +54,7 @@ static vm_flags_t heap_flags(const struct mm_struct *mm)
 /* Grows the area below, if it is the heap's, or makes one.  The reserve is made. */
 static void add_pages(struct mm_struct *mm, unsigned long start, unsigned long end,
 		      vm_flags_t flags)
+	__must_hold(vma_stable) __may_sleep
 {
 	const struct vm_area_struct *below = vma_before(mm, start);
 	const struct vma_proposal proposal = {
@@ -72,7 +76,8 @@ static void add_pages(struct mm_struct *mm, unsigned long start, unsigned long e
 		map_set_flags(vma, vma->vm_flags | VM_SOFTDIRTY);
 }
 
-static bool grow(struct mm_struct *mm, unsigned long start, unsigned long end) __may_sleep
+static bool grow(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long nr_pages = (end - start) >> PAGE_SHIFT;
 	vm_flags_t flags = heap_flags(mm);
@@ -88,14 +93,16 @@ static bool grow(struct mm_struct *mm, unsigned long start, unsigned long end) _
 	return true;
 }
 
-static bool shrink(struct mm_struct *mm, unsigned long start, unsigned long end) __may_sleep
+static bool shrink(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold(vma_stable) __may_sleep
 {
 	return vma_in(mm, start, end) && !map_reserve_range(mm, start, end, 0) &&
 	       !mm_unmap_locked(mm, start, end);
 }
 
 /* Moves the break, or leaves all as it is.  *grown: bytes added above the old end. */
-static bool move_break(struct mm_struct *mm, unsigned long brk, unsigned long *grown) __may_sleep
+static bool move_break(struct mm_struct *mm, unsigned long brk, unsigned long *grown)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long old_end = page_align(mm->brk);
 	unsigned long new_end = page_align(brk);

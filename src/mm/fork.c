@@ -24,6 +24,7 @@
 #include "vma/handle.h"
 
 static int copy_area(struct mm_struct *child, struct vm_area_struct *vma)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *copy;
 	int err = map_reserve(child, 1, 0);
@@ -57,6 +58,7 @@ static int copy_area(struct mm_struct *child, struct vm_area_struct *vma)
 }
 
 static int copy_areas(struct mm_struct *child, struct mm_struct *mm)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct rt_entry entry;
 	struct rt_iter it;
@@ -77,6 +79,7 @@ static int copy_areas(struct mm_struct *child, struct mm_struct *mm)
 }
 
 static void open_areas(struct mm_struct *child)
+	__must_hold(vma_stable)
 {
 	struct rt_entry entry;
 	struct rt_iter it;
@@ -88,6 +91,7 @@ static void open_areas(struct mm_struct *child)
 
 /* Layout, limits and rights: all but areas, totals, and what was locked for the future. */
 static void copy_settings(struct mm_struct *child, const struct mm_struct *mm)
+	__must_hold(vma_stable)
 {
 	child->def_flags = mm->def_flags & ~VM_LOCKED_MASK;
 	child->task_size = mm->task_size;
@@ -109,6 +113,20 @@ static void copy_settings(struct mm_struct *child, const struct mm_struct *mm)
 	child->personality = atomic_load_relaxed(&mm->personality);
 }
 
+/* Two locks of one rank: the parent's first, and the child's is not contended. */
+static void lock_child(struct mm_struct *child)
+	__must_hold(vma_stable) __may_sleep __context_unsafe("the token is the parent's already")
+{
+	rwsem_write_lock_nested(&child->mmap_lock, 1);
+	mm_write_begin(child);
+}
+
+static void unlock_child(struct mm_struct *child)
+	__must_hold(vma_stable) __may_sleep __context_unsafe("the token is the parent's")
+{
+	mm_write_unlock(child);
+}
+
 int mm_fork(struct mm_user *user, struct mm_user **out)
 {
 	struct mm_struct *mm = mm_of(user), *child;
@@ -122,14 +140,12 @@ int mm_fork(struct mm_user *user, struct mm_user **out)
 		mm_discard(child);
 		return err;
 	}
-	/* Two locks of one rank: the parent's first, and the child's is not contended. */
-	rwsem_write_lock_nested(&child->mmap_lock, 1);
-	mm_write_begin(child);
+	lock_child(child);
 	copy_settings(child, mm);
 	err = copy_areas(child, mm);
 	if (!err)
 		open_areas(child);
-	mm_write_unlock(child);
+	unlock_child(child);
 	mm_write_unlock(mm);
 	if (err) {
 		mm_discard(child);

@@ -114,7 +114,8 @@ bool mm_layout_valid(const struct mm_config *c)
 
 void mm_set_layout(struct mm_struct *mm, const struct mm_config *config)
 {
-	mm->task_size = config->task_size;
+	/* mincore() and process_madvise() check by it before they lock. */
+	atomic_store_relaxed(&mm->task_size, config->task_size);
 	mm->mmap_base = config->mmap_base;
 	mm->mmap_legacy_base = config->mmap_legacy_base;
 	mm->bottom_up = config->bottom_up;
@@ -129,6 +130,7 @@ void mm_set_layout(struct mm_struct *mm, const struct mm_config *config)
 }
 
 int mm_create(struct vmarea *instance, const struct mm_config *config, struct mm_user **out)
+	__context_unsafe("nobody else knows the mm yet")
 {
 	struct mm_struct *mm;
 
@@ -171,7 +173,7 @@ int mm_set_caps(struct mm_user *user, unsigned int caps)
 /* ------------------------------------------------------------- unmaking -- */
 
 /* Promises end and drivers are told; the areas stay in the tree. */
-static void close_areas(struct mm_struct *mm)
+static void close_areas(struct mm_struct *mm) __may_sleep
 {
 	unsigned long nr_accounted = 0;
 	struct rt_entry entry;
@@ -194,6 +196,7 @@ static void close_areas(struct mm_struct *mm)
 
 /* No lock is held: the last put of a file calls the embedder.  The tree is of no use after. */
 static void free_areas(struct mm_struct *mm)
+	__context_unsafe("nobody else can reach them")
 {
 	struct rt_entry entry;
 	struct rt_iter it;
@@ -216,6 +219,7 @@ static void free_areas(struct mm_struct *mm)
 }
 
 static void free_spares(struct mm_struct *mm)
+	__context_unsafe("nobody else can reach them")
 {
 	while (mm->spare) {
 		struct vm_area_struct *vma = mm->spare;
@@ -227,7 +231,7 @@ static void free_spares(struct mm_struct *mm)
 	anon_unreserve(mm);
 }
 
-static void mm_teardown(struct mm_struct *mm)
+static void mm_teardown(struct mm_struct *mm) __may_sleep
 {
 	close_areas(mm);
 	free_areas(mm);
@@ -317,7 +321,7 @@ void mmput(struct mm_user *user)
 	mmdrop(mm);
 }
 
-static void put_work(struct port_work *work)
+static void put_work(struct port_work *work) __may_sleep
 {
 	struct mm_struct *mm = container_of(work, struct mm_struct, put_work);
 

@@ -16,6 +16,7 @@ void mm_discard(struct mm_struct *mm) __may_sleep;
 /* Is the layout in @config one that an mm can have? */
 bool mm_layout_valid(const struct mm_config *config);
 /* Everything of @config but limits, capabilities and personality.  The mmap write lock. */
-void mm_set_layout(struct mm_struct *mm, const struct mm_config *config);
+void mm_set_layout(struct mm_struct *mm, const struct mm_config *config)
+	__must_hold(vma_stable);
 
 #endif

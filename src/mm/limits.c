@@ -113,6 +113,7 @@ static unsigned long commit_limit(const struct vmarea_config *config)
 }
 
 static bool fits_commit_limit(const struct mm_struct *mm, long committed)
+	__must_hold_shared(vma_stable)
 {
 	const struct vmarea_config *config = &mm->instance->config;
 	long allowed = (long)commit_limit(config);

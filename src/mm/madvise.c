@@ -45,21 +45,25 @@ struct advice {
 /* ----------------------------------------------------------------- checks -- */
 
 static int check_dofork(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	return part->vma->vm_flags & VM_IO ? -EINVAL : 0;
 }
 
 static int check_wipeonfork(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	return part->vma->vm_file || (part->vma->vm_flags & VM_SHARED) ? -EINVAL : 0;
 }
 
 static int check_keeponfork(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	return part->vma->vm_flags & VM_DROPPABLE ? -EINVAL : 0;
 }
 
 static int check_dodump(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	vm_flags_t flags = part->vma->vm_flags;
 
@@ -69,12 +73,14 @@ static int check_dodump(const struct area_part *part)
 }
 
 static int check_mergeable(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	return mm_ksm_compatible(part->vma->vm_file, part->vma->vm_flags) ? 0 : IGNORED;
 }
 
 /* Huge pages go whole: the part must begin with one, and its end is rounded down. */
 static int check_discard(const struct area_part *part, vm_flags_t refused)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = part->vma;
 
@@ -84,16 +90,19 @@ static int check_discard(const struct area_part *part, vm_flags_t refused)
 }
 
 static int check_dontneed(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	return check_discard(part, VM_PFNMAP | VM_LOCKED);
 }
 
 static int check_dontneed_locked(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	return check_discard(part, VM_PFNMAP);
 }
 
 static int check_free(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	if (part->vma->vm_flags & (VM_PFNMAP | VM_LOCKED | VM_HUGETLB))
 		return -EINVAL;
@@ -101,12 +110,14 @@ static int check_free(const struct area_part *part)
 }
 
 static int check_reclaim(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	return part->vma->vm_flags & (VM_PFNMAP | VM_LOCKED | VM_HUGETLB) ? -EINVAL : 0;
 }
 
 /* Punches a hole into the file: which the area, and then the file, must allow. */
 static int check_remove(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = part->vma;
 	u32 flags;
@@ -125,18 +136,21 @@ static int check_remove(const struct area_part *part)
 }
 
 static int check_guard_remove(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	return part->vma->vm_flags & (VM_SPECIAL | VM_HUGETLB) ? -EINVAL : 0;
 }
 
 /* Locked ones may keep their guards, but get no new ones: their pages would have to go. */
 static int check_guard_install(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	return part->vma->vm_flags & VM_LOCKED ? -EINVAL : check_guard_remove(part);
 }
 
 /* Is there room in the area for one huge page, at a place where the file has one too? */
 static bool huge_page_fits(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	unsigned long last;
 
@@ -153,6 +167,7 @@ static bool huge_page_fits(const struct vm_area_struct *vma)
  * How much of the part has pages is not known: what may work is said to.
  */
 static int check_collapse(const struct area_part *part)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = part->vma;
 	unsigned long first = ALIGN(part->start, HUGE_PAGE);
@@ -267,6 +282,7 @@ int mm_change_part(struct area_part *part, const struct vma_change *to)
 
 /* 0: go on; IGNORED or -errno: this area has been dealt with. */
 static int check_part(const struct area_part *part, const struct advice *advice)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = part->vma;
 
@@ -277,11 +293,13 @@ static int check_part(const struct area_part *part, const struct advice *advice)
 }
 
 static int check_only(struct area_part *part, const void *arg)
+	__must_hold_shared(vma_stable)
 {
 	return check_part(part, arg);
 }
 
 static int change_flags(struct area_part *part, const void *arg)
+	__must_hold(vma_stable) __may_sleep
 {
 	const struct advice *advice = arg;
 	struct vma_change to = vma_as_is(part->vma);
@@ -303,7 +321,8 @@ static bool guard_touches(const struct vm_area_struct *vma)
 	       !has_feature(vma->vm_mm->instance, VMAREA_FEATURE_GUARD_FLAG);
 }
 
-static int install_guard(struct area_part *part, const void *arg) __may_sleep
+static int install_guard(struct area_part *part, const void *arg)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = part->vma;
 	int err = check_part(part, arg);
@@ -322,7 +341,8 @@ static int install_guard(struct area_part *part, const void *arg) __may_sleep
  * the access, -EFAULT beyond the end of a file.  Guard gaps of stacks are holes: nothing grows.
  */
 static int populate(struct mm_struct *mm, unsigned long start, unsigned long end,
-		    const struct advice *advice) __may_sleep
+		    const struct advice *advice)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	bool write = advice->number == MADV_POPULATE_WRITE;
 
@@ -345,7 +365,8 @@ static int populate(struct mm_struct *mm, unsigned long start, unsigned long end
 }
 
 /* Each page is looked up for reading, and given up; the area stays as it is. */
-static int poison(struct mm_struct *mm, unsigned long start, unsigned long end) __may_sleep
+static int poison(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	if (!mm_capable(mm, MM_CAP_SYS_ADMIN))
 		return -EPERM;
@@ -380,6 +401,7 @@ struct need {
 /* As map_reserve_range(): a split at each end, and the neighbours on both sides. */
 static void add_need(struct need *need, const struct mm_struct *mm, unsigned long start,
 		     unsigned long end, const struct advice *advice)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma;
 
@@ -394,7 +416,9 @@ static void add_need(struct need *need, const struct mm_struct *mm, unsigned lon
 		need->nr_touched += !atomic_load_relaxed(&vma->anon);
 }
 
-static int reserve(struct mm_struct *mm, const struct need *need) __may_sleep
+static int reserve(struct mm_struct *mm, const struct need *need)
+	__must_hold_shared(vma_stable) __may_sleep
+	__context_unsafe("areas are reserved only where lock_for() locks for writing")
 {
 	int err = need->nr_new ? map_reserve(mm, need->nr_new, need->nr_changed) : 0;
 
@@ -403,7 +427,8 @@ static int reserve(struct mm_struct *mm, const struct need *need) __may_sleep
 
 /* With the lock that the advice needs, and the reserve made.  [start, end) is not empty. */
 static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
-		 const struct advice *advice) __may_sleep
+		 const struct advice *advice)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	switch (advice->kind) {
 	case ADVISE_FLAGS:
@@ -420,7 +445,8 @@ static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
 	return -EINVAL;
 }
 
-static int lock_for(struct mm_struct *mm, const struct advice *advice) __may_sleep
+static int lock_for(struct mm_struct *mm, const struct advice *advice)
+	__cond_acquires_shared(0, vma_stable) __may_sleep
 {
 	if (needs_write_lock(advice))
 		return mm_write_lock_killable(mm);
@@ -429,6 +455,8 @@ static int lock_for(struct mm_struct *mm, const struct advice *advice) __may_sle
 }
 
 static void unlock_for(struct mm_struct *mm, const struct advice *advice)
+	__releases_shared(vma_stable) __may_sleep
+	__context_unsafe("which lock it is depends on the advice")
 {
 	if (may_touch(advice))
 		anon_unreserve(mm);
@@ -483,7 +511,8 @@ static int check_ranges(const struct mm_struct *mm, const struct mm_range *range
 		/* A single one is cut to size before it is looked at. */
 		if (nr_ranges == 1)
 			len = min(len, MAX_ADVISED_BYTES);
-		if (check_add_overflow(ranges[i].addr, len, &end) || end > mm->task_size)
+		if (check_add_overflow(ranges[i].addr, len, &end) ||
+		    end > atomic_load_relaxed(&mm->task_size))
 			return -EFAULT;
 		*total += min(len, MAX_ADVISED_BYTES - *total);
 	}
@@ -492,7 +521,8 @@ static int check_ranges(const struct mm_struct *mm, const struct mm_range *range
 
 /* For each range that will be looked at, whatever comes of those before it. */
 static int reserve_ranges(struct mm_struct *mm, const struct mm_range *ranges, unsigned long left,
-			  const struct advice *advice) __may_sleep
+			  const struct advice *advice)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	struct need need = { 0 };
 
@@ -508,7 +538,8 @@ static int reserve_ranges(struct mm_struct *mm, const struct mm_range *ranges, u
 
 /* Up to the first error; an empty range is looked at only if it comes first, as in Linux. */
 static long advise_ranges(struct mm_struct *mm, const struct mm_range *ranges,
-			  unsigned long total, const struct advice *advice) __may_sleep
+			  unsigned long total, const struct advice *advice)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	unsigned long left = total;
 

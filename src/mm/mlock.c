@@ -33,6 +33,7 @@ static bool may_lock_at_all(const struct mm_struct *mm)
 }
 
 static bool is_lockable(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	if (vma->vm_flags & (VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE))
 		return false;
@@ -42,6 +43,7 @@ static bool is_lockable(const struct vm_area_struct *vma)
 /* [start, end) of @vma gets @lock_flags for those of VM_LOCKED_MASK it has. */
 static int lock_piece(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		      vm_flags_t lock_flags)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct vma_change to = vma_as_is(vma);
@@ -64,6 +66,7 @@ static int lock_piece(struct vm_area_struct *vma, unsigned long start, unsigned 
 /* Stops at the first hole or error.  The reserve for [start, end) has been made. */
 static int lock_range(struct mm_struct *mm, unsigned long start, unsigned long end,
 		      vm_flags_t lock_flags)
+	__must_hold(vma_stable) __may_sleep
 {
 	while (start < end) {
 		struct vm_area_struct *vma = vma_at(mm, start);
@@ -84,6 +87,7 @@ static int lock_range(struct mm_struct *mm, unsigned long start, unsigned long e
 /* Pages of [start, end) that are locked. */
 static unsigned long count_locked(const struct mm_struct *mm, unsigned long start,
 				  unsigned long end)
+	__must_hold_shared(vma_stable)
 {
 	struct vm_area_struct *vma = vma_in(mm, start, end);
 	unsigned long bytes = 0;
@@ -96,6 +100,7 @@ static unsigned long count_locked(const struct mm_struct *mm, unsigned long star
 }
 
 static bool is_within_limit(const struct mm_struct *mm, unsigned long start, unsigned long len)
+	__must_hold_shared(vma_stable)
 {
 	unsigned long limit = mm_rlimit(mm, MM_RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	unsigned long nr_pages = mm->locked_vm + (len >> PAGE_SHIFT);
@@ -112,12 +117,14 @@ static bool is_within_limit(const struct mm_struct *mm, unsigned long start, uns
 
 /* Could populating @vma give it its first anon_vma?  In doubt, yes. */
 static bool may_want_anon(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	return !vma->anon && !(vma->vm_flags & (VM_SHARED | VM_IO | VM_PFNMAP));
 }
 
 /* The host's memory for touching all of [start, end). */
 static int reserve_anon(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_in(mm, start, end);
 	unsigned long nr = 0;
@@ -129,6 +136,7 @@ static int reserve_anon(struct mm_struct *mm, unsigned long start, unsigned long
 
 /* Writes to what is private and writable; else reads, even what must not be read. */
 static int populate_area(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	vm_flags_t flags = vma->vm_flags;
 	bool write = (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
@@ -151,7 +159,7 @@ enum populate_mode {
 };
 
 static int populate(struct mm_struct *mm, unsigned long start, unsigned long end,
-		    enum populate_mode mode)
+		    enum populate_mode mode) __may_sleep
 {
 	struct vm_area_struct *vma;
 	int err = 0;
@@ -182,6 +190,7 @@ void mm_populate(struct mm_struct *mm, unsigned long addr, unsigned long len)
 /* The first half of mlock().  @len in bytes, page-aligned, as @start. */
 static int mlock_write_section(struct mm_struct *mm, unsigned long start, unsigned long len,
 			       vm_flags_t lock_flags)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long end = start + len;
 	int err;
@@ -211,7 +220,7 @@ static int posix_error(int err)
 }
 
 static long do_mlock(struct mm_struct *mm, unsigned long addr, unsigned long len,
-		     vm_flags_t lock_flags)
+		     vm_flags_t lock_flags) __may_sleep
 {
 	unsigned long start = PAGE_ALIGN_DOWN(addr);
 	int err;
@@ -260,6 +269,7 @@ long mm_munlock(struct mm_user *user, unsigned long addr, unsigned long len)
 
 /* Areas that cannot be changed are passed over. */
 static void lock_all_areas(struct mm_struct *mm, vm_flags_t lock_flags)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_first(mm, 0);
 
@@ -273,6 +283,7 @@ static void lock_all_areas(struct mm_struct *mm, vm_flags_t lock_flags)
 
 /* MCL_FUTURE alone leaves what is there as it is. */
 static int apply_mlockall(struct mm_struct *mm, int flags)
+	__must_hold(vma_stable) __may_sleep
 {
 	vm_flags_t lock_flags = flags & MCL_ONFAULT ? VM_LOCKED | VM_LOCKONFAULT : VM_LOCKED;
 	int err = map_reserve_range(mm, 0, mm->task_size, 0);
@@ -311,7 +322,7 @@ long mm_mlockall(struct mm_user *user, int flags)
 		err = -ENOMEM;
 	mm_write_unlock(mm);
 	if (!err && (flags & MCL_CURRENT))
-		mm_populate(mm, 0, mm->task_size);
+		mm_populate(mm, 0, ~0ul);
 	return err;
 }
 

@@ -36,14 +36,18 @@ static inline bool page_aligned(unsigned long addr)
 unsigned long mm_rlimit(const struct mm_struct *mm, enum mm_rlimit which);	/* bytes */
 bool mm_capable(const struct mm_struct *mm, unsigned int cap);
 /* RLIMIT_AS and, for private writable memory that is no stack, RLIMIT_DATA. */
-bool mm_may_expand(const struct mm_struct *mm, vm_flags_t flags, unsigned long nr_pages);
+bool mm_may_expand(const struct mm_struct *mm, vm_flags_t flags, unsigned long nr_pages)
+	__must_hold_shared(vma_stable);
 /* Adds to total_vm and to the one of exec, stack and data that the flags name. */
-void mm_account(struct mm_struct *mm, vm_flags_t flags, long nr_pages);
+void mm_account(struct mm_struct *mm, vm_flags_t flags, long nr_pages)
+	__must_hold(vma_stable);
 /* Promises memory by the overcommit mode: 0 or -ENOMEM. */
-int mm_commit(struct mm_struct *mm, unsigned long nr_pages) __must_check;
+int mm_commit(struct mm_struct *mm, unsigned long nr_pages)
+	__must_hold_shared(vma_stable) __must_check;
 void mm_uncommit(struct mm_struct *mm, unsigned long nr_pages);
 /* If the flags say VM_LOCKED: does RLIMIT_MEMLOCK (or the capability) allow @bytes more? */
-bool mm_may_lock(const struct mm_struct *mm, vm_flags_t flags, unsigned long bytes);
+bool mm_may_lock(const struct mm_struct *mm, vm_flags_t flags, unsigned long bytes)
+	__must_hold_shared(vma_stable);
 /* Is the mapping one whose pages must be promised: private and writable, not hugetlb? */
 bool mm_is_accountable(const struct file *file, vm_flags_t flags);
 bool mm_is_data(vm_flags_t flags);
@@ -57,18 +61,21 @@ bool mm_is_stack(vm_flags_t flags);
  */
 long mm_place(const struct mm_struct *mm, const struct file *file, unsigned long addr,
 	      unsigned long len, unsigned long pgoff, unsigned long map_flags,
-	      vm_flags_t vm_flags);
+	      vm_flags_t vm_flags)
+	__must_hold_shared(vma_stable);
 /*
  * The same for mremap(): a hint below the lowest one is taken as it is.  @addr is page-aligned if
  * it is a hint.
  */
 long mm_place_moved(const struct mm_struct *mm, const struct file *file, unsigned long addr,
 		    unsigned long len, unsigned long pgoff, unsigned long map_flags,
-		    vm_flags_t vm_flags);
+		    vm_flags_t vm_flags)
+	__must_hold_shared(vma_stable);
 /* Bytes.  No hint, search or stack gets below it; MAP_FIXED may. */
 unsigned long mm_lowest_addr(const struct mm_struct *mm);
 /* The lowest address @vma keeps to itself: below a stack there is its guard gap. */
-unsigned long vma_start_with_gap(const struct vm_area_struct *vma);
+unsigned long vma_start_with_gap(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable);
 
 /* ---- munmap.c, mmap.c */
 
@@ -76,26 +83,32 @@ unsigned long vma_start_with_gap(const struct vm_area_struct *vma);
  * Removes [start, end): all or nothing.  0; -EINVAL: bounds; -ENOMEM: area limit; -EPERM: a seal;
  * a may_split() error.  Calls close hooks, undoes accounting.
  */
-int mm_unmap_locked(struct mm_struct *mm, unsigned long start, unsigned long end);
+int mm_unmap_locked(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold(vma_stable) __may_sleep;
 /* munmap()'s argument checks and the above: @len in bytes, as the program gave it. */
-int mm_munmap_locked(struct mm_struct *mm, unsigned long start, unsigned long len);
+int mm_munmap_locked(struct mm_struct *mm, unsigned long start, unsigned long len)
+	__must_hold(vma_stable) __may_sleep;
 
 /* The same in two steps, for who has to look at what would go before it goes. */
 struct unmap_totals {
 	unsigned long nr_areas, nr_pages, nr_accounted;
 };
 int mm_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
-		  struct unmap_totals *totals);
+		  struct unmap_totals *totals)
+	__must_hold(vma_stable) __may_sleep;
 /* The second step: everything but mm_uncommit(totals->nr_accounted). */
-void mm_drop_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long end);
+void mm_drop_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold(vma_stable) __may_sleep;
 
 /* An area to be dropped from the totals that were kept for it (not from the tree), but for VM_ACCOUNT. */
-void mm_forget_area(struct mm_struct *mm, const struct vm_area_struct *vma);
+void mm_forget_area(struct mm_struct *mm, const struct vm_area_struct *vma)
+	__must_hold(vma_stable);
 
 /* mmap() after its lock: makes its own reserve.  @file may be NULL; @offset in pages. */
 long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 		    unsigned long prot, unsigned long map_flags, vm_flags_t extra,
-		    struct file *file, unsigned long pgoff);
+		    struct file *file, unsigned long pgoff)
+	__must_hold(vma_stable) __may_sleep;
 /* PROT_* to VM_READ..., and MAP_* to VM_GROWSDOWN, VM_LOCKED, VM_SYNC, VM_NOHUGEPAGE... */
 vm_flags_t vm_flags_of_prot(unsigned long prot);
 vm_flags_t vm_flags_of_map(unsigned long map_flags);
@@ -106,19 +119,22 @@ bool mm_ksm_compatible(const struct file *file, vm_flags_t flags);
 /* ---- shared_anon.c: what is behind MAP_SHARED | MAP_ANONYMOUS, and MAP_HUGETLB. */
 
 /* The object, not yet promised any memory.  NULL: no host memory. */
-struct file *shared_anon_create(struct mm_struct *mm);
+struct file *shared_anon_create(struct mm_struct *mm) __may_sleep;
 /* Promises @nr_pages for it, until it is released: 0 or -ENOMEM. */
-int shared_anon_commit(struct mm_struct *mm, struct file *file, unsigned long nr_pages);
+int shared_anon_commit(struct mm_struct *mm, struct file *file, unsigned long nr_pages)
+	__must_hold_shared(vma_stable);
 extern const struct vm_operations_struct shared_anon_vm_ops;
 extern const struct vm_operations_struct hugetlb_vm_ops;
 
 /* log2 of the page size that MAP_HUGETLB asks for; 0: there is no such size. */
 unsigned int hugetlb_shift(const struct vmarea *instance, unsigned long map_flags);
-struct file *hugetlb_anon_create(struct mm_struct *mm, unsigned int shift);
+struct file *hugetlb_anon_create(struct mm_struct *mm, unsigned int shift) __may_sleep;
 /* The mmap() hook of huge files: 0; -EINVAL: offset; -ENOMEM: the pool is too small. */
-int hugetlb_mmap(struct vm_area_struct *vma);
+int hugetlb_mmap(struct vm_area_struct *vma)
+	__must_hold(vma_stable);
 /* Gives back what a private area kept from the pool. */
-void hugetlb_forget(const struct vm_area_struct *vma);
+void hugetlb_forget(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable);
 
 /* ---- shm.c */
 
@@ -129,12 +145,14 @@ bool shm_is_attach(const struct file *file);
 
 /* mm_touch() of [start, end), page-aligned and inside @vma; the mmap lock is held in any mode. */
 enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-			      enum mm_access kind) __may_sleep;
+			      enum mm_access kind)
+	__must_hold_shared(vma_stable) __may_sleep;
 
 /* ---- mlock.c */
 
 /* What MAP_POPULATE, VM_LOCKED and their kind do after the lock is dropped: touch the range. */
-void mm_populate(struct mm_struct *mm, unsigned long addr, unsigned long len);
+void mm_populate(struct mm_struct *mm, unsigned long addr, unsigned long len)
+	__must_not_hold(vma_stable) __may_sleep;
 
 /* ---- stack.c */
 
@@ -143,6 +161,7 @@ void mm_populate(struct mm_struct *mm, unsigned long addr, unsigned long len);
  * 0; -EFAULT: no stack, too near to something, or a limit (the area may be touched from then on);
  * -ENOMEM: the host's memory.
  */
-int mm_expand_down_locked(struct vm_area_struct *vma, unsigned long addr) __may_sleep;
+int mm_expand_down_locked(struct vm_area_struct *vma, unsigned long addr)
+	__must_hold(vma_stable) __may_sleep;
 
 #endif

@@ -176,6 +176,7 @@ static bool wants_backing(const struct mapping *m)
 
 /* The host's memory for all that follows. */
 static int reserve(struct mapping *m)
+	__must_hold(vma_stable) __may_sleep
 {
 	int err = map_reserve_range(m->mm, m->start, m->end, 1);
 
@@ -189,6 +190,7 @@ static int reserve(struct mapping *m)
 
 /* The old areas go; limits are checked as if they were gone already. */
 static int clear_range(struct mapping *m)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct mm_struct *mm = m->mm;
 	unsigned long nr_pages = (m->end - m->start) >> PAGE_SHIFT;
@@ -216,6 +218,7 @@ static int clear_range(struct mapping *m)
 }
 
 static struct vm_area_struct *merge(const struct mapping *m)
+	__must_hold(vma_stable) __may_sleep
 {
 	const struct vma_proposal p = {
 		.mm = m->mm, .start = m->start, .end = m->end, .flags = m->flags,
@@ -227,6 +230,7 @@ static struct vm_area_struct *merge(const struct mapping *m)
 }
 
 static int setup_backing(struct mapping *m, struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	/* MAP_NORESERVE: its pages are promised one by one, when they are there. */
 	if (!(m->flags & VM_NORESERVE)) {
@@ -246,6 +250,7 @@ static int setup_backing(struct mapping *m, struct vm_area_struct *vma)
 
 /* What the file's kind makes of the new area.  The area may have other flags afterwards. */
 static int setup_file(struct mapping *m, struct vm_area_struct *vma)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct file *file = vma->vm_file;
 
@@ -276,6 +281,7 @@ static bool has_late_hook(const struct file *file)
 }
 
 static int insert_new(struct mapping *m, struct vm_area_struct **out)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_new(m->mm);
 	int err;
@@ -300,6 +306,7 @@ static int insert_new(struct mapping *m, struct vm_area_struct **out)
 
 /* Locked areas count, but for those that cannot be. */
 static void account_new(struct mapping *m, struct vm_area_struct *vma)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long nr_pages = (m->end - m->start) >> PAGE_SHIFT;
 	vm_flags_t flags = vma->vm_flags;
@@ -318,6 +325,7 @@ static void account_new(struct mapping *m, struct vm_area_struct *vma)
 }
 
 static long map_region(struct mapping *m)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma;
 	int err;
@@ -348,6 +356,7 @@ out:
 
 static int check_lock_and_limits(const struct mm_struct *mm, unsigned long map_flags,
 				 vm_flags_t flags, unsigned long len)
+	__must_hold_shared(vma_stable)
 {
 	if ((map_flags & MAP_LOCKED) && !mm_rlimit(mm, MM_RLIMIT_MEMLOCK) &&
 	    !mm_capable(mm, MM_CAP_IPC_LOCK))
@@ -368,6 +377,7 @@ static vm_flags_t noreserve(const struct mm_struct *mm, const struct file *file,
 }
 
 static bool wants_populate(const struct mm_struct *mm, unsigned long map_flags)
+	__must_hold_shared(vma_stable)
 {
 	return ((vm_flags_of_map(map_flags) | mm->def_flags) & VM_LOCKED) ||
 	       (map_flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
@@ -423,7 +433,7 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 
 /* What is mapped in the end; the caller's file, or one that is made here and put by the caller. */
 static int file_to_map(struct mm_struct *mm, unsigned long map_flags, struct file *given,
-		       unsigned long *len, struct file **file, struct file **made)
+		       unsigned long *len, struct file **file, struct file **made) __may_sleep
 {
 	unsigned int shift;
 

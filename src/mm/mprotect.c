@@ -56,7 +56,8 @@ static bool is_touched_by(vm_flags_t old, vm_flags_t new)
 }
 
 /* The host's memory for all that follows. */
-static int reserve(const struct protect *p) __may_sleep
+static int reserve(const struct protect *p)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_in(p->mm, p->start, p->end);
 	unsigned long nr_touched = 0;
@@ -71,6 +72,7 @@ static int reserve(const struct protect *p) __may_sleep
 
 /* What the part would be, or the reason why not. */
 static int new_flags(const struct protect *p, const struct vm_area_struct *vma, vm_flags_t *out)
+	__must_hold_shared(vma_stable)
 {
 	unsigned long prot = p->prot;
 	vm_flags_t flags;
@@ -86,6 +88,7 @@ static int new_flags(const struct protect *p, const struct vm_area_struct *vma, 
 
 /* The limits and the promise of a part that becomes writable, or no longer is. */
 static int settle_promise(struct protect_part *part, unsigned long *charged)
+	__must_hold_shared(vma_stable)
 {
 	struct vm_area_struct *vma = part->vma;
 	struct mm_struct *mm = vma->vm_mm;
@@ -111,7 +114,8 @@ static int settle_promise(struct protect_part *part, unsigned long *charged)
 }
 
 /* On success part->vma is the area that the part is in now, which may reach beyond it. */
-static int change_part(struct mm_struct *mm, struct protect_part *part) __may_sleep
+static int change_part(struct mm_struct *mm, struct protect_part *part)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long nr_pages = (part->end - part->start) >> PAGE_SHIFT;
 	struct vma_change to = vma_as_is(part->vma);
@@ -143,7 +147,8 @@ static int change_part(struct mm_struct *mm, struct protect_part *part) __may_sl
 	return 0;
 }
 
-static int ask_driver(const struct protect_part *part) __may_sleep
+static int ask_driver(const struct protect_part *part)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = part->vma;
 
@@ -154,7 +159,8 @@ static int ask_driver(const struct protect_part *part) __may_sleep
 }
 
 /* From @vma on, which contains p->start, up to the first hole or refusal. */
-static int change_range(const struct protect *p, struct vm_area_struct *vma) __may_sleep
+static int change_range(const struct protect *p, struct vm_area_struct *vma)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long done = p->start;
 
@@ -180,6 +186,7 @@ static int change_range(const struct protect *p, struct vm_area_struct *vma) __m
 
 /* Where the range begins: PROT_GROWSDOWN moves it down to the start of a stack. */
 static int find_first(struct protect *p, struct vm_area_struct **out)
+	__must_hold_shared(vma_stable)
 {
 	struct vm_area_struct *vma = vma_in(p->mm, p->start, p->end);
 

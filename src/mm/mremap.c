@@ -61,6 +61,7 @@ static bool keeps_source(const struct remap *r)
 
 /* Is there room below the area limit for @nr_more than there are? */
 static bool has_room(const struct mm_struct *mm, long nr_more)
+	__must_hold_shared(vma_stable)
 {
 	return (long)mm->map_count + nr_more < (long)mm->instance->config.max_map_count;
 }
@@ -68,6 +69,7 @@ static bool has_room(const struct mm_struct *mm, long nr_more)
 /* --------------------------------------------------------------- checks -- */
 
 static int check_target(const struct remap *r)
+	__must_hold_shared(vma_stable)
 {
 	if (r->new_addr > r->mm->task_size - r->new_len || !page_aligned(r->new_addr))
 		return -EINVAL;
@@ -82,6 +84,7 @@ static int check_target(const struct remap *r)
 }
 
 static int check_arguments(const struct remap *r)
+	__must_hold_shared(vma_stable)
 {
 	if (r->flags & ~(unsigned long)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return -EINVAL;
@@ -103,6 +106,7 @@ static int round_to_huge(struct remap *r)
 }
 
 static int check_growth(struct remap *r)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = r->vma;
 	unsigned long pgoff = vma_pgoff_at(vma, r->addr);
@@ -123,6 +127,7 @@ static int check_growth(struct remap *r)
 
 /* What can be said against it by the source area alone.  Nothing has been changed yet. */
 static int check_source(struct remap *r)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = r->vma;
 	unsigned long stays;
@@ -161,6 +166,7 @@ static int check_source(struct remap *r)
  * then forgets that it has it; here only the refusal is followed.
  */
 static int ask_for_cut(const struct remap *r)
+	__must_hold_shared(vma_stable)
 {
 	unsigned long nr_pages = r->cut >> PAGE_SHIFT;
 	int err = nr_pages ? mm_commit(r->mm, nr_pages) : 0;
@@ -171,6 +177,7 @@ static int ask_for_cut(const struct remap *r)
 }
 
 static int promise(struct remap *r)
+	__must_hold_shared(vma_stable)
 {
 	int err;
 
@@ -191,6 +198,7 @@ static int promise(struct remap *r)
 
 /* An area like the source at the target: a neighbour that grows, or a new one. */
 static struct vm_area_struct *copy_area(const struct remap *r)
+	__must_hold(vma_stable) __may_sleep
 {
 	const struct vm_area_struct *vma = r->vma;
 	struct vma_proposal p = {
@@ -230,6 +238,7 @@ static void promise_both(struct remap *r, bool accounted)
 
 /* The driver did not want it there. */
 static void drop_copy(struct remap *r, bool accounted)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long start = r->new_addr, end = start + r->new_len;
 	struct unmap_totals totals;
@@ -244,6 +253,7 @@ static void drop_copy(struct remap *r, bool accounted)
 
 /* The promise for the source is the copy's now. */
 static void drop_source(struct remap *r, bool accounted)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long start = r->addr, end = start + r->old_len;
 	struct vm_area_struct *vma;
@@ -267,6 +277,7 @@ static void drop_source(struct remap *r, bool accounted)
  * what was not moved; and Linux goes on counting those pages as locked.
  */
 static void leave_source_empty(struct remap *r, const struct vm_area_struct *copy)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_at(r->mm, r->addr);
 
@@ -286,6 +297,7 @@ static void leave_source_empty(struct remap *r, const struct vm_area_struct *cop
 }
 
 static int ask_to_split(const struct remap *r)
+	__must_hold_shared(vma_stable)
 {
 	struct vm_area_struct *vma = r->vma;
 	unsigned long end = r->addr + r->old_len;
@@ -302,6 +314,7 @@ static int ask_to_split(const struct remap *r)
 
 /* From [addr, old_len) of r->vma to the free range [new_addr, new_len). */
 static long move(struct remap *r)
+	__must_hold(vma_stable) __may_sleep
 {
 	const struct vm_operations_struct *ops = r->vma->vm_ops;
 	bool accounted = r->vma->vm_flags & VM_ACCOUNT;
@@ -343,6 +356,7 @@ static long move(struct remap *r)
 
 /* A hint for DONTUNMAP, a command for FIXED, else anywhere. */
 static int choose_target(struct remap *r)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = r->vma;
 	unsigned long hint = has_target(r) ? r->new_addr : 0;
@@ -363,6 +377,7 @@ static int choose_target(struct remap *r)
 
 /* [start, end) goes; the reserve for it has been made. */
 static int unmap(struct remap *r, unsigned long start, unsigned long len)
+	__must_hold(vma_stable) __may_sleep
 {
 	if (start > r->mm->task_size || len > r->mm->task_size - start)
 		return -EINVAL;
@@ -371,6 +386,7 @@ static int unmap(struct remap *r, unsigned long start, unsigned long len)
 }
 
 static long move_to(struct remap *r)
+	__must_hold(vma_stable) __may_sleep
 {
 	int err;
 
@@ -400,6 +416,7 @@ static long move_to(struct remap *r)
 
 /* Does the range end where its area does, and is there nothing behind? */
 static bool can_grow_in_place(const struct remap *r)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = r->vma;
 	unsigned long end = vma->vm_end + (r->new_len - r->old_len);
@@ -412,6 +429,7 @@ static bool can_grow_in_place(const struct remap *r)
 }
 
 static long grow_in_place(struct remap *r)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long more = r->new_len - r->old_len;
 	vm_flags_t flags = r->vma->vm_flags;
@@ -432,6 +450,7 @@ static long grow_in_place(struct remap *r)
 
 /* No target is named. */
 static long resize(struct remap *r)
+	__must_hold(vma_stable) __may_sleep
 {
 	int err;
 
@@ -464,6 +483,7 @@ static bool moves_with_others(const struct vm_area_struct *vma)
  * stay as wide as they are.  What is at the target beneath such a hole is not touched.
  */
 static long move_areas(struct remap *r)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long start = r->addr, end = start + r->old_len, at = start;
 	unsigned long target = r->new_addr;
@@ -506,6 +526,7 @@ static bool is_plain_move(const struct remap *r)
  * and all areas of both ranges are touched.
  */
 static int reserve(struct remap *r)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long end, nr_source, nr_target = 0, nr_moves;
 
@@ -519,6 +540,7 @@ static int reserve(struct remap *r)
 }
 
 static long remap_locked(struct remap *r)
+	__must_hold(vma_stable) __may_sleep
 {
 	int err = check_arguments(r);
 

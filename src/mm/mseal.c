@@ -11,6 +11,7 @@
 #include "mm/advise.h"
 
 static bool has_hole(const struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable)
 {
 	while (start < end) {
 		const struct vm_area_struct *vma = vma_at(mm, start);
@@ -22,7 +23,8 @@ static bool has_hole(const struct mm_struct *mm, unsigned long start, unsigned l
 	return false;
 }
 
-static int seal_locked(struct mm_struct *mm, unsigned long start, unsigned long end) __may_sleep
+static int seal_locked(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold(vma_stable) __may_sleep
 {
 	int err;
 

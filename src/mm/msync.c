@@ -3,6 +3,7 @@
  * msync() and mincore(), as far as areas answer them: nothing is written back, and no page of a
  * bookkeeping mm is in core.
  */
+#include "base/atomic.h"
 #include "mm/mm.h"
 
 /* What a driver with ops of its own has mapped has no way to be written back; all others do. */
@@ -17,6 +18,7 @@ static bool can_sync(const struct vm_area_struct *vma)
  * all, and so ends at the first.
  */
 static int sync_range(const struct mm_struct *mm, unsigned long start, unsigned long end, int flags)
+	__must_hold_shared(vma_stable)
 {
 	int result = 0;
 
@@ -72,7 +74,8 @@ long mm_mincore(struct mm_user *user, unsigned long addr, unsigned long len, uns
 
 	if (!page_aligned(addr))
 		return -EINVAL;
-	if (check_add_overflow(addr, len, &end) || end > mm->task_size)
+	/* Relaxed: an exec() counts from the next call on. */
+	if (check_add_overflow(addr, len, &end) || end > atomic_load_relaxed(&mm->task_size))
 		return -ENOMEM;
 	nr_pages = DIV_ROUND_UP(len, PAGE_SIZE);
 	end = addr + nr_pages * PAGE_SIZE;

@@ -13,12 +13,14 @@
 #include "vma/handle.h"
 
 static bool is_sealed(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	return vma->vm_flags & VM_SEALED;
 }
 
 /* The split at the lower end.  The area limit may be passed by one, to help to free memory. */
 static int cut_start(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct mm_struct *mm = vma->vm_mm;
 

@@ -81,6 +81,7 @@ unsigned long vma_start_with_gap(const struct vm_area_struct *vma)
 }
 
 static bool is_free(const struct mm_struct *mm, unsigned long addr, unsigned long len)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *next = vma_first(mm, addr);
 
@@ -90,6 +91,7 @@ static bool is_free(const struct mm_struct *mm, unsigned long addr, unsigned lon
 /* The area above a free range, if it is one that keeps a gap. */
 static const struct vm_area_struct *stack_above(const struct mm_struct *mm,
 						const struct rt_range *range)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *next = vma_first(mm, range->start);
 
@@ -97,6 +99,7 @@ static const struct vm_area_struct *stack_above(const struct mm_struct *mm,
 }
 
 static long search_up(const struct mm_struct *mm, const struct search *s)
+	__must_hold_shared(vma_stable)
 {
 	unsigned long low = max(s->low, mm_lowest_addr(mm));
 	struct rt_range range;
@@ -117,6 +120,7 @@ static long search_up(const struct mm_struct *mm, const struct search *s)
 }
 
 static long search_down(const struct mm_struct *mm, const struct search *s)
+	__must_hold_shared(vma_stable)
 {
 	unsigned long low = max(s->low, mm_lowest_addr(mm));
 	unsigned long high = s->high;
@@ -150,6 +154,7 @@ static unsigned long align_mask_of(const struct file *file)
 }
 
 static long place_bottom_up(const struct request *r)
+	__must_hold_shared(vma_stable)
 {
 	const struct mm_struct *mm = r->mm;
 	bool low_2g = r->map_flags & MAP_32BIT;
@@ -171,6 +176,7 @@ static long place_bottom_up(const struct request *r)
 }
 
 static long place_top_down(const struct request *r)
+	__must_hold_shared(vma_stable)
 {
 	const struct mm_struct *mm = r->mm;
 	struct search s = {
@@ -196,6 +202,7 @@ static long place_top_down(const struct request *r)
 }
 
 static long place_by_layout(const struct request *r)
+	__must_hold_shared(vma_stable)
 {
 	return r->mm->bottom_up ? place_bottom_up(r) : place_top_down(r);
 }
@@ -214,6 +221,7 @@ static bool holds_huge_page(const struct request *r)
 
 /* The address, or 0 if it has to be tried without the padding. */
 static unsigned long place_padded(const struct request *r)
+	__must_hold_shared(vma_stable)
 {
 	struct request padded = *r;
 	unsigned long offset = r->pgoff << PAGE_SHIFT;
@@ -237,6 +245,7 @@ static unsigned long place_padded(const struct request *r)
 }
 
 static long place_huge(const struct request *r)
+	__must_hold_shared(vma_stable)
 {
 	unsigned long addr = place_padded(r);
 
@@ -245,6 +254,7 @@ static long place_huge(const struct request *r)
 
 /* Both the hint and a fixed place are in whole huge pages; hints round up here. */
 static long place_hugetlb(const struct request *r)
+	__must_hold_shared(vma_stable)
 {
 	unsigned long size = BIT(r->file->huge_shift);
 	struct request aligned = *r;
@@ -259,6 +269,7 @@ static long place_hugetlb(const struct request *r)
 
 /* By what is mapped.  Shared memory without a file is placed as shmem is: by the page. */
 static long place_by_kind(const struct request *r)
+	__must_hold_shared(vma_stable)
 {
 	bool thp = has_feature(r->mm->instance, VMAREA_FEATURE_THP);
 

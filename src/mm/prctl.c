@@ -24,6 +24,7 @@ static bool can_be_named(const struct vm_area_struct *vma)
 }
 
 static int name_part(struct area_part *part, const void *arg)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vma_change to = vma_as_is(part->vma);
 
@@ -103,6 +104,7 @@ long mm_get_thp_disable(struct mm_user *user)
  * kept apart stay apart.  Those that madvise() marked lose it too when the switch goes off.
  */
 static void mark_all_mergeable(struct mm_struct *mm, bool merge)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma;
 
@@ -114,7 +116,8 @@ static void mark_all_mergeable(struct mm_struct *mm, bool merge)
 	}
 }
 
-static int set_memory_merge_locked(struct mm_struct *mm, bool merge) __may_sleep
+static int set_memory_merge_locked(struct mm_struct *mm, bool merge)
+	__must_hold(vma_stable) __may_sleep
 {
 	int err;
 

@@ -8,6 +8,7 @@
 /* Is all of [start, end) of the same file, with the same flags, and no hole in it? */
 static bool is_uniform(const struct mm_struct *mm, const struct vm_area_struct *vma,
 		       unsigned long end)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *next = vma;
 
@@ -27,6 +28,7 @@ static unsigned long prot_of_flags(vm_flags_t flags)
 
 static long remap_locked(struct mm_struct *mm, unsigned long start, unsigned long size,
 			 unsigned long pgoff, unsigned long map_flags)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_at(mm, start);
 	struct file *file;

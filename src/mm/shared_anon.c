@@ -51,7 +51,7 @@ static int special_may_split(struct vma_ref *vma, unsigned long addr)
 const struct vm_operations_struct special_vm_ops = { .may_split = special_may_split };
 
 static struct file *create(struct mm_struct *mm, const char *name, unsigned int flags,
-			   const struct file_operations *ops)
+			   const struct file_operations *ops) __may_sleep
 {
 	const struct file_desc desc = {
 		.size = sizeof(desc), .ops = ops, .name = name,
@@ -145,6 +145,7 @@ const struct vm_operations_struct hugetlb_vm_ops = {
 };
 
 static long huge_pages(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	return (vma->vm_end - vma->vm_start) >> huge_shift_of(vma);
 }

@@ -122,6 +122,7 @@ static int attach_address(unsigned long *addr, int flags)
 
 static long attach_locked(struct mm_struct *mm, struct file *file, unsigned long addr, int flags,
 			  unsigned long map_flags)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long size = file_size(file);
 	unsigned long prot = PROT_READ;
@@ -163,6 +164,7 @@ long mm_shmat(struct mm_user *user, struct file *segment, unsigned long addr, in
 
 /* Is it a piece of an attach at @addr that is where the attach put it? */
 static bool attached_at(const struct vm_area_struct *vma, unsigned long addr)
+	__must_hold_shared(vma_stable)
 {
 	return vma->vm_ops == &shm_vm_ops &&
 	       (vma->vm_start - addr) >> PAGE_SHIFT == vma_pgoff_at(vma, vma->vm_start);
@@ -172,7 +174,8 @@ static bool attached_at(const struct vm_area_struct *vma, unsigned long addr)
  * The first piece decides which attach it is and how far it may reach; pieces of it that were
  * moved elsewhere stay.  A sealed one stays, too, and is no error.
  */
-static long detach_locked(struct mm_struct *mm, unsigned long addr) __may_sleep
+static long detach_locked(struct mm_struct *mm, unsigned long addr)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_first(mm, addr);
 	const struct file *file;

@@ -16,6 +16,7 @@
 #include "mm/mm.h"
 
 static bool keeps_gap(const struct vm_area_struct *vma, unsigned long addr)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *prev = vma_before(vma->vm_mm, vma->vm_start);
 	unsigned long gap;
@@ -29,6 +30,7 @@ static bool keeps_gap(const struct vm_area_struct *vma, unsigned long addr)
 
 /* Is there room for the pages within the limits?  If so they are promised. */
 static bool admit(struct vm_area_struct *vma, unsigned long addr, unsigned long nr_pages)
+	__must_hold_shared(vma_stable)
 {
 	struct mm_struct *mm = vma->vm_mm;
 

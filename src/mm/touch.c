@@ -32,12 +32,14 @@ struct access {
 };
 
 static bool is_huge_private(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	return (vma->vm_flags & (VM_HUGETLB | VM_MAYSHARE)) == VM_HUGETLB;
 }
 
 /* Does one of the 2 MiB pages that the access meets lie wholly inside an area that wants them? */
 static bool meets_huge_page(const struct access *a)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = a->vma;
 	unsigned long first;
@@ -51,6 +53,7 @@ static bool meets_huge_page(const struct access *a)
 }
 
 static bool makes_anon(const struct access *a)
+	__must_hold_shared(vma_stable)
 {
 	if (a->kind == MM_ACCESS_WRITE && !(a->vma->vm_flags & VM_SHARED))
 		return true;
@@ -75,6 +78,7 @@ static bool beyond_end(const struct access *a)
  * another map of the same file may have set aside is not looked at.
  */
 static bool pool_is_empty(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	const struct vmarea *instance = vma->vm_mm->instance;
 
@@ -84,7 +88,8 @@ static bool pool_is_empty(const struct vm_area_struct *vma)
 	       <= 0;
 }
 
-static enum mm_fault touch_area(const struct access *a) __may_sleep
+static enum mm_fault touch_area(const struct access *a)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	vm_flags_t flags = a->vma->vm_flags;
 
@@ -143,7 +148,8 @@ static enum mm_fault grow_stack(struct mm_struct *mm, unsigned long addr) __may_
  * stack to be grown to *pos first.  Read lock.
  */
 static bool touch_mapped(struct mm_struct *mm, unsigned long *pos, unsigned long end,
-			 enum mm_access kind, enum mm_fault *fault) __may_sleep
+			 enum mm_access kind, enum mm_fault *fault)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	*fault = MM_FAULT_DONE;
 	while (*pos < end) {
