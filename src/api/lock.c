@@ -59,6 +59,7 @@ void mmap_read_unlock(struct mmap_read *lock)
 }
 
 static struct mmap_write *begin_write(struct mm_struct *mm)
+	__must_hold(vma_stable)
 {
 	mm_write_begin(mm);
 	return handle_write(mm);
@@ -99,6 +100,7 @@ void mmap_write_unlock(struct mmap_write *lock)
 }
 
 struct mmap_read *mmap_write_downgrade(struct mmap_write *lock)
+	__context_unsafe("a token that is exclusive and then shared")
 {
 	struct mm_struct *mm = mm_from_write(lock);
 

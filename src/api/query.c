@@ -150,6 +150,7 @@ static void format_name(struct text *name, const struct vm_area_struct *vma, uns
 
 /* With the mmap lock held: the driver is asked first. */
 static void format_name_locked(struct text *name, struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	const char *own = NULL;
 
@@ -257,6 +258,7 @@ struct copy {
 };
 
 static void record_area(struct copy *copy, struct vm_area_struct *vma, const struct text *name)
+	__must_hold_shared(vma_stable)
 {
 	size_t bytes = ALIGN(sizeof(struct record) + name->len + 1, sizeof(long));
 	struct record *record;
@@ -278,6 +280,7 @@ static void record_area(struct copy *copy, struct vm_area_struct *vma, const str
 /* The mmap lock is held.  What does not fit is only measured. */
 static void copy_areas(struct mm_struct *mm, unsigned long start, unsigned long end,
 		       struct copy *copy)
+	__must_hold_shared(vma_stable)
 {
 	struct vm_area_struct *vma = vma_in(mm, start, end);
 	char buf[sizeof(((struct area_info *)0)->name)];
@@ -313,7 +316,7 @@ static void put_copy(struct copy *copy)
  * grown by then.  0 or -ENOMEM.
  */
 static int copy_moment(struct mm_struct *mm, unsigned long start, unsigned long end,
-		       struct copy *copy)
+		       struct copy *copy) __may_sleep
 {
 	size_t room;
 
@@ -366,6 +369,7 @@ int mm_for_each_area(struct mm_user *user, unsigned long start, unsigned long en
 /* ---------------------------------------------------------- statistics */
 
 static unsigned long accounted_pages(const struct mm_struct *mm)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma;
 	unsigned long nr_pages = 0;

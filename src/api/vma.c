@@ -166,6 +166,7 @@ void vma_set_owner(struct vma_new *vma, const struct vm_operations_struct *ops, 
 }
 
 static int try_clear(struct vma_new *vma, vm_flags_t now, vm_flags_t may)
+	__must_hold(vma_stable)
 {
 	struct vm_area_struct *area = vma_from_new(vma);
 

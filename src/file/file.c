@@ -35,7 +35,7 @@
 /* A hugetlb file that does not say is of the default size, 2 MiB. */
 #define FILE_DEFAULT_HUGE_SHIFT	21
 
-static struct file *file_alloc(struct vmarea *instance, const struct file_desc *desc)
+static struct file *file_alloc(struct vmarea *instance, const struct file_desc *desc) __may_sleep
 {
 	size_t name_bytes = str_len(desc->name) + 1;
 	struct file *file = port_alloc(sizeof(*file));

@@ -169,7 +169,7 @@ static int visit_smaps(const struct area_info *info, void *arg)
 }
 
 static int report(struct mm_user *mm, mm_writer write, void *arg,
-		  int (*visit)(const struct area_info *info, void *arg))
+		  int (*visit)(const struct area_info *info, void *arg)) __may_sleep
 {
 	struct out out;
 	int err;

@@ -75,6 +75,7 @@ static const struct flag_rule flag_rules[] = {
 
 /* I5 */
 static int check_flags(struct check *c, const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(flag_rules); i++) {
 		const struct flag_rule *rule = &flag_rules[i];
@@ -92,6 +93,7 @@ static int check_flags(struct check *c, const struct vm_area_struct *vma)
 
 /* I2, I3 */
 static int check_entry(struct check *c, const struct rt_entry *entry)
+	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = entry->item;
 
@@ -114,6 +116,7 @@ static int check_entry(struct check *c, const struct rt_entry *entry)
 
 /* I4.  More than 1: readers and pins, which may come at any time. */
 static int check_lock(struct check *c, const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	u32 refcnt = atomic_load_relaxed(&vma->vm_refcnt);
 
@@ -128,6 +131,7 @@ static int check_lock(struct check *c, const struct vm_area_struct *vma)
 
 /* I7 */
 static int check_anon(struct check *c, const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	if (!vma->anon)
 		return 0;
@@ -139,6 +143,7 @@ static int check_anon(struct check *c, const struct vm_area_struct *vma)
 }
 
 static int check_area(struct check *c, const struct rt_entry *entry)
+	__must_hold(vma_stable)
 {
 	const struct vm_area_struct *vma = entry->item;
 	int err = check_entry(c, entry);
@@ -163,6 +168,7 @@ static int check_area(struct check *c, const struct rt_entry *entry)
 
 /* I1 to I5, I7 */
 static int check_areas(struct check *c)
+	__must_hold(vma_stable)
 {
 	struct rt_entry entry;
 	struct rt_iter it;
@@ -180,6 +186,7 @@ static int check_areas(struct check *c)
 
 /* I6 */
 static int check_totals(struct check *c)
+	__must_hold_shared(vma_stable)
 {
 	const struct mm_struct *mm = c->mm, *sums = &c->sums;
 
@@ -201,6 +208,7 @@ static int check_totals(struct check *c)
 
 /* I8, I9 */
 static int check_lists(struct check *c)
+	__must_hold_shared(vma_stable)
 {
 	const struct mm_struct *mm = c->mm;
 	unsigned long nr = 0;
