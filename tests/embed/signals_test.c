@@ -3,8 +3,9 @@
  * Signals that interrupt threads anywhere inside memory calls, and handlers that ask what is
  * mapped: as an emulator does when its guest faults.
  */
+#include <errno.h>
 #include <pthread.h>
-#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 
 #include "crowd.h"
@@ -15,6 +16,7 @@
 static struct crowd crowd;
 static struct space quiet;
 static atomic_int handled, nested, wrong;
+static sem_t ended;		/* one handler, from the outside */
 
 /* An address space that nobody changes answers in the same way each time. */
 static bool quiet_is_wrong(void)
@@ -27,11 +29,23 @@ static bool quiet_is_wrong(void)
 	return !ok || info.start != at(1) || info.end != at(3) || info.flags & VM_WRITE;
 }
 
-static void handler(int signal)
+static void inner_handler(int signal)
 {
 	wrong += crowd_ground_wrong(&crowd);
 	wrong += quiet_is_wrong();
 	handled++;
+}
+
+static void handler(int signal)
+{
+	inner_handler(signal);
+	sem_post(&ended);
+}
+
+static void wait_for_handler(void)
+{
+	while (sem_wait(&ended))
+		assert_int_equal(errno, EINTR);
 }
 
 /* In a call, in a question, in a handler: wherever it is when the signal comes. */
@@ -39,6 +53,7 @@ static void interrupts_calls(void **state)
 {
 	struct sigaction action = { .sa_handler = handler };
 
+	assert_int_equal(sem_init(&ended, 0, 0), 0);
 	sigemptyset(&action.sa_mask);
 	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
 	space_open(&quiet);
@@ -47,8 +62,7 @@ static void interrupts_calls(void **state)
 	crowd_start(&crowd, 2);
 	for (int i = 0; i < NR_SIGNALS; i++) {
 		assert_int_equal(pthread_kill(crowd.threads[i % 2], SIGUSR1), 0);
-		while (handled <= i)
-			sched_yield();
+		wait_for_handler();
 	}
 	crowd_end(&crowd);
 	assert_int_equal(handled, NR_SIGNALS);
@@ -64,11 +78,12 @@ static void outer_handler(int signal)
 		wrong += crowd_ground_wrong(&crowd);
 	}
 	nested++;
+	sem_post(&ended);
 }
 
 static void interrupts_handlers(void **state)
 {
-	struct sigaction action = { .sa_handler = handler }, outer = { .sa_handler = outer_handler };
+	struct sigaction action = { .sa_handler = inner_handler }, outer = { .sa_handler = outer_handler };
 	int rounds = NR_SIGNALS / 10;
 
 	handled = 0;
@@ -84,10 +99,10 @@ static void interrupts_handlers(void **state)
 	crowd_start(&crowd, 2);
 	for (int i = 0; i < rounds; i++) {
 		assert_int_equal(pthread_kill(crowd.threads[0], SIGUSR2), 0);
-		while (nested <= i)
-			sched_yield();
+		wait_for_handler();
 	}
 	crowd_end(&crowd);
+	assert_int_equal(nested, rounds);
 	/* The thread sanitizer puts signals off, and joins them. */
 	assert_true(handled >= rounds);
 	assert_int_equal(wrong, 0);
