@@ -60,6 +60,21 @@ static const struct {
 _Static_assert(NR_MAP_FLAGS <= sizeof((struct gen){ 0 }.map_flag_chance) / sizeof(uint32_t),
 	       "a chance for each");
 
+/* Processes that come and go, and what decides who of them shares anonymous memory with whom. */
+static void draw_family(struct gen *gen)
+{
+	static const uint8_t ops[] = {
+		OP_MMAP, OP_MUNMAP, OP_MPROTECT, OP_MREMAP, OP_MADVISE, OP_TOUCH, OP_FORK, OP_EXIT,
+	};
+	static const uint8_t weights[] = { 30, 10, 30, 15, 8, 50, 3, 3 };
+
+	for (int op = 0; op < NR_OPS; op++)
+		gen->weight[op] = 0;
+	for (size_t i = 0; i < sizeof(ops); i++)
+		if (gen->options->ops >> ops[i] & 1)
+			gen->weight[ops[i]] = weights[i];
+}
+
 static void draw_weights(struct gen *gen)
 {
 	gen->total_weight = 0;
@@ -87,6 +102,8 @@ static void draw_weights(struct gen *gen)
 		gen->weight[OP_MLOCKALL] = gen->weight[OP_MUNLOCKALL] = 0;
 	if (!one_in(gen, 4))
 		gen->weight[OP_PERSONALITY] = gen->weight[OP_MEMORY_MERGE] = 0;
+	if (one_in(gen, 8))
+		draw_family(gen);
 	for (int op = 0; op < NR_OPS; op++)
 		gen->total_weight += gen->weight[op];
 	if (!gen->total_weight)
@@ -354,23 +371,33 @@ static void gen_process_madvise(struct gen *gen, const struct side_proc *proc, u
 		a[5] |= (1 + below(gen, AGENT_MAX_PROCS)) << 8;
 }
 
+/* Around what is there, so that the limit is met; or around nothing; or none. */
 static void gen_limit(struct gen *gen, const struct side_proc *proc, uint64_t *a)
 {
-	uint64_t used = 0;
+	uint64_t all = 0, data = 0, some = below(gen, 64) * DIFF_PAGE + one_in(gen, 3) * 100;
 
-	for (uint32_t i = 0; i < proc->nr; i++)
-		used += proc->area[i].seen.end - proc->area[i].seen.start;
+	for (uint32_t i = 0; i < proc->nr; i++) {
+		const struct side_area *area = &proc->area[i];
+		uint64_t bytes = area->seen.end - area->seen.start;
+
+		all += bytes;
+		if ((area->flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) == VM_WRITE)
+			data += bytes;
+	}
 	a[0] = below(gen, MM_NR_RLIMITS);
+	a[1] = gen->side->start->limit_max[a[0]];
 	switch (a[0]) {
 	case MM_RLIMIT_AS:
+		a[1] = one_in(gen, 3) ? a[1] : all + some;
+		break;
 	case MM_RLIMIT_DATA:
-		a[1] = one_in(gen, 3) ? ~0ul : used + below(gen, 64) * DIFF_PAGE;
+		a[1] = one_in(gen, 3) ? a[1] : one_in(gen, 3) ? some : data + some;
 		break;
 	case MM_RLIMIT_STACK:
 		a[1] = one_in(gen, 3) ? 8ul << 20 : below(gen, 600) * DIFF_PAGE + below(gen, 2);
 		break;
 	default:
-		a[1] = one_in(gen, 3) ? ~0ul : below(gen, 64) * DIFF_PAGE + below(gen, 2) * 100;
+		a[1] = one_in(gen, 4) ? a[1] : one_in(gen, 3) ? all + some : some;
 	}
 }
 
