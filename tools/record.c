@@ -266,8 +266,8 @@ static void exiting(struct recorder *r, struct task *task)
 
 	ptrace(PTRACE_GETEVENTMSG, task->tid, 0, &status);
 	if (mm && mm->turn == task && mm->in_call && !ptrace(PTRACE_GETREGS, task->tid, 0, &regs) &&
-	    !restarts((long)regs.rax))
-		call_after(r, task, (long)regs.rax);	/* killed, but the call was made */
+	    !restarts((long)regs.rax) && (long)regs.rax != -ENOSYS)
+		call_after(r, task, (long)regs.rax);	/* killed in it (or before: ENOSYS) */
 	task->state = TASK_EXITING;
 	if (mm && !mm->foreign && mm->imaged && last_of_mm(r, task)) {
 		sample_stacks(r, mm);
@@ -360,12 +360,25 @@ static void set_signals(void)
 	setitimer(ITIMER_REAL, &every, NULL);
 }
 
+/* The next stop: one that was found when its task was to be let go, or a new one. */
+static pid_t next_stop(struct recorder *r, int *status)
+{
+	for (struct task *t = r->tasks; t; t = t->next) {
+		if (t->moved) {
+			t->moved = false;
+			*status = t->moved_status;
+			return t->tid;
+		}
+	}
+	return waitpid(-1, status, __WALL);
+}
+
 static void follow(struct recorder *r)
 {
 	int status;
 
 	for (;;) {
-		pid_t tid = waitpid(-1, &status, __WALL);
+		pid_t tid = next_stop(r, &status);
 
 		if (tid > 0) {
 			take_stop(r, tid, status);

@@ -79,6 +79,8 @@ struct task {
 	bool listen;			/* TASK_HELD: go on into a job-control stop */
 	bool vforking;			/* from the event on: asleep when it goes on */
 	bool told_exit;			/* its exit has been written */
+	bool moved;			/* it has left the stop that it was held in: */
+	int moved_status;		/* for this one */
 	struct task *next_waiting;
 	struct task *next;
 	/* The call that it waits with, or is in. */

@@ -17,14 +17,33 @@
  * begin a memory call.
  */
 #include <sys/ptrace.h>
+#include <sys/wait.h>
 
 #include "record.h"
 
 /* Ticks of the main loop's timer until a turn counts as long. */
 #define PATIENCE	3
 
+/*
+ * A task that is killed while it is held goes on by itself, to its exit event, and letting it go
+ * "from where it was held" would let it go from there.  So: has it stopped anew?  Then that is
+ * taken first, by the main loop.
+ */
+static bool moved_on(struct task *task)
+{
+	int status;
+
+	if (!task->moved && waitpid(task->tid, &status, __WALL | WNOHANG) == task->tid) {
+		task->moved = true;
+		task->moved_status = status;
+	}
+	return task->moved;
+}
+
 static void resume(struct task *task)
 {
+	if (moved_on(task))
+		return;
 	if (task->listen) {
 		task->state = TASK_STOPPED;
 		ptrace(PTRACE_LISTEN, task->tid, 0, 0);
@@ -48,6 +67,8 @@ static void begin(struct recorder *r, struct mm *mm)
 	struct task *task = mm->turn;
 
 	call_before(r, task);
+	if (moved_on(task))
+		return;
 	mm->in_call = true;
 	mm->ticks = 0;
 	task->state = TASK_IN_CALL;
