@@ -138,7 +138,7 @@ void file_set_flags(struct file *file, unsigned int set, unsigned int clear)
 		return;
 	atomic_or_relaxed(&file->flags, set);
 	if (clear)
-		atomic_and_release(&file->flags, ~clear);	/* no partner: and_relaxed would do */
+		atomic_and_relaxed(&file->flags, ~clear);
 }
 
 void *file_private_data(struct file *file)
