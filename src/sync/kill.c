@@ -25,6 +25,7 @@ static void leave(struct kill_switch *ks)
 {
 	atomic_store_relaxed(&ks->word, NULL);
 	atomic_fence_seq_cst();				/* b */
+	/* Pairs with the release in kill_switch_fire(): it is done with the gate. */
 	while (unlikely(atomic_load_acquire(&ks->busy)))
 		port_yield();
 }
@@ -36,6 +37,7 @@ int kill_switch_wait(struct kill_switch *ks, u32 *gate, u32 seen, u64 deadline_n
 	if (!ks)
 		return port_wait(gate, seen, deadline_ns);
 	VM_DEBUG_ON(atomic_load_relaxed(&ks->word), "one switch, two waiters");
+	/* Pairs with the acquire in kill_switch_fire(): the gate is what it was before we came. */
 	atomic_store_release(&ks->word, gate);
 	atomic_fence_seq_cst();				/* a */
 	if (!kill_switch_fired(ks))

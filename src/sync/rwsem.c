@@ -117,7 +117,10 @@ static void open_for(struct rwsem *sem, enum gate gate)
 		open_gate(&sem->front_gate, 1);
 		break;
 	case GATE_WRITERS:
-		/* Several may sleep and only one is woken, so there is no bit to clear. */
+		/*
+		 * Several may sleep and only one is woken, so there is no bit to clear.  Pairs with
+		 * the acquire in the wait loop of writers.
+		 */
 		atomic_add_release(&sem->writers_gate, 2);
 		port_wake(&sem->writers_gate, 1);
 		break;

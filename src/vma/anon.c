@@ -394,7 +394,7 @@ static void anon_name_free(struct port_rcu_head *rcu)
 
 void anon_name_put(struct anon_name *name)
 {
-	/* Release and acquire: every use through another reference comes before the free. */
+	/* Pairs with itself: every use through another reference comes before the free. */
 	if (name && atomic_sub_acq_rel(&name->refs, 1) == 1)
 		port_call_rcu(&name->rcu, anon_name_free);
 }

@@ -150,6 +150,7 @@ void vma_lock_write(struct vm_area_struct *vma)
 /* (F), and the same for a pin: wakes the writer if it was the last. */
 static void vma_put_count(struct vm_area_struct *vma)
 {
+	/* Pairs with the acquires of (B), (C) and vma_detach(): what the reader read is read. */
 	u32 left = atomic_sub_release(&vma->vm_refcnt, 1) - 1;
 
 	/* 1: vma_lock_write() waits; 0: vma_detach() does.  The memory is a VMA's for ever. */

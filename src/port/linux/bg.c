@@ -193,10 +193,12 @@ static bool bg_start(struct port_bg *bg)
 
 	if (likely(atomic_load_relaxed(&bg->owned)))
 		return true;
+	/* Pairs with the releases of the owner before us: here and in bg_round_by_hand(). */
 	if (!atomic_cas_acquire(&bg->owned, &unowned, 1))
 		return true;
 	if (!bg_create_thread(bg))
 		return true;
+	/* Pairs with the acquires of the next owner. */
 	atomic_store_release(&bg->owned, 0);
 	return false;
 }
@@ -228,11 +230,13 @@ static bool bg_round_by_hand(struct port_bg *bg)
 {
 	u32 unowned = 0;
 
+	/* Pairs with the release below, of the round before this one. */
 	if (!atomic_cas_acquire(&bg->owned, &unowned, 1))
 		return false;
 	bg_inside = true;
 	bg_round(bg);
 	bg_inside = false;
+	/* Pairs with the acquires of the next owner: what this round did is seen by its rounds. */
 	atomic_store_release(&bg->owned, 0);
 	return true;
 }

@@ -131,7 +131,7 @@ static inline void port_rcu_reader_fence(void)
 	if (likely(port_urcu_membarrier))
 		barrier();
 	else
-		atomic_fence_seq_cst();
+		atomic_fence_seq_cst();		/* pairs with the fences of a grace period */
 }
 
 static inline void port_rcu_read_lock(void)
@@ -171,7 +171,7 @@ static inline bool port_rcu_read_ongoing(void)
 
 /* Acquire rather than consume, as every compiler makes of it: pairs with port_rcu_assign(). */
 #define port_rcu_dereference(p)		atomic_load_acquire(&(p))
-/* Release: what was written to *v before is seen by who finds v. */
+/* Pairs with port_rcu_dereference(): what was written to *v before is seen by who finds v. */
 #define port_rcu_assign(p, v)		atomic_store_release(&(p), (v))
 
 void port_call_rcu(struct port_rcu_head *head, void (*fn)(struct port_rcu_head *head));
