@@ -14,6 +14,10 @@ FREESTANDING = {"stddef.h", "stdint.h", "stdbool.h", "stdarg.h", "limits.h"}
 PUBLIC = "vmarea/"
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^">]+)[">]')
 LONGEST_FUNCTION = 90
+# An access that orders others, and a comment that says what it pairs with: in words, or by a letter of
+# the essay: (A), O1, or alone: a, b.
+ORDERS = re.compile(r"\batomic_\w*_(?:acquire|release|acq_rel|seq_cst)\b")
+NAMES_PARTNER = re.compile(r"\b[Pp]airs\b|\bwith \w|\([A-Z]\)|\b[A-Z]\d\b|^[a-z](?:, [a-z])*$")
 LONGEST_FILE = {".c": 900, ".h": 500}
 
 
@@ -74,6 +78,38 @@ def check_text(path, lines):
             yield number, "thread-local storage belongs to the port"
 
 
+def split_comments(lines):
+    """For each line its code and the text of its comments."""
+    inside = False
+    for line in lines:
+        code, said = "", ""
+        while line:
+            text, mark, line = line.partition("*/" if inside else "/*")
+            if inside:
+                said += text.strip(" \t*")
+            else:
+                code += text
+            inside = inside != bool(mark)
+        yield code, said
+
+
+def check_orders(path, lines):
+    """A comment on the line, or on one of the three before it that comes after the last such access."""
+    if path.endswith("base/atomic.h"):
+        return
+    split = list(split_comments(lines))
+    for i, (code, said) in enumerate(split):
+        if not ORDERS.search(code):
+            continue
+        near = [said]
+        for code_before, said_before in reversed(split[max(i - 3, 0):i]):
+            if ORDERS.search(code_before):
+                break
+            near.append(said_before)
+        if not any(NAMES_PARTNER.search(text) for text in near):
+            yield i + 1, "what does it pair with?  Say so in a comment, here or just before"
+
+
 def check(src):
     floors = read_layers(os.path.join(src, "LAYERS"))
     bad = []
@@ -89,6 +125,7 @@ def check(src):
             if why:
                 bad.append(f"{path}:{number}: {why}")
         bad += [f"{path}:{number}: {why}" for number, why in check_text(path, lines)]
+        bad += [f"{path}:{number}: {why}" for number, why in check_orders(path, lines)]
     return bad
 
 
@@ -102,10 +139,18 @@ def self_test():
         "low/tls.c": spdx + "static _Thread_local int x;\n",
         "low/long.c": spdx + "void f(void)\n{\n" + ";\n" * 100 + "}\n",
         "other/room.c": spdx,
+        "low/order.c": spdx + "x = atomic_load_acquire(&y);\n",
+        "low/far.c": spdx + "/* pairs with f() */\n;\n;\n;\natomic_store_release(&y, 1);\n",
+        "low/other.c": spdx + "/* pairs with f() */\natomic_store_release(&y, 1);\n"
+                              "atomic_fence_seq_cst();\n",
+        "low/vague.c": spdx + "/* for safety */\natomic_fence_seq_cst();\n",
     }
+    good = (spdx + "#include <stddef.h>\n/* Pairs with\n * f(). */\natomic_store_release(&y, 1);\n"
+            "atomic_fence_seq_cst();\t/* a, b */\natomic_load_relaxed(&y);\n"
+            "while (atomic_cas_acquire(&y, &z, 1))\t/* (A) */\n")
     with tempfile.TemporaryDirectory() as src:
         for name, text in {"LAYERS": "0\tlow\tx\n1\thigh\tx\n", "high/high.h": spdx,
-                           "low/good.c": spdx + "#include <stddef.h>\n", **planted}.items():
+                           "low/good.c": good, **planted}.items():
             os.makedirs(os.path.dirname(os.path.join(src, name)) or src, exist_ok=True)
             with open(os.path.join(src, name), "w") as out:
                 out.write(text)
