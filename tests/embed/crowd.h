@@ -74,7 +74,6 @@ static inline int crowd_ground_wrong(struct crowd *crowd)
 struct crowd_member {
 	struct crowd *crowd;
 	unsigned long rng;
-	int nr;
 };
 
 static inline unsigned long crowd_pick(struct crowd_member *m, unsigned long below)
@@ -160,7 +159,7 @@ static inline void *crowd_main(void *arg)
 {
 	struct crowd *crowd = arg;
 	int nr = crowd->nr_started++;
-	struct crowd_member m = { .crowd = crowd, .nr = nr, .rng = 88172645463325252ul + (unsigned long)nr };
+	struct crowd_member m = { .crowd = crowd, .rng = 88172645463325252ul + (unsigned long)nr };
 
 	while (!crowd->stop) {
 		crowd_change_ground(&m);

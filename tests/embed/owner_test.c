@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The wrong-VMA attack: a driver remembers where its VMA is, the process puts another one there, and
- * the driver inserts a page.  Each way to put another one there, and a driver that refuses each
- * time, by the mmap lock and by the VMA lock.
+ * The wrong-VMA attack: a driver remembers where its VMA is, the process puts another one there,
+ * and the driver inserts a page.  Each way to put another one there, and a driver that refuses
+ * each time, by the mmap lock and by the VMA lock.
  *
  * An mm without pages lets nobody insert: -EOPNOTSUPP is what a driver gets that would have.
  */

@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+# What `make install` leaves behind is all that a program needs, and shows nothing else.
+#	install_test.sh BUILD SOURCE
+set -eu
+build=$1 source=$2
+cc=${CC:-cc}
+dest=$(mktemp -d)
+trap 'rm -rf "$dest"' EXIT
+
+fail() {
+	echo "install_test.sh: $*" >&2
+	exit 1
+}
+
+meson install -C "$build" --no-rebuild --quiet --destdir "$dest/root" >"$dest/log" 2>&1 ||
+	{ cat "$dest/log"; fail "meson install"; }
+pc=$(find "$dest/root" -name vmarea.pc)
+[ -n "$pc" ] || fail "no vmarea.pc"
+prefix=$dest/root$(sed -n 's/^prefix=//p' "$pc")
+
+# As a user would, but for the prefix, which is not the one it was configured for.
+pkg() {
+	PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$prefix" "$@" vmarea
+}
+libdir=$(pkg --variable=libdir)
+include=$(pkg --variable=includedir)
+export LD_LIBRARY_PATH="$libdir"
+warnings="-Wall -Wextra -Wno-unused-parameter -Werror"
+
+# Shared, static, all static; the examples check themselves.
+for example in tracker driver; do
+	src=$source/examples/$example.c
+	$cc $warnings "$src" $(pkg --cflags --libs) -o "$dest/$example"
+	$cc $warnings "$src" $(pkg --cflags) "$libdir/libvmarea.a" \
+		$(pkg --static --libs | sed 's/-lvmarea//') -o "$dest/$example.a"
+	$cc $warnings -static "$src" $(pkg --cflags) $(pkg --static --libs) -o "$dest/$example.static"
+	for program in "$dest/$example" "$dest/$example.a" "$dest/$example.static"; do
+		"$program" >"$dest/out" || { cat "$dest/out"; fail "$program"; }
+	done
+	ldd "$dest/$example" | grep -q "$libdir/libvmarea.so.0" || fail "$example: not linked shared"
+done
+
+# The program in the README.
+awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$source/README.md" >"$dest/readme.c"
+[ -s "$dest/readme.c" ] || fail "no program in the README"
+$cc $warnings "$dest/readme.c" $(pkg --cflags --libs) -o "$dest/readme"
+"$dest/readme" >/dev/null || fail "the README's program"
+
+# What the library shows is what the headers say, no more and no less.
+for header in "$include"/vmarea/*.h; do
+	echo "#include <vmarea/$(basename "$header")>"
+done >"$dest/all.c"
+$cc -E -P -DVMAREA_API=EXPORTED $(pkg --cflags) "$dest/all.c" | tr '\n' ' ' |
+	grep -oE 'EXPORTED [^;(]*\(' | sed 's/ *($//; s/.*[ *]//' | sort -u >"$dest/declared"
+nm -D --defined-only "$libdir/libvmarea.so" | awk '{ print $NF }' | sort -u >"$dest/shown"
+[ "$(wc -l <"$dest/declared")" -gt 80 ] || fail "no declarations found"
+diff "$dest/declared" "$dest/shown" >"$dest/diff" ||
+	{ cat "$dest/diff"; fail "< declared only, > exported only"; }
+
+# Another language's compiler reads the headers as well.
+if command -v g++ >/dev/null; then
+	cat "$dest/all.c" - >"$dest/cxx.cc" <<-'END'
+		int main()
+		{
+			struct vmarea_config config = VMAREA_CONFIG_INIT;
+			struct mm_config mm_config = MM_CONFIG_INIT;
+			struct vmarea *machine;
+			struct mm_user *mm;
+
+			if (vmarea_create(&config, &machine) || mm_create(machine, &mm_config, &mm))
+				return 1;
+			bool empty = !mm_range_ok(mm, 1ul << 30, 1, PROT_READ);
+			mmput(mm);
+			vmarea_destroy(machine);
+			return empty ? 0 : 1;
+		}
+	END
+	g++ -std=c++20 -Wall -Werror "$dest/cxx.cc" $(pkg --cflags --libs) -o "$dest/cxx"
+	"$dest/cxx" || fail "the C++ program"
+else
+	echo "no g++: C++ is left out"
+fi
+echo "$(wc -l <"$dest/shown") functions exported, all of them declared"
