@@ -100,15 +100,26 @@ static unsigned long find_syscall_insn(pid_t tid, const struct image *image)
 	return 0;
 }
 
+/* The next stop; the recorder's own timer may come in between. */
+static bool wait_stop(struct injection *in)
+{
+	pid_t got;
+
+	do {
+		got = waitpid(in->tid, &in->status, __WALL);
+	} while (got < 0 && errno == EINTR);
+	return got == in->tid && WIFSTOPPED(in->status) &&
+	       in->status >> 16 != PTRACE_EVENT_EXIT;
+}
+
 /* To the end of the system call that the registers are set to. */
 static bool run_to_exit(struct injection *in)
 {
 	for (;;) {
 		struct ptrace_syscall_info info;
 
-		if (ptrace(PTRACE_SYSCALL, in->tid, 0, 0) ||
-		    waitpid(in->tid, &in->status, __WALL) != in->tid || !WIFSTOPPED(in->status) ||
-		    in->status >> 16 == PTRACE_EVENT_EXIT) {
+		in->status = 0;
+		if (ptrace(PTRACE_SYSCALL, in->tid, 0, 0) || !wait_stop(in)) {
 			in->dead = true;
 			return false;
 		}
