@@ -18,7 +18,8 @@
 #include "cmds.h"
 #include "diff.h"
 
-enum { TEXT_EVERY = 500 };
+/* A round takes a tenth of a second; a library that hangs is killed by an alarm. */
+enum { TEXT_EVERY = 500, MAX_SECONDS = 120 };
 
 void *shared_alloc(size_t bytes)
 {
@@ -177,6 +178,7 @@ static void one_round(struct diff_context *context, struct side *side, const str
 	struct diff_call call;
 	struct gen gen;
 
+	alarm(MAX_SECONDS);
 	gen_begin(&gen, plan->seed, worker->round, &plan->gen);
 	if (gen.nr_calls > left)
 		gen.nr_calls = (uint32_t)left;
@@ -249,6 +251,7 @@ void trial(struct diff_context *context, const struct script *script, struct fin
 		exit(EXIT_DEFECT);
 	}
 	if (!pid) {
+		alarm(MAX_SECONDS);
 		trial_here(context, script, finding);
 		_exit(0);
 	}
