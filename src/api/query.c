@@ -264,7 +264,7 @@ static void record_area(struct copy *copy, struct vm_area_struct *vma, const str
 	struct record *record;
 
 	copy->needed += bytes;
-	if (copy->needed > copy->room)
+	if (!copy->buf || copy->needed > copy->room)
 		return;
 	record = (struct record *)(copy->buf + copy->filled);
 	copy->filled = copy->needed;
