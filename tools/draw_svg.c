@@ -487,8 +487,6 @@ int draw_svg(FILE *to, const struct picture *picture)
 			MARGIN + COLUMN * (double)i, HEAD);
 		put_column(to, &columns.c[i], 0);
 		fputs("</g>\n", to);
-		if (!columns.c[i].continued)
-			free(columns.c[i].blocks);
 	}
 	if (picture->footer[0]) {
 		fprintf(to, "<text class=\"s\" x=\"%.1f\" y=\"%.1f\">", MARGIN + 4, height - 18);
@@ -496,6 +494,9 @@ int draw_svg(FILE *to, const struct picture *picture)
 		fputs("</text>\n", to);
 	}
 	fputs("</svg>\n", to);
+	for (size_t i = 0; i < columns.nr; i++)
+		if (!columns.c[i].continued)	/* the others point into these */
+			free(columns.c[i].blocks);
 	free(columns.c);
 	return ferror(to) ? -1 : 0;
 }

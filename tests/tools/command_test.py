@@ -1,0 +1,434 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+"""
+The command vmarea: record, replay, maps, draw, and what they say to a person who is wrong.
+
+    command_test.py VMAREA ALLOCATOR_LOAD EVERY_CALL TRACES
+
+VMAREA is the command, the next two are programs to be recorded, TRACES is the directory of the
+recordings in the repository.  Prints TAP.
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import xml.dom.minidom
+
+GOOD, CHECK, USAGE, DEFECT = 0, 1, 2, 3
+
+HEADER = '''vmarea-trace 1
+kernel 6.18.0
+machine x86_64
+ram-pages 1000000
+swap-pages 0
+overcommit 0 ratio=50 kbytes=0 user-reserve=131072 admin-reserve=8192
+max-map-count 65530
+mmap-min-addr 4096
+lsm-mmap-min-addr 65536
+stack-guard-gap 256
+thp madvise
+features mseal,thp
+command "a test"
+events
+'''
+LINES = HEADER.count('\n')
+
+EXEC = '''exec 7 m1 task-size=0x7ffffffff000 base=0x7f0000000000 legacy-base=0x2aaaaaaab000 brk=0x600000-0x600000 stack=0x7ffffffde000 stack-limit=0x800000 "/bin/program"
+ 400000-401000 rd,ex,mr,mw,me f1
+ 7ffffffdd000-7ffffffff000 rd,wr,mr,mw,me,gd,ac touched
+end
+'''
+FILE = 'file f1 08:01 99 mode=r place=huge size=4096 "/bin/program"\n'
+
+MAP = ''' 00400000-00401000 r-xp 00000000 08:01 99                                 /bin/program
+ 7efffffff000-7f0000000000 rw-p 00000000 00:00 0 
+ 7ffffffdd000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]
+'''
+
+RUN = ('mmap 7 0 0x1000 3 0x22 - 0 = 0x7efffffff000\n'
+       'munmap 7 0x7efffffff000 5 = 0\n'
+       'mprotect 7 0x10000 0x1000 1 = -ENOMEM\n'
+       'mmap 7 0 0x1000 3 0x22 - 0 = 0x7efffffff000\n')
+
+# A line behind a good beginning, and what is said of it.
+BAD_LINES = [
+    ('what 7', "there is no event 'what'"),
+    ('mmap 7 0 0x1000 3 0x22 - = 0x1000', 'mmap: too few arguments'),
+    ('mmap 7 0 0x1000 3 0x22 - 0 0 = 0x1000', "mmap: '0' where '=' should be"),
+    ('mmap 7 0 0x1000 3 0x22 - 0 = 0x1000 1', "'1' is too much at the end of the line"),
+    ('mmap 7 0 many 3 0x22 - 0 = 0x1000', "mmap: 'many' is not a number"),
+    ('mmap 7 0 0x1000 3 0x22 fd 0 = 0x1000', "mmap: 'fd' is not a file"),
+    ('munmap 7 0 0x1000 =', 'the result is missing'),
+    ('munmap 7 0 0x1000 = -EWHAT', "munmap: there is no error 'EWHAT'"),
+    ('munmap 7 0 0x1000 = here', "munmap: the result 'here' is not a number"),
+    ('munmap x 0 0x1000 = 0', "task: 'x' is not a number"),
+    ('munmap 0 0 0x1000 = 0', 'task: 0 is no task number'),
+    ('munmap 8 0 0x1000 = 0', 'there is no task 8'),
+    ('touch 1 0x1000', "'1' is not an mm (m1 and up)"),
+    ('touch m9 0x1000', 'there is no mm m9'),
+    ('touch m1', 'address is missing'),
+    ('file f2 8 99 mode=r "x"', 'the device is not major:minor in hexadecimal'),
+    ('file f2 08:01 99 mode=q "x"', "file: 'mode=q' is not understood"),
+    ('file f2 08:01 99 mode=r', "the file's name in quotes is missing"),
+    ('file f2 08:01 99 mode=r "x', "the file's name: the closing quote is missing"),
+    ('file f2 08:01 99 mode=r "x\\q"', "the file's name: an unknown escape after a backslash"),
+    ('file f1 08:01 99 mode=r "x"', 'file f1: error 17'),
+    ('rename f7 "x"', 'there is no file f7'),
+    ('map m1 now', "map: 'now' is neither final nor check"),
+    ('map m1 final\n 1000-2000 rw-p', 'the map in line {first} has no \'end\''),
+    ('map m1 final\n1000-2000 rw-p', "a line of a map begins with a space; 'end' ends it"),
+    ('exec 7 m2 base=x "/p"', "exec: 'base=x' is not a number"),
+    ('exec 7 m2 "/p"\n 1000 rd\nend', "an area's START-END, or 'end', is missing"),
+    ('exec 7 m2 "/p"\n 1000-2001 rd\nend', 'the area 1000-2001 is not whole pages'),
+    ('exec 7 m2 "/p"\n 1000-2000 rd,zz\nend', "'zz' is no flag of VmFlags that is known"),
+    ('exec 7 m2 "/p"\n 1000-2000 rd', 'the map of the exec in line {first} has no \'end\''),
+    ('process_madvise 7 - 4 0 0x1000 = 0', 'process_madvise: a range is not ADDRESS+LENGTH'),
+    ('limits 7 1 2 3', 'memlock is missing'),
+]
+
+BAD_HEADERS = [
+    ('vmarea-trace 2\nevents\n', 1, 'version 2 is not known, only 1'),
+    ('vmarea-trace\n', 1, 'version is missing'),
+    ('vmarea-trace 1\ncolour red\n', 2, "the header has no 'colour'"),
+    ('vmarea-trace 1\novercommit 3\n', 2, 'overcommit: 3 is not 0, 1 or 2'),
+    ('vmarea-trace 1\nfeatures wings\n', 2, "features: there is no 'wings'"),
+    ('vmarea-trace 1\nkernel 6\n', 3, "the header does not end with 'events'"),
+    ('hello\n', 1, "this is neither a recording (it would begin with 'vmarea-trace') nor a log of "
+     'strace'),
+    ('', 1, "this is neither a recording (it would begin with 'vmarea-trace') nor a log of strace"),
+]
+
+# Arguments, and what is said of them.
+WRONG_USES = [
+    (['replay'], 'vmarea replay: which file? (vmarea replay FILE...)'),
+    (['replay', '--speed'], 'vmarea replay: unknown option --speed'),
+    (['replay', '-x'], 'vmarea replay: unknown option -x'),
+    (['replay', '/nowhere'], 'vmarea replay: /nowhere: No such file or directory'),
+    (['replay', '/'], 'vmarea replay: /: Is a directory'),
+    (['record'], 'vmarea record: which program? (vmarea record -- PROGRAM ARGS)'),
+    (['record', '-o'], 'vmarea record: -o needs a value'),
+    (['record', '--check-every', '0', 'true'], 'vmarea record: --check-every: 0 is too small, at '
+     'least 1'),
+    (['record', '-o', '/nowhere/x', 'true'], 'vmarea record: /nowhere/x: No such file or directory'),
+    (['maps'], 'vmarea maps: which file? (vmarea maps FILE)'),
+    (['maps', 'a', 'b'], 'vmarea maps: one file at a time'),
+    (['maps', '--at', 'x', 'a'], 'vmarea maps: --at: x is not a number'),
+    (['maps', '--pid', '99999999999', 'a'], 'vmarea maps: --pid: 99999999999 is too large, at most '
+     '2147483647'),
+    (['draw', 'a'], 'vmarea draw: -o is missing: where shall the picture go?'),
+    (['draw', '--columns', '17', 'a', '-o', 'b'], 'vmarea draw: --columns: 17 is too large, at most '
+     '16'),
+    (['fly'], "vmarea: there is no command 'fly'"),
+    (['--fly'], 'vmarea: unknown option --fly'),
+]
+
+LOG = '''7 execve("/nowhere/program", ["program"], 0x7ffd0 /* 3 vars */) = 0
+7 brk(NULL)                         = 0x600000
+7 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000010000
+7 brk(0x621000)                     = 0x621000
+7 munmap(0x7f0000010000, 4096)      = 0
+7 mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000010000
+'''
+
+# Two threads, whose calls overlap: in the order in which they returned, the second mmap() could not
+# have got the address that it got.
+OVERLAP = LOG + '''7 clone3({flags=CLONE_VM|CLONE_THREAD, child_tid=0x1} => {parent_tid=[8]}, 88) = 8
+7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0 <unfinished ...>
+8 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0 <unfinished ...>
+8 <... mmap resumed>) = 0x7f000000e000
+7 <... mmap resumed>) = 0x7f000000f000
+8 munmap(0x7f000000e000, 4096 <unfinished ...>
+7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0 <unfinished ...>
+8 <... munmap resumed>) = 0
+7 <... mmap resumed>) = 0x7f000000d000
+8 +++ exited with 0 +++
+7 +++ exited with 0 +++
+'''
+
+LOGS = [
+    # what, the text, calls, differences, reasons
+    ('plain', LOG, 5, 0, {}),
+    ('times', re.sub(r'^7 ', '7 12:00:01.000001 ', LOG, flags=re.M), 5, 0, {}),
+    ('seconds', re.sub(r'^7 ', '7 1700000000.000001 ', LOG, flags=re.M), 5, 0, {}),
+    ('unnamed', re.sub(r'^7 ', '', LOG, flags=re.M), 5, 0, {}),
+    ('terminal', re.sub(r'^([78]) ', r'[pid     \1] ', OVERLAP, flags=re.M), 9, 0, {}),
+    ('overlap', OVERLAP, 9, 0, {}),
+    ('cut', LOG + '7 clone3({flags=CLONE_VM|CLONE_THREAD}, 88strace: Process 8 attached\n'
+     ' <unfinished ...>\n8 munmap(0x7f0000010000, 8192) = 0\n'
+     '7 <... clone3 resumed> => {parent_tid=[8]}, 88) = 8\n', 6, 0, {}),
+    ('wrong', LOG + '7 mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = '
+     '0x7f0000007000\n7 munmap(0x7f0000007000, 4095) = -1 EINVAL (Invalid argument)\n', 7, 1,
+     {'an area that was there before the first call of the log': 1}),
+    ('unseen', LOG + '7 mprotect(0x400000, 4096, PROT_READ) = 0\n', 6, 0,
+     {'an area that was there before the first call of the log': 1}),
+    ('limit', LOG + '7 mlock(0x7f0000011000, 4096) = -1 ENOMEM (Cannot allocate memory)\n', 6, 0,
+     {'a limit, or memory, that the log does not show': 1}),
+    ('not followed', LOG + '7 mbind(0x7f0000010000, 4096, MPOL_DEFAULT, NULL, 0, 0) = 0\n', 5, 0,
+     {'mbind: not followed': 1}),
+]
+
+
+class Skip(Exception):
+    pass
+
+
+class Tests:
+    def __init__(self, vmarea, load, every, traces):
+        self.vmarea, self.load, self.every, self.traces = vmarea, load, every, traces
+        self.dir = tempfile.mkdtemp(prefix='vmarea-command-')
+
+    def run(self, *args):
+        done = subprocess.run([self.vmarea, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=240, cwd=self.dir)
+        return done.returncode, done.stdout, done.stderr
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(text)
+        return path
+
+    def replayed(self, path):
+        status, out, err = self.run('replay', '--json', path)
+        assert out, err
+        return status, json.loads(out)[0]
+
+    def record(self, path, *command):
+        release = os.uname().release
+        if tuple(map(int, re.match(r'(\d+)\.(\d+)', release).groups())) < (6, 18):
+            raise Skip(f'the library follows Linux 6.18, this is {release}')
+        status, _, err = self.run('record', '-q', '-o', path, '--', *command)
+        if 'cannot trace' in err:
+            raise Skip(err.strip())
+        assert not err, err
+        return status
+
+    # ------------------------------------------------------------------------------ a person
+
+    def test_help(self):
+        for command in ('record', 'replay', 'diff', 'maps', 'draw'):
+            status, out, err = self.run(command, '--help')
+            assert status == GOOD and not err, err
+            assert out.startswith(f'usage: vmarea {command} '), out
+            assert 'Example' in out, out
+        status, out, err = self.run('--help')
+        assert status == GOOD and 'record' in out and not err
+        assert self.run()[0] == USAGE
+
+    def test_wrong_uses(self):
+        for args, words in WRONG_USES:
+            status, out, err = self.run(*args)
+            assert status == USAGE, (args, status)
+            assert err.splitlines()[0] == words, (args, err)
+            assert not out, (args, out)
+
+    # ------------------------------------------------------------------------------ replay
+
+    def test_a_recording(self):
+        path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN + 'map m1 final\n' + MAP +
+                          'end\nexit 7 0\n')
+        status, told = self.replayed(path)
+        assert status == GOOD, told
+        assert (told['calls'], told['maps'], told['differences']) == (4, 1, 0), told
+        assert told['kernel'] == '6.18.0' and told['kind'] == 'recording', told
+        status, out, err = self.run('replay', '--validate', path)
+        assert status == GOOD and not err and '0 differences' in out, err
+
+    def test_a_wrong_result(self):
+        path = self.write('wrong.vtrace', HEADER + FILE + EXEC + RUN.replace('-ENOMEM', '0') +
+                          'mmap 7 0 0x1000 1 0x22 - 0 = 0x7efffff00000\n'
+                          'munmap 7 0x7efffff00000 0x1000 = 0\n')
+        status, told = self.replayed(path)
+        assert status == CHECK and told['differences'] == 2, told
+        first = told['first_difference']
+        assert first.startswith(f'{path}:{LINES + 8}: task 7: mprotect(0x10000, 0x1000, 0x1)'), first
+        assert 'recorded: 0' in first and 'here:     -ENOMEM' in first, first
+
+    def test_a_wrong_map(self):
+        wrong = MAP.replace('7efffffff000-7f0000000000 rw-p', '7efffffff000-7f0000000000 r--p')
+        path = self.write('map.vtrace', HEADER + FILE + EXEC + RUN + 'map m1 check\n' + wrong +
+                          'end\nmap m1 final\n' + wrong + 'end\nexit 7 0\n')
+        status, told = self.replayed(path)
+        assert status == CHECK, told
+        assert told['differences'] == 1, 'the kernel\'s map was not taken over: %s' % told
+        assert re.search(r'^    - 7efffffff000-7f0000000000 r--p', told['first_difference'], re.M)
+        assert re.search(r'^    \+ 7efffffff000-7f0000000000 rw-p', told['first_difference'], re.M)
+        status, out, _ = self.run('replay', path)
+        assert status == CHECK and 'the first difference' in out, out
+
+    def test_bad_lines(self):
+        first = LINES + FILE.count('\n') + EXEC.count('\n') + 1
+        for text, words in BAD_LINES:
+            path = self.write('bad.vtrace', HEADER + FILE + EXEC + text + '\n')
+            status, out, err = self.run('replay', path)
+            words = words.format(first=first)
+            assert status == USAGE, (text, status, err)
+            assert not out, out
+            at = re.fullmatch(r'(.*):(\d+): (.*)\n', err)
+            assert at and at[1] == path and at[3] == words, (text, err)
+            assert first <= int(at[2]) <= first + 4, (text, err)
+
+    def test_bad_headers(self):
+        for text, line, words in BAD_HEADERS:
+            path = self.write('head.vtrace', text)
+            status, _, err = self.run('replay', path)
+            assert status == USAGE and err == f'{path}:{line}: {words}\n', (text, err)
+
+    def test_a_file_cut_short(self):
+        with open(os.path.join(self.traces, 'gcc.vtrace.zst'), 'rb') as f:
+            whole = f.read()
+        path = os.path.join(self.dir, 'short.vtrace.zst')
+        for part in (whole[:len(whole) // 2], whole[:200] + b'x' * 200 + whole[400:]):
+            with open(path, 'wb') as f:
+                f.write(part)
+            status, _, err = self.run('replay', path)
+            assert status == USAGE and path in err, err
+
+    def test_shipped_recordings(self):
+        paths = sorted(os.path.join(self.traces, name) for name in os.listdir(self.traces)
+                       if '.vtrace' in name)
+        assert len(paths) >= 8, paths
+        for path in paths:
+            assert os.path.getsize(path) < 200 * 1024, path
+            status, told = self.replayed(path)
+            assert status == GOOD, told
+            assert not told['undetermined'], told
+
+    # ------------------------------------------------------------------------------ strace
+
+    def test_logs(self):
+        for what, text, calls, differences, reasons in LOGS:
+            status, told = self.replayed(self.write('log', text))
+            assert told['kind'] == 'strace', (what, told)
+            assert told['calls'] == calls, (what, told)
+            assert told['differences'] == differences, (what, told)
+            assert status == (CHECK if differences else GOOD), (what, status)
+            if what != 'wrong':
+                assert told['reasons'] == reasons, (what, told)
+
+    def test_strace_itself(self):
+        if not shutil.which('strace'):
+            raise Skip('no strace')
+        log = os.path.join(self.dir, 'strace.log')
+        self.record(log, 'true')  # the right kernel, and tracing is allowed
+        for options in (['-f'], ['-f', '-tt', '-y']):
+            done = subprocess.run(['strace', *options, '-o', log, self.load, '4', '400'],
+                                  stderr=subprocess.PIPE, text=True, timeout=120)
+            if done.returncode:
+                raise Skip(done.stderr.strip())
+            status, told = self.replayed(log)
+            assert status == GOOD and told['calls'] > 100, told
+            assert told['undetermined'] * 50 <= told['calls'], told
+
+    # ------------------------------------------------------------------------------ record
+
+    def test_exit_status_is_passed_on(self):
+        path = os.path.join(self.dir, 'status.vtrace')
+        assert self.record(path, 'sh', '-c', 'exit 3') == 3
+        assert self.record(path, 'sh', '-c', 'kill -TERM $$') == 128 + 15
+        status, _, err = self.run('record', '-o', path, '--', '/nowhere/program')
+        assert status == 127 and err == ('vmarea record: /nowhere/program: No such file or '
+                                         'directory\n'), err
+        assert not os.path.exists(path)
+        status, _, err = self.run('record', '-o', path, '--', '/etc/passwd')
+        assert status == 126 and 'Permission denied' in err, err
+
+    def recorded(self, name, *command):
+        path = os.path.join(self.dir, name)
+        status = self.record(path, *command)
+        replay_status, told = self.replayed(path)
+        assert replay_status == GOOD, told
+        assert not told['undetermined'], told
+        return status, told
+
+    def test_threads(self):
+        path = os.path.join(self.dir, 'every.vtrace')
+        status, told = self.recorded('threads.vtrace.zst', self.load, '6', '1500')
+        assert status == 0 and told['calls'] > 300 and told['maps'] == 1, told
+        assert self.run('record', '-q', '--check-every', '1', '-o', path, '--', self.load, '4',
+                        '200')[0] == GOOD
+        status, told = self.replayed(path)
+        assert status == GOOD and told['maps'] == told['calls'] + 1, told
+
+    def test_every_call_and_end(self):
+        ends = {'exit': (5, 2), 'exec': (0, 3), 'kill': (128 + 9, 2), 'lead': (0, 3),
+                'signal': (128 + 15, 2)}
+        for how, (status, maps) in ends.items():
+            got, told = self.recorded(f'{how}.vtrace', self.every, how)
+            assert got == status, (how, got)
+            assert told['maps'] == maps and told['processes'] == 3, (how, told)
+
+    def test_shell(self):
+        _, told = self.recorded('shell.vtrace', 'sh', '-c',
+                                'for i in 1 2 3; do (echo $i | cat; true) & done; wait; ls / | wc')
+        assert told['processes'] >= 8, told
+
+    def test_a_file_that_is_written_and_run(self):
+        program = os.path.join(self.dir, 'program')
+        made = ("import mmap, os, subprocess\n"
+                f"fd = os.open({program!r}, os.O_RDWR | os.O_CREAT, 0o755)\n"
+                "text = b'#!/bin/sh\\nexit 6\\n'\n"
+                "os.ftruncate(fd, len(text))\n"
+                "with mmap.mmap(fd, len(text)) as m: m[:] = text\n"
+                "os.close(fd)\n"
+                f"raise SystemExit(subprocess.call([{program!r}]))\n")
+        status, _ = self.recorded('written.vtrace', sys.executable, '-c', made)
+        assert status == 6, 'the recorder kept a program open for writing'
+
+    # ------------------------------------------------------------------------------ maps, draw
+
+    def test_maps(self):
+        path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN)
+        status, out, _ = self.run('maps', path)
+        assert status == GOOD
+        assert out == '# process 7, /bin/program, still alive\n' + re.sub(r'^ ', '', MAP, flags=re.M)
+        status, out, _ = self.run('maps', '--at', '2', '--pid', '7', path)
+        assert status == GOOD and 'after 2 calls' in out and '7efffffff000' not in out, out
+        status, out, _ = self.run('maps', '--smaps', path)
+        assert status == GOOD and 'VmFlags: rd wr mr mw me gd ac' in out, out
+        status, _, err = self.run('maps', '--pid', '8', path)
+        assert status == CHECK and 'no process 8' in err, err
+
+    def test_draw(self):
+        for name in ('gcc', 'python', 'threads'):
+            path = os.path.join(self.dir, name + '.svg')
+            status, _, err = self.run('draw', os.path.join(self.traces, name + '.vtrace.zst'), '-o',
+                                      path)
+            assert status == GOOD, err
+            with open(path, encoding='utf-8') as f:
+                text = f.read()
+            xml.dom.minidom.parseString(text)
+            for words in ('[stack]', '[heap]', 'libc.so.6', 'free', 'r-x', 'grows down'):
+                assert words in text, (name, words)
+        path = self.write('good.vtrace', HEADER.replace('a test', 'a < b & c') + FILE + EXEC)
+        status, out, err = self.run('draw', path, '-o', '-')
+        assert status == GOOD and 'a &lt; b &amp; c' in out, err
+        xml.dom.minidom.parseString(out)
+
+
+def main():
+    tests = Tests(*map(os.path.abspath, sys.argv[1:5]))
+    names = [name for name in dir(tests) if name.startswith('test_')]
+    failed = 0
+    print(f'1..{len(names)}')
+    for number, name in enumerate(names, 1):
+        try:
+            getattr(tests, name)()
+            print(f'ok {number} - {name}')
+        except Skip as why:
+            print(f'ok {number} - {name} # SKIP {why}')
+        except Exception as why:
+            failed += 1
+            print(f'not ok {number} - {name}')
+            for line in f'{type(why).__name__}: {why}'.splitlines():
+                print(f'# {line}')
+        sys.stdout.flush()
+    shutil.rmtree(tests.dir)
+    return failed != 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
