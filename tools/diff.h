@@ -147,6 +147,7 @@ struct side {
 	const struct start_state *start;
 	struct side_proc proc[AGENT_MAX_PROCS];
 	uint64_t arena_used;		/* units */
+	bool small_pages;		/* there may be some that no write has made */
 	uint64_t image_start, image_end;
 	char why[160];
 	char text[1 << 20];		/* a report under way */
@@ -168,6 +169,21 @@ enum step side_step(struct side *side, const struct diff_call *call);
 void side_finish(struct side *side);
 /* NULL, or what the library got wrong about itself (invariants, promised pages left over). */
 const char *side_end(struct side *side);
+
+/* ------------------------------------------- diff_skip.c: which calls cannot be compared -- */
+
+bool side_leaves_out(const struct side *side, const struct side_proc *proc,
+		     const struct diff_call *call);
+/* May it read memory into being? */
+bool side_fills(const struct side_proc *proc, const struct diff_call *call);
+bool side_any_flag(const struct side_proc *proc, uint64_t addr, uint64_t len, vm_flags_t flag);
+/* NULL: a hole. */
+const struct side_area *side_area_at(const struct side_proc *proc, uint64_t addr);
+/* Is @addr in a huge page that would lie wholly inside the area? */
+bool side_in_huge_page(const struct side_area *area, uint64_t addr);
+/* Whose memory OP_PROCESS_MADVISE is about; @flags is its last argument. */
+const struct side_proc *side_target(const struct side *side, const struct side_proc *proc,
+				    uint64_t flags);
 
 /* --------------------------------------------------------- diff_run.c: the kernel's side -- */
 
@@ -216,6 +232,7 @@ struct gen {
 	bool odd_arguments;
 	bool fill;			/* up to the area limit, some time */
 	uint32_t anon_share;		/* of 16 */
+	bool huge;			/* about huge pages */
 };
 
 void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_options *options);

@@ -60,6 +60,15 @@ static const struct {
 _Static_assert(NR_MAP_FLAGS <= sizeof((struct gen){ 0 }.map_flag_chance) / sizeof(uint32_t),
 	       "a chance for each");
 
+static void set_weights(struct gen *gen, const uint8_t *ops, const uint8_t *weights, size_t nr)
+{
+	for (int op = 0; op < NR_OPS; op++)
+		gen->weight[op] = 0;
+	for (size_t i = 0; i < nr; i++)
+		if (gen->options->ops >> ops[i] & 1)
+			gen->weight[ops[i]] = weights[i];
+}
+
 /* Processes that come and go, and what decides who of them shares anonymous memory with whom. */
 static void draw_family(struct gen *gen)
 {
@@ -68,11 +77,22 @@ static void draw_family(struct gen *gen)
 	};
 	static const uint8_t weights[] = { 30, 10, 30, 15, 8, 50, 3, 3 };
 
-	for (int op = 0; op < NR_OPS; op++)
-		gen->weight[op] = 0;
-	for (size_t i = 0; i < sizeof(ops); i++)
-		if (gen->options->ops >> ops[i] & 1)
-			gen->weight[ops[i]] = weights[i];
+	set_weights(gen, ops, weights, sizeof(ops));
+}
+
+/* Memory that may have huge pages, and reads of it: nothing else that makes pages. */
+static void draw_huge(struct gen *gen)
+{
+	static const uint8_t ops[] = {
+		OP_MMAP, OP_MUNMAP, OP_MPROTECT, OP_MREMAP, OP_MADVISE, OP_TOUCH, OP_THP_DISABLE,
+		OP_FORK, OP_EXIT,
+	};
+	static const uint8_t weights[] = { 30, 10, 20, 10, 20, 50, 1, 1, 1 };
+
+	set_weights(gen, ops, weights, sizeof(ops));
+	for (size_t i = 0; i < NR_MAP_FLAGS; i++)
+		if (map_flags[i].bits & (MAP_POPULATE | MAP_LOCKED))
+			gen->map_flag_chance[i] = 0;
 }
 
 static void draw_weights(struct gen *gen)
@@ -102,7 +122,9 @@ static void draw_weights(struct gen *gen)
 		gen->weight[OP_MLOCKALL] = gen->weight[OP_MUNLOCKALL] = 0;
 	if (!one_in(gen, 4))
 		gen->weight[OP_PERSONALITY] = gen->weight[OP_MEMORY_MERGE] = 0;
-	if (one_in(gen, 8))
+	if (gen->huge)
+		draw_huge(gen);
+	else if (one_in(gen, 8))
 		draw_family(gen);
 	for (int op = 0; op < NR_OPS; op++)
 		gen->total_weight += gen->weight[op];
@@ -121,6 +143,9 @@ static void draw_window(struct gen *gen)
 		/* Stacks keep 256 pages of distance, huge pages are 512: a window for those. */
 		gen->unit = DIFF_PAGE << below(gen, 10);
 		pages *= 32;
+		gen->huge = one_in(gen, 3);
+		if (gen->huge)
+			gen->unit = DIFF_PAGE << (7 + below(gen, 3));
 	} else if (kind < 6) {
 		pages /= sizes[kind] > 1 ? sizes[kind] / 2 : 1;
 	}
@@ -136,11 +161,11 @@ void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_
 	gen->setup.keep_vdso = one_in(gen, 8);
 	gen->fill = one_in(gen, 64) && (options->ops >> OP_FILL & 1);
 	gen->nr_calls = (uint32_t)(1500 + below(gen, ROUND_MAX_CALLS - 1500));
-	draw_window(gen);
-	draw_weights(gen);
 	for (size_t i = 0; i < NR_MAP_FLAGS; i++)
 		gen->map_flag_chance[i] = one_in(gen, 3) ? map_flags[i].one_in :
 					  one_in(gen, 2) ? 200 : 0;
+	draw_window(gen);
+	draw_weights(gen);
 	gen->files = (uint32_t)(rng_next(&gen->rng) & rng_next(&gen->rng));
 	if (one_in(gen, 4))
 		gen->files = ~0u;
@@ -514,6 +539,15 @@ static void gen_small(struct gen *gen, struct diff_call *c)
 	}
 }
 
+/* A small page in the way would keep the rest of the round from reading. */
+static bool in_huge_area(const struct side_proc *proc, uint64_t addr)
+{
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if (addr - proc->area[i].seen.start < proc->area[i].seen.end - proc->area[i].seen.start)
+			return proc->area[i].flags & VM_HUGEPAGE;
+	return true;
+}
+
 static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct diff_call *c)
 {
 	uint64_t *a = c->arg;
@@ -535,7 +569,7 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 		break;
 	case OP_MADVISE:
 		some_range(gen, proc, &a[0], &a[1]);
-		a[2] = some_advice(gen);
+		a[2] = gen->huge && one_in(gen, 2) ? MADV_HUGEPAGE : some_advice(gen);
 		break;
 	case OP_PROCESS_MADVISE:
 		gen_process_madvise(gen, proc, a);
@@ -552,9 +586,11 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 		break;
 	case OP_TOUCH:
 		a[0] = some_address(gen, proc);
-		a[1] = one_in(gen, 4) ? TOUCH_READ : one_in(gen, 20) ? TOUCH_EXEC : TOUCH_WRITE;
+		a[1] = one_in(gen, gen->huge ? 2 : 4) ? TOUCH_READ : one_in(gen, 20) ? TOUCH_EXEC : TOUCH_WRITE;
 		if (a[1] == TOUCH_EXEC)
 			a[0] &= ~(DIFF_PAGE - 1);
+		if (gen->huge && a[1] != TOUCH_WRITE && !in_huge_area(proc, a[0]))
+			a[1] = TOUCH_WRITE;
 		break;
 	case OP_MUNMAP:
 	case OP_MLOCK:

@@ -2,14 +2,6 @@
 /*
  * The library's side: makes each call on the library first, and writes down its result and the map
  * it left as what the agent is to find.
- *
- * A call is left out (STEP_SKIPPED) for one of three reasons, which hold wherever the list of calls
- * came from, a shortened one as well:
- *
- *  1. it would change the agent's own memory;
- *  2. it would fill much memory with pages, or poison it: only that takes time or does harm;
- *  3. pages, which a mm for bookkeeping has none of, would decide what happens: filling a range that
- *     may hold guard pages stops at the first of them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +11,6 @@
 #include "diff.h"
 #include "diff_text.h"
 
-#define FILL_MAX	(8ul << 20)	/* bytes that one call may fill */
-#define FILL_ALL_MAX	(24ul << 20)	/* the same for mlockall() */
 #define MAP_MAX_UNITS	((sizeof(struct diff_map) + AGENT_MAX_AREAS * sizeof(struct diff_area) + \
 			  AGENT_TEXT_BYTES) / 8)
 
@@ -193,262 +183,6 @@ static uint32_t write_map(struct side *side, struct side_proc *proc, bool with_t
 	return proc->map;
 }
 
-/* ---------------------------------------------------------------------- what is left out -- */
-
-static bool overlap(uint64_t a_start, uint64_t a_end, uint64_t b_start, uint64_t b_end)
-{
-	return a_start < b_end && b_start < a_end;
-}
-
-/* Does a call over the range reach the agent's own memory?  One that overflows reaches nothing. */
-static bool hits_agent(const struct side *side, uint64_t addr, uint64_t len)
-{
-	uint64_t start = addr & ~(DIFF_PAGE - 1);
-	uint64_t end = (addr + len + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
-
-	if (addr + len < addr || end < start)
-		return false;
-	return overlap(start, end, side->image_start, side->image_end) ||
-		overlap(start, end, AGENT_SHARED_ADDR, AGENT_SHARED_ADDR + AGENT_SHARED_BYTES);
-}
-
-static uint64_t mapped_bytes(const struct side_proc *proc, uint64_t addr, uint64_t len)
-{
-	uint64_t end = addr + len < addr ? ~0ul : addr + len, sum = 0;
-
-	for (uint32_t i = 0; i < proc->nr; i++) {
-		const struct diff_area *area = &proc->area[i].seen;
-		uint64_t from = area->start > addr ? area->start : addr;
-		uint64_t to = area->end < end ? area->end : end;
-
-		if (from < to)
-			sum += to - from;
-	}
-	return sum;
-}
-
-static bool any_flag(const struct side_proc *proc, uint64_t addr, uint64_t len, vm_flags_t flag)
-{
-	uint64_t end = addr + len < addr ? ~0ul : addr + len;
-
-	for (uint32_t i = 0; i < proc->nr; i++)
-		if ((proc->area[i].flags & flag) &&
-		    overlap(addr, end, proc->area[i].seen.start, proc->area[i].seen.end))
-			return true;
-	return false;
-}
-
-/* File systems end at lengths of their own, which only they know. */
-static bool any_far_offset(const struct side_proc *proc, uint64_t addr, uint64_t len)
-{
-	uint64_t end = addr + len < addr ? ~0ul : addr + len;
-
-	for (uint32_t i = 0; i < proc->nr; i++)
-		if (proc->area[i].seen.offset >= 1ul << 40 &&
-		    overlap(addr, end, proc->area[i].seen.start, proc->area[i].seen.end))
-			return true;
-	return false;
-}
-
-/* Would filling the range be too much, or stop where only pages know? */
-static bool cannot_fill(const struct side_proc *proc, uint64_t addr, uint64_t len)
-{
-	uint64_t start = addr & ~(DIFF_PAGE - 1);
-
-	len += DIFF_PAGE;
-	return mapped_bytes(proc, start, len) > FILL_MAX ||
-		any_flag(proc, start, len, VM_MAYBE_GUARD | VM_PFNMAP | VM_IO);
-}
-
-static bool skip_mmap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
-{
-	/* Huge pages may round the length up, the largest to 1 GiB. */
-	uint64_t len = a[3] & MAP_HUGETLB && a[1] < DIFF_TASK_SIZE ?
-		((a[1] - 1) | ((1ul << 30) - 1)) + 1 : a[1];
-
-	if ((a[3] & MAP_FIXED) && !(a[3] & MAP_FIXED_NOREPLACE) && hits_agent(side, a[0], len))
-		return true;
-	/* Near the limit of all promised memory it depends on what all processes were promised. */
-	if (side->machine->config.overcommit == VMAREA_OVERCOMMIT_NEVER && len > FILL_MAX &&
-	    len < 1ul << 40)
-		return true;
-	return ((a[3] & (MAP_LOCKED | MAP_POPULATE)) || proc->mcl_future) && a[1] > FILL_MAX &&
-		a[1] < DIFF_TASK_SIZE;
-}
-
-static bool skip_mremap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
-{
-	if (hits_agent(side, a[0], a[1]) || hits_agent(side, a[0], a[2]) ||
-	    ((a[3] & MREMAP_FIXED) && hits_agent(side, a[4], a[2])))
-		return true;
-	return a[2] > FILL_MAX && a[2] > a[1] && a[2] < DIFF_TASK_SIZE &&
-		(proc->mcl_future || side->machine->config.overcommit == VMAREA_OVERCOMMIT_NEVER || any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED));
-}
-
-static bool skip_madvise(const struct side *side, const struct side_proc *proc, uint64_t addr,
-			 uint64_t len, int advice)
-{
-	if (hits_agent(side, addr, len))
-		return true;
-	switch (advice) {
-	case MADV_HWPOISON:
-	case MADV_SOFT_OFFLINE:
-		return side->start->config.caps;
-	case MADV_POPULATE_READ:
-	case MADV_POPULATE_WRITE:
-		return cannot_fill(proc, addr, len);
-	case MADV_COLLAPSE:
-	case MADV_PAGEOUT:
-		return mapped_bytes(proc, addr, len) > FILL_MAX;
-	case MADV_REMOVE:
-		return any_far_offset(proc, addr, len);
-	case MADV_GUARD_INSTALL:
-		return !(side->machine->config.features & VMAREA_FEATURE_GUARD_FLAG) ||
-			mapped_bytes(proc, addr, len) > FILL_MAX;
-	default:
-		return false;
-	}
-}
-
-static const struct side_proc *target_of(const struct side *side, const struct side_proc *proc,
-					 uint64_t flags)
-{
-	return flags >> 8 ? &side->proc[((flags >> 8) - 1) % AGENT_MAX_PROCS] : proc;
-}
-
-/* Another's memory may be advised about only with a capability that the library has not heard of. */
-static bool skip_process_madvise(const struct side *side, const struct side_proc *proc,
-				 const uint64_t *a)
-{
-	const struct side_proc *of = target_of(side, proc, a[5]);
-
-	if (!of->mm || (of != proc && !side->start->config.caps))
-		return true;
-	return skip_madvise(side, of, a[0], a[1], (int)a[4]) ||
-		skip_madvise(side, of, a[2], a[3], (int)a[4]);
-}
-
-/*
- * A write to a private file area touches it, unless the page is a guard.  (Anonymous areas have been
- * touched by putting one in.)
- */
-static bool may_meet_guard(const struct side_proc *proc, const uint64_t *a)
-{
-	for (uint32_t i = 0; i < proc->nr; i++) {
-		const struct diff_area *area = &proc->area[i].seen;
-
-		if (a[0] >= area->start && a[0] < area->end)
-			return a[1] == TOUCH_WRITE && area->inode && !(area->prot & AREA_SHARED) &&
-				(proc->area[i].flags & VM_MAYBE_GUARD);
-	}
-	return false;
-}
-
-/* What is behind [vvar] only a page fault knows; and its bytes are not to be executed. */
-static bool skip_touch(const struct side *side, const struct side_proc *proc, const uint64_t *a)
-{
-	if (a[1] >= NR_TOUCH_KINDS || (a[1] == TOUCH_EXEC && a[0] % DIFF_PAGE))
-		return true;
-	return hits_agent(side, a[0], 1) || may_meet_guard(proc, a) ||
-		any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_DONTEXPAND);
-}
-
-static bool skip_fill(const struct side *side, const struct side_proc *proc, const uint64_t *a)
-{
-	struct mm_stats stats;
-
-	mm_get_stats(proc->mm, &stats);
-	return proc->filled || proc->mcl_future || a[0] < 2 ||
-		side->machine->config.max_map_count > 100000 ||
-		stats.nr_areas + a[0] >= side->machine->config.max_map_count;
-}
-
-static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes)
-{
-	const struct test_file *f = &side->files->file[file];
-
-	return file < FILE_FIRST_SIZED || file >= (uint64_t)side->files->nr || !f->label ||
-		!f->mappable || !(f->desc.flags & FILE_WRITE) || bytes > 1024 * DIFF_PAGE ||
-		(f->desc.flags & (FILE_SEAL_WRITE | FILE_HUGETLB | FILE_APPEND_ONLY));
-}
-
-static bool skip_limit(const struct side *side, uint64_t which, uint64_t bytes)
-{
-	return which >= MM_NR_RLIMITS || bytes > side->start->limit_max[which];
-}
-
-static unsigned int nr_alive(const struct side *side)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < AGENT_MAX_PROCS; i++)
-		n += side->proc[i].mm != NULL;
-	return n;
-}
-
-static bool skip_process(const struct side *side, const struct diff_call *c)
-{
-	if (c->op == OP_EXIT)
-		return nr_alive(side) < 2;
-	if (side->proc[c->proc].filled)
-		return true;
-	return c->arg[0] >= AGENT_MAX_PROCS || side->proc[c->arg[0]].mm;
-}
-
-static bool skip(const struct side *side, const struct side_proc *proc, const struct diff_call *c)
-{
-	const uint64_t *a = c->arg;
-
-	switch (c->op) {
-	case OP_MMAP:
-		return skip_mmap(side, proc, a);
-	case OP_MREMAP:
-		return skip_mremap(side, proc, a);
-	case OP_MADVISE:
-		return skip_madvise(side, proc, a[0], a[1], (int)a[2]);
-	case OP_PROCESS_MADVISE:
-		return skip_process_madvise(side, proc, a);
-	case OP_MUNMAP:
-	case OP_MPROTECT:
-	case OP_PKEY_MPROTECT:
-	case OP_MSEAL:
-	case OP_ANON_NAME:
-		return hits_agent(side, a[0], a[1]);
-	case OP_REMAP_FILE_PAGES:
-		return hits_agent(side, a[0], a[1]) || (a[1] > FILL_MAX && a[1] < DIFF_TASK_SIZE);
-	case OP_TOUCH:
-		return skip_touch(side, proc, a);
-	case OP_FILL:
-		return skip_fill(side, proc, a);
-	case OP_READ_INTO:
-		return a[1] > FILL_MAX || a[0] + a[1] > DIFF_TASK_SIZE ||
-			hits_agent(side, a[0], a[1]) ||
-			cannot_fill(proc, a[0], a[1]);
-	case OP_MLOCK:
-	case OP_MLOCK2:
-		return cannot_fill(proc, a[0], a[1]);
-	case OP_MLOCKALL:
-		return mapped_bytes(proc, 0, ~0ul) > FILL_ALL_MAX ||
-			any_flag(proc, 0, ~0ul, VM_MAYBE_GUARD) || proc->filled;
-	case OP_MINCORE:
-		return a[1] > 4096 * DIFF_PAGE && a[1] < DIFF_TASK_SIZE;
-	case OP_SHMAT:
-		return a[0] >= DIFF_NR_SEGMENTS || !side->segment[a[0]] ||
-			((a[2] & SHM_REMAP) && hits_agent(side, a[1], 16 * DIFF_PAGE));
-	case OP_BRK:
-		return proc->mcl_future && a[0] > side->image_end + FILL_MAX;
-	case OP_TRUNCATE:
-		return skip_truncate(side, a[0], a[1]);
-	case OP_SETRLIMIT:
-		return skip_limit(side, a[0], a[1]);
-	case OP_FORK:
-	case OP_EXIT:
-		return skip_process(side, c);
-	default:
-		return false;
-	}
-}
-
 /* ---------------------------------------------------------------------------------- calls -- */
 
 static long do_mmap(struct side *side, struct mm_user *mm, const uint64_t *a)
@@ -461,19 +195,23 @@ static long do_process_madvise(struct side *side, struct side_proc *proc, const 
 {
 	const struct mm_range ranges[2] = { { a[0], a[1] }, { a[2], a[3] } };
 
-	const struct side_proc *of = target_of(side, proc, a[5]);
+	const struct side_proc *of = side_target(side, proc, a[5]);
 
 	return mm_process_madvise(of->mm, ranges, a[3] == ~0ul ? 1 : 2, (int)a[4],
 				  (unsigned int)a[5] & 0xff, of == proc);
 }
 
-static long do_touch(const struct side_proc *proc, const uint64_t *a, struct diff_call *out)
+static long do_touch(struct side *side, const struct side_proc *proc, const uint64_t *a, struct diff_call *out)
 {
 	static const enum mm_access access[] = { MM_ACCESS_READ, MM_ACCESS_WRITE, MM_ACCESS_EXEC };
+	const struct side_area *area;
 	enum mm_fault fault;
 
-	if (any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_MAYBE_GUARD))
+	if (side_any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_MAYBE_GUARD))
 		out->judge |= JUDGE_GUARD;
+	area = side_area_at(proc, a[0]);
+	if (a[1] != TOUCH_WRITE && !(area && side_in_huge_page(area, a[0])))
+		side->small_pages = true;
 	fault = mm_touch(proc->mm, a[0], access[a[1]]);
 	switch (fault) {
 	case MM_FAULT_DONE:
@@ -582,7 +320,7 @@ static long do_other(struct side *side, struct side_proc *proc, struct diff_call
 	case OP_PERSONALITY:
 		return mm_set_personality(mm, a[0] & MM_PERS_READ_IMPLIES_EXEC);
 	case OP_TOUCH:
-		return do_touch(proc, a, c);
+		return do_touch(side, proc, a, c);
 	case OP_READ_INTO:
 		return do_read_into(mm, a, c);
 	case OP_TRUNCATE:
@@ -671,7 +409,7 @@ enum step side_step(struct side *side, const struct diff_call *call)
 
 	if (!room_for_more(side))
 		return STEP_FULL;
-	if (!proc->mm || skip(side, proc, call))
+	if (!proc->mm || side_leaves_out(side, proc, call))
 		return STEP_SKIPPED;
 	*out = *call;
 	out->judge = 0;
@@ -682,6 +420,7 @@ enum step side_step(struct side *side, const struct diff_call *call)
 		side->shared->nr_calls++;
 		return STEP_DONE;
 	}
+	side->small_pages |= side_fills(proc, call);
 	out->result = do_call(side, proc, out);
 	out->map = write_map(side, proc, call->text);
 	side->shared->nr_calls++;
@@ -729,6 +468,7 @@ void side_begin(struct side *side, const struct start_state *start)
 	side->image_start = start->image_start;
 	side->image_end = (start->config.start_brk + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
 	side->arena_used = 0;
+	side->small_pages = false;
 	side->shared->nr_calls = 0;
 	side->nr_lasting = side->nr_known;
 	find_device(side);

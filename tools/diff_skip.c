@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Which calls are left out of the comparison.
+ *
+ * A call is left out (STEP_SKIPPED) for one of three reasons, which hold wherever the list of calls
+ * came from, a shortened one as well:
+ *
+ *  1. it would change the agent's own memory;
+ *  2. it would fill much memory with pages, or poison it: only that takes time or does harm;
+ *  3. pages, which a mm for bookkeeping has none of, would decide what happens: filling a range that
+ *     may hold guard pages stops at the first of them; and the first read of a huge page touches the
+ *     area, unless there is a small page already, from before the area was told to have huge ones.
+ */
+#include "diff.h"
+
+#define HUGE_PAGE	(2ul << 20)
+#define FILL_MAX	(8ul << 20)	/* bytes that one call may fill */
+#define FILL_ALL_MAX	(24ul << 20)	/* the same for mlockall() */
+
+static bool overlap(uint64_t a_start, uint64_t a_end, uint64_t b_start, uint64_t b_end)
+{
+	return a_start < b_end && b_start < a_end;
+}
+
+/* Does a call over the range reach the agent's own memory?  One that overflows reaches nothing. */
+static bool hits_agent(const struct side *side, uint64_t addr, uint64_t len)
+{
+	uint64_t start = addr & ~(DIFF_PAGE - 1);
+	uint64_t end = (addr + len + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
+
+	if (addr + len < addr || end < start)
+		return false;
+	return overlap(start, end, side->image_start, side->image_end) ||
+		overlap(start, end, AGENT_SHARED_ADDR, AGENT_SHARED_ADDR + AGENT_SHARED_BYTES);
+}
+
+static uint64_t mapped_bytes(const struct side_proc *proc, uint64_t addr, uint64_t len)
+{
+	uint64_t end = addr + len < addr ? ~0ul : addr + len, sum = 0;
+
+	for (uint32_t i = 0; i < proc->nr; i++) {
+		const struct diff_area *area = &proc->area[i].seen;
+		uint64_t from = area->start > addr ? area->start : addr;
+		uint64_t to = area->end < end ? area->end : end;
+
+		if (from < to)
+			sum += to - from;
+	}
+	return sum;
+}
+
+bool side_any_flag(const struct side_proc *proc, uint64_t addr, uint64_t len, vm_flags_t flag)
+{
+	uint64_t end = addr + len < addr ? ~0ul : addr + len;
+
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if ((proc->area[i].flags & flag) &&
+		    overlap(addr, end, proc->area[i].seen.start, proc->area[i].seen.end))
+			return true;
+	return false;
+}
+
+/* File systems end at lengths of their own, which only they know. */
+static bool any_far_offset(const struct side_proc *proc, uint64_t addr, uint64_t len)
+{
+	uint64_t end = addr + len < addr ? ~0ul : addr + len;
+
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if (proc->area[i].seen.offset >= 1ul << 40 &&
+		    overlap(addr, end, proc->area[i].seen.start, proc->area[i].seen.end))
+			return true;
+	return false;
+}
+
+/* Is @addr in a huge page that would lie wholly inside the area? */
+bool side_in_huge_page(const struct side_area *area, uint64_t addr)
+{
+	uint64_t start = addr & ~(HUGE_PAGE - 1);
+
+	return (area->flags & VM_HUGEPAGE) && start >= area->seen.start &&
+		start + HUGE_PAGE <= area->seen.end;
+}
+
+/* Would filling the range be too much, or stop where only pages know? */
+static bool cannot_fill(const struct side *side, const struct side_proc *proc, uint64_t addr,
+			uint64_t len)
+{
+	uint64_t start = addr & ~(DIFF_PAGE - 1);
+
+	len += DIFF_PAGE;
+	return mapped_bytes(proc, start, len) > FILL_MAX ||
+		(side->small_pages && side_any_flag(proc, start, len, VM_HUGEPAGE)) ||
+		side_any_flag(proc, start, len, VM_MAYBE_GUARD | VM_PFNMAP | VM_IO);
+}
+
+static bool skip_mmap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
+{
+	/* Huge pages may round the length up, the largest to 1 GiB. */
+	uint64_t len = a[3] & MAP_HUGETLB && a[1] < DIFF_TASK_SIZE ?
+		((a[1] - 1) | ((1ul << 30) - 1)) + 1 : a[1];
+
+	if ((a[3] & MAP_FIXED) && !(a[3] & MAP_FIXED_NOREPLACE) && hits_agent(side, a[0], len))
+		return true;
+	/* Near the limit of all promised memory it depends on what all processes were promised. */
+	if (side->machine->config.overcommit == VMAREA_OVERCOMMIT_NEVER && len > FILL_MAX &&
+	    len < 1ul << 40)
+		return true;
+	return ((a[3] & (MAP_LOCKED | MAP_POPULATE)) || proc->mcl_future) && a[1] > FILL_MAX &&
+		a[1] < DIFF_TASK_SIZE;
+}
+
+static bool skip_mremap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
+{
+	if (hits_agent(side, a[0], a[1]) || hits_agent(side, a[0], a[2]) ||
+	    ((a[3] & MREMAP_FIXED) && hits_agent(side, a[4], a[2])))
+		return true;
+	if (side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_HUGEPAGE) &&
+	    side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED))
+		return true;
+	return a[2] > FILL_MAX && a[2] > a[1] && a[2] < DIFF_TASK_SIZE &&
+		(proc->mcl_future || side->machine->config.overcommit == VMAREA_OVERCOMMIT_NEVER || side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED));
+}
+
+static bool skip_madvise(const struct side *side, const struct side_proc *proc, uint64_t addr,
+			 uint64_t len, int advice)
+{
+	if (hits_agent(side, addr, len))
+		return true;
+	switch (advice) {
+	case MADV_HWPOISON:
+	case MADV_SOFT_OFFLINE:
+		return side->start->config.caps;
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+		return cannot_fill(side, proc, addr, len);
+	case MADV_COLLAPSE:
+	case MADV_PAGEOUT:
+		return mapped_bytes(proc, addr, len) > FILL_MAX;
+	case MADV_REMOVE:
+		return any_far_offset(proc, addr, len);
+	case MADV_GUARD_INSTALL:
+		return !(side->machine->config.features & VMAREA_FEATURE_GUARD_FLAG) ||
+			mapped_bytes(proc, addr, len) > FILL_MAX;
+	default:
+		return false;
+	}
+}
+
+const struct side_proc *side_target(const struct side *side, const struct side_proc *proc,
+					 uint64_t flags)
+{
+	return flags >> 8 ? &side->proc[((flags >> 8) - 1) % AGENT_MAX_PROCS] : proc;
+}
+
+/* Another's memory may be advised about only with a capability that the library has not heard of. */
+static bool skip_process_madvise(const struct side *side, const struct side_proc *proc,
+				 const uint64_t *a)
+{
+	const struct side_proc *of = side_target(side, proc, a[5]);
+
+	if (!of->mm || (of != proc && !side->start->config.caps))
+		return true;
+	return skip_madvise(side, of, a[0], a[1], (int)a[4]) ||
+		skip_madvise(side, of, a[2], a[3], (int)a[4]);
+}
+
+/*
+ * A write to a private file area touches it, unless the page is a guard.  (Anonymous areas have been
+ * touched by putting one in.)
+ */
+static bool may_meet_guard(const struct side_area *area)
+{
+	return area->seen.inode && !(area->seen.prot & AREA_SHARED) &&
+		(area->flags & VM_MAYBE_GUARD);
+}
+
+const struct side_area *side_area_at(const struct side_proc *proc, uint64_t addr)
+{
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if (addr >= proc->area[i].seen.start && addr < proc->area[i].seen.end)
+			return &proc->area[i];
+	return NULL;
+}
+
+/* What is behind [vvar] only a page fault knows; and its bytes are not to be executed. */
+static bool skip_touch(const struct side *side, const struct side_proc *proc, const uint64_t *a)
+{
+	const struct side_area *area;
+
+	if (a[1] >= NR_TOUCH_KINDS || (a[1] == TOUCH_EXEC && a[0] % DIFF_PAGE))
+		return true;
+	area = side_area_at(proc, a[0]);
+	if (!area)
+		return false;
+	return hits_agent(side, a[0], 1) || (area->flags & VM_DONTEXPAND) ||
+		(a[1] == TOUCH_WRITE ? may_meet_guard(area) :
+		 side->small_pages && side_in_huge_page(area, a[0]));
+}
+
+static bool skip_fill(const struct side *side, const struct side_proc *proc, const uint64_t *a)
+{
+	struct mm_stats stats;
+
+	mm_get_stats(proc->mm, &stats);
+	return proc->filled || proc->mcl_future || a[0] < 2 ||
+		side->machine->config.max_map_count > 100000 ||
+		stats.nr_areas + a[0] >= side->machine->config.max_map_count;
+}
+
+static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes)
+{
+	const struct test_file *f = &side->files->file[file];
+
+	return file < FILE_FIRST_SIZED || file >= (uint64_t)side->files->nr || !f->label ||
+		!f->mappable || !(f->desc.flags & FILE_WRITE) || bytes > 1024 * DIFF_PAGE ||
+		(f->desc.flags & (FILE_SEAL_WRITE | FILE_HUGETLB | FILE_APPEND_ONLY));
+}
+
+static bool skip_limit(const struct side *side, uint64_t which, uint64_t bytes)
+{
+	return which >= MM_NR_RLIMITS || bytes > side->start->limit_max[which];
+}
+
+static unsigned int nr_alive(const struct side *side)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < AGENT_MAX_PROCS; i++)
+		n += side->proc[i].mm != NULL;
+	return n;
+}
+
+static bool skip_process(const struct side *side, const struct diff_call *c)
+{
+	if (c->op == OP_EXIT)
+		return nr_alive(side) < 2;
+	if (side->proc[c->proc].filled)
+		return true;
+	return c->arg[0] >= AGENT_MAX_PROCS || side->proc[c->arg[0]].mm;
+}
+
+bool side_leaves_out(const struct side *side, const struct side_proc *proc, const struct diff_call *c)
+{
+	const uint64_t *a = c->arg;
+
+	switch (c->op) {
+	case OP_MMAP:
+		return skip_mmap(side, proc, a);
+	case OP_MREMAP:
+		return skip_mremap(side, proc, a);
+	case OP_MADVISE:
+		return skip_madvise(side, proc, a[0], a[1], (int)a[2]);
+	case OP_PROCESS_MADVISE:
+		return skip_process_madvise(side, proc, a);
+	case OP_MUNMAP:
+	case OP_MPROTECT:
+	case OP_PKEY_MPROTECT:
+	case OP_MSEAL:
+	case OP_ANON_NAME:
+		return hits_agent(side, a[0], a[1]);
+	case OP_REMAP_FILE_PAGES:
+		return hits_agent(side, a[0], a[1]) || (a[1] > FILL_MAX && a[1] < DIFF_TASK_SIZE);
+	case OP_TOUCH:
+		return skip_touch(side, proc, a);
+	case OP_FILL:
+		return skip_fill(side, proc, a);
+	case OP_READ_INTO:
+		return a[1] > FILL_MAX || a[0] + a[1] > DIFF_TASK_SIZE ||
+			hits_agent(side, a[0], a[1]) ||
+			cannot_fill(side, proc, a[0], a[1]);
+	case OP_MLOCK:
+	case OP_MLOCK2:
+		return cannot_fill(side, proc, a[0], a[1]);
+	case OP_MLOCKALL:
+		return mapped_bytes(proc, 0, ~0ul) > FILL_ALL_MAX ||
+			side_any_flag(proc, 0, ~0ul, VM_MAYBE_GUARD | VM_HUGEPAGE) || proc->filled;
+	case OP_MINCORE:
+		return a[1] > 4096 * DIFF_PAGE && a[1] < DIFF_TASK_SIZE;
+	case OP_SHMAT:
+		return a[0] >= DIFF_NR_SEGMENTS || !side->segment[a[0]] ||
+			((a[2] & SHM_REMAP) && hits_agent(side, a[1], 16 * DIFF_PAGE));
+	case OP_BRK:
+		return proc->mcl_future && a[0] > side->image_end + FILL_MAX;
+	case OP_TRUNCATE:
+		return skip_truncate(side, a[0], a[1]);
+	case OP_SETRLIMIT:
+		return skip_limit(side, a[0], a[1]);
+	case OP_FORK:
+	case OP_EXIT:
+		return skip_process(side, c);
+	default:
+		return false;
+	}
+}
+
+/* May it read memory into being? */
+bool side_fills(const struct side_proc *proc, const struct diff_call *c)
+{
+	switch (c->op) {
+	case OP_MMAP:
+		return c->arg[3] & (MAP_POPULATE | MAP_LOCKED);
+	case OP_MADVISE:
+		return c->arg[2] == MADV_POPULATE_READ;
+	case OP_PROCESS_MADVISE:
+		return c->arg[4] == MADV_POPULATE_READ;
+	case OP_MLOCK:
+	case OP_MLOCK2:
+	case OP_MLOCKALL:
+		return true;
+	default:
+		return proc->mcl_future;
+	}
+}
