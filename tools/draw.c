@@ -26,8 +26,8 @@ static void help(void)
 {
 	fputs("usage: vmarea draw [--pid N] [--at N] [--columns N] FILE -o X.svg\n"
 	      "\n"
-	      "Draws the address spaces of a recording (or an strace log), side by side, each as it\n"
-	      "was when it ended: the areas with their protections, and the gaps between them.\n"
+	      "Draws the address spaces of a recording (or an strace log), side by side, each as\n"
+	      "it was at its end: the areas with their protections, and the gaps between them.\n"
 	      "\n"
 	      "  -o, --output FILE  where to; - is the standard output\n"
 	      "      --at N         after the Nth call, those that exist then\n"

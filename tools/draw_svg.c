@@ -9,9 +9,9 @@
  *			of anonymous ones; it has one label
  *	gap		free addresses: a thin line, a labelled space, or a break of the axis
  *
- * Heights are logarithmic: a page is a few pixels and a terabyte is not a hundred times the picture,
- * so both can be seen.  The layout is made once from the top (struct block holds each block's place)
- * and then drawn.
+ * Heights are logarithmic: a page is a few pixels and a terabyte is not a hundred times the
+ * picture, so both can be seen.  The layout is made once from the top (struct block holds each
+ * block's place) and then drawn.
  */
 #include "draw.h"
 
@@ -371,8 +371,8 @@ static void put_column_head(FILE *to, const struct column *c, double x)
 	if (reserved)
 		fprintf(to, ", %s reserved", size_text(reserved, none));
 	fputs("</text>\n", to);
-	fprintf(to, "<line x1=\"%.1f\" y1=\"42\" x2=\"%.1f\" y2=\"42\" stroke=\"#c9c6bd\"/>\n", x + 4,
-		x + COLUMN - 24);
+	fprintf(to, "<line x1=\"%.1f\" y1=\"42\" x2=\"%.1f\" y2=\"42\" stroke=\"#c9c6bd\"/>\n",
+		x + 4, x + COLUMN - 24);
 }
 
 static void put_legend(FILE *to, double x, double y)
@@ -400,16 +400,17 @@ static void put_legend_marks(FILE *to, double x, double y)
 	};
 
 	for (int i = 0; i < 2; i++) {
-		fprintf(to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"22\" height=\"13\" fill=\"#a9cdea\" "
-			"stroke=\"#5b93bd\"/><rect x=\"%.1f\" y=\"%.1f\" width=\"22\" height=\"13\" "
-			"fill=\"url(#%s)\"/><text class=\"s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x, y,
-			x, y, marks[i].fill, x + 28, y + 10.5, marks[i].text);
+		fprintf(to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"22\" height=\"13\" "
+			"fill=\"#a9cdea\" stroke=\"#5b93bd\"/><rect x=\"%.1f\" y=\"%.1f\" "
+			"width=\"22\" height=\"13\" fill=\"url(#%s)\"/>"
+			"<text class=\"s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+			x, y, x, y, marks[i].fill, x + 28, y + 10.5, marks[i].text);
 		x += i ? 180 : 100;
 	}
 	fprintf(to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"22\" height=\"13\" fill=\"#f6c467\" "
 		"stroke=\"#c58a17\"/><rect x=\"%.1f\" y=\"%.1f\" width=\"4\" height=\"13\" "
-		"fill=\"#30302c\"/><text class=\"s\" x=\"%.1f\" y=\"%.1f\">locked</text>\n", x, y, x,
-		y, x + 28, y + 10.5);
+		"fill=\"#30302c\"/><text class=\"s\" x=\"%.1f\" y=\"%.1f\">locked</text>\n",
+		x, y, x, y, x + 28, y + 10.5);
 	x += 92;
 	fprintf(to, "<path d=\"M%.1f %.1f l-5 -7 h10 z\" fill=\"#7a5200\"/><text class=\"s\" "
 		"x=\"%.1f\" y=\"%.1f\">grows down</text>\n", x + 10, y + 10, x + 22, y + 10.5);
@@ -438,7 +439,8 @@ static const char style[] =
 	"<pattern id=\"shared\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\">"
 	"<rect width=\"1.3\" height=\"5\" fill=\"#2b2a27\" fill-opacity=\"0.28\"/></pattern>\n"
 	"<pattern id=\"special\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\">"
-	"<circle cx=\"2.5\" cy=\"2.5\" r=\"0.9\" fill=\"#2b2a27\" fill-opacity=\"0.32\"/></pattern>\n"
+	"<circle cx=\"2.5\" cy=\"2.5\" r=\"0.9\" fill=\"#2b2a27\" fill-opacity=\"0.32\"/>"
+	"</pattern>\n"
 	"</defs>\n";
 
 static void put_column(FILE *to, const struct column *c, double x)

@@ -30,8 +30,8 @@ static void help(FILE *to)
 	for (size_t i = 0; i < NR_COMMANDS; i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fputs("\n"
-	      "'vmarea COMMAND --help' tells more.  Exit status: 0 good, 1 a check failed, 2 wrong\n"
-	      "usage, 3 a defect of vmarea itself.\n"
+	      "'vmarea COMMAND --help' tells more.  Exit status: 0 good, 1 a check failed,\n"
+	      "2 wrong usage, 3 a defect of vmarea itself.\n"
 	      "\n"
 	      "Example:\n"
 	      "  vmarea record -o ls.vtrace -- ls /\n"

@@ -19,7 +19,7 @@ static void help(void)
 {
 	fputs("usage: vmarea maps [--pid N] [--at N] [--smaps] FILE\n"
 	      "\n"
-	      "Prints each address space of a recording (or an strace log) as it was when it ended.\n"
+	      "Prints each address space of a recording (or an strace log) as it was at its end.\n"
 	      "\n"
 	      "      --at N    after the Nth call, those that exist then\n"
 	      "      --pid N   only the one of process (or thread) N\n"

@@ -252,7 +252,7 @@ static void add_area(struct player *p, struct mm_user *user, const struct trace_
 			      from->end, -error);
 }
 
-/* exec() in an mm of its own keeps the library's mm; in one shared with others it gets a new one. */
+/* exec() in an mm of its own keeps the library's mm; in a shared one it gets a new one. */
 static struct mm_user *exec_user(struct player *p, struct play_task *task,
 				 const struct mm_config *config)
 {
@@ -354,8 +354,8 @@ static void tell_call(struct player *p, struct play_task *task, const struct cal
 
 	player_differs(p, cli_printf("%s:%lu: task %ld: %s\n"
 				     "  recorded: %s\n  here:     %s\n"
-				     "  the map here, around 0x%lx, after it:\n%s", p->path, p->line,
-				     task->tid, what, result_text(call->result, theirs),
+				     "  the map here, around 0x%lx, after it:\n%s", p->path,
+				     p->line, task->tid, what, result_text(call->result, theirs),
 				     result_text(ours, mine), at, map));
 	free(what);
 	free(map);

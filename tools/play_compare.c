@@ -306,7 +306,8 @@ char *play_map_around(struct player *p, struct play_mm *mm, unsigned long addr)
 	while (at < lines.nr && lines.l[at].end <= addr)
 		at++;
 	for (size_t i = at > CONTEXT ? at - CONTEXT : 0; i < lines.nr && i < at + CONTEXT; i++)
-		show(&b, lines.l[i].start <= addr && addr < lines.l[i].end ? '>' : ' ', &lines.l[i]);
+		show(&b, lines.l[i].start <= addr && addr < lines.l[i].end ? '>' : ' ',
+		     &lines.l[i]);
 	free(lines.l);
 	free(text);
 	return b.text;

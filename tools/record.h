@@ -44,7 +44,7 @@ struct seen_area {
 
 struct mm {
 	unsigned int id;
-	int maps_fd, pagemap_fd;	/* of this mm, whatever becomes of its tasks; -1: none yet */
+	int maps_fd, pagemap_fd;	/* of this mm, whatever its tasks do; -1: none yet */
 	struct task *turn;		/* whose memory call is on, or about to be */
 	bool in_call;			/* it has begun */
 	bool loose;			/* it takes long: the others run meanwhile */

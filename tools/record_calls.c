@@ -64,7 +64,8 @@ static const struct wanted wanted[] = {
 	{ SYS_setresuid, ANY, 0, 0 }, { SYS_setfsuid, ANY, 0, 0 }, { SYS_capset, ANY, 0, 0 },
 	{ SYS_userfaultfd, ANY, 0, 0 }, { SYS_mbind, ANY, 0, 0 }, { NR_HOME_NODE, ANY, 0, 0 },
 	{ NR_MAP_SHADOW_STACK, ANY, 0, 0 },
-	{ SYS_ioctl, ARG_IS, 1, UFFDIO_REGISTER_NR }, { SYS_ioctl, ARG_IS, 1, UFFDIO_UNREGISTER_NR },
+	{ SYS_ioctl, ARG_IS, 1, UFFDIO_REGISTER_NR },
+	{ SYS_ioctl, ARG_IS, 1, UFFDIO_UNREGISTER_NR },
 	{ SYS_arch_prctl, ARG_IS, 0, ARCH_MAP_VDSO_FIRST },
 	{ SYS_arch_prctl, ARG_IS, 0, ARCH_MAP_VDSO_FIRST + 1 },
 	{ SYS_arch_prctl, ARG_IS, 0, ARCH_MAP_VDSO_FIRST + 2 },
@@ -110,7 +111,8 @@ int call_filter_install(void)
 	size_t n = 0;
 
 	n += load(code + n, offsetof(struct seccomp_data, arch));
-	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64,
+						 1, 0);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	n += load(code + n, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < NR_WANTED; i++)
@@ -469,7 +471,7 @@ static void after_others(struct recorder *r, struct task *task, unsigned long re
 		write_note(r, task, "mbind: memory policies are not followed");
 		break;
 	case SYS_arch_prctl: case NR_MAP_SHADOW_STACK:
-		write_note(r, task, "arch_prctl: areas that the architecture adds are not followed");
+		write_note(r, task, "arch_prctl: areas of the architecture are not followed");
 		break;
 	}
 }

@@ -115,7 +115,8 @@ static void find_hook(struct task *task, unsigned long addr, struct trace_file *
 	if (smaps)
 		fclose(smaps);
 	f->hook = HOOK_DRIVER;
-	f->hook_flags &= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP | VM_MIXEDMAP;
+	f->hook_flags &= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP |
+			 VM_MIXEDMAP;
 }
 
 /* ----------------------------------------------------------------------------- held files -- */

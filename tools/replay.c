@@ -24,16 +24,16 @@ static void help(void)
 	      "Makes the memory calls of a recording on the library.  Every result has to be the\n"
 	      "recorded one and every map identical.  A log of strace -f (with or without -o, -y,\n"
 	      "-t, -tt) may stand in the place of a recording; it does not tell which pages were\n"
-	      "touched, which files are one, and how calls of threads overlapped, so lines that only\n"
-	      "these could explain are counted apart, as undetermined.\n"
+	      "touched, which files are one, and how calls of threads overlapped, so lines that\n"
+	      "only these could explain are counted apart, as undetermined.\n"
 	      "\n"
 	      "      --json           one JSON object a file\n"
 	      "      --validate       check every invariant of the mm after each call (slow)\n"
 	      "  -q, --quiet          only what is wrong\n"
 	      "  -h, --help           this\n"
 	      "\n"
-	      "Exit status: 0 no difference, 1 differences, 2 wrong usage or a file that cannot be\n"
-	      "read, 3 a defect of the library.\n"
+	      "Exit status: 0 no difference, 1 differences, 2 wrong usage or a file that cannot\n"
+	      "be read, 3 a defect of the library.\n"
 	      "\n"
 	      "Example:\n"
 	      "  vmarea replay traces/*.vtrace.zst\n"
@@ -85,8 +85,8 @@ static void tell(const struct replay *r, const struct player *p)
 	clear_progress(r);
 	if (r->quiet && good)
 		return;
-	printf("%s: %lu calls, %lu process%s, %lu maps, peak %lu areas, %lu difference%s, ", p->path,
-	       p->calls, p->processes, p->processes == 1 ? "" : "es", p->maps, p->peak_areas,
+	printf("%s: %lu calls, %lu process%s, %lu maps, peak %lu areas, %lu difference%s, ",
+	       p->path, p->calls, p->processes, p->processes == 1 ? "" : "es", p->maps, p->peak_areas,
 	       p->differences, p->differences == 1 ? "" : "s");
 	if (p->undetermined)
 		printf("%lu undetermined, ", p->undetermined);
@@ -105,7 +105,7 @@ static void tell(const struct replay *r, const struct player *p)
 		}
 	}
 	if (p->defect)
-		fprintf(stderr, "vmarea replay: %s: a defect of the library: %s\n", p->path, p->defect);
+		cli_error("replay", "%s: a defect of the library: %s", p->path, p->defect);
 	fflush(stdout);
 }
 

@@ -6,8 +6,8 @@
  *
  *	where mmap() begins	the highest end of all that it placed in the life of the image
  *	the break		the first result of brk(NULL)
- *	areas made by exec	asked of the program's file, if it is still there; else not there until
- *				a call proves that they must be (unseen)
+ *	areas made by exec	asked of the program's file, if it is still there; else not there
+ *				until a call proves that they must be (unseen)
  *	kinds of files		asked of the file system, if the file is still there; else a guess,
  *				and if that does not fit, the other kinds (kind)
  *	touched pages		none; mremap() over areas that might have been one (touched)
@@ -376,7 +376,8 @@ static bool overlaps_any(struct session *s, size_t at, const struct play_mm *mm)
 		if (calls[i].kind == ST_MEMORY && same_mm(s, &calls[i], mm))
 			return true;
 	for (size_t i = at + 1; i < s->log->nr && i < at + WINDOW; i++)
-		if (calls[i].kind == ST_MEMORY && overlap(&calls[i], c) && same_mm(s, &calls[i], mm))
+		if (calls[i].kind == ST_MEMORY && overlap(&calls[i], c) &&
+		    same_mm(s, &calls[i], mm))
 			return true;
 	return false;
 }

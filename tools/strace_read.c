@@ -507,8 +507,9 @@ static char *skip_time(char *p)
 		p = strchr(p, ')') + 1;
 		return p + strspn(p, " ");
 	}
-	return n && isdigit((unsigned char)p[strspn(p, " ")]) && (p[n] == '<' || p[n] == '+' || p[n] == '-' || isalpha((unsigned char)p[n]) ||
-		     p[n] == '_') ? p + n : p;
+	if (!n || !isdigit((unsigned char)p[strspn(p, " ")]))
+		return p;
+	return strchr("<+-_", p[n]) || isalpha((unsigned char)p[n]) ? p + n : p;
 }
 
 static struct half **find_half(struct reader *r, long tid)
@@ -625,7 +626,8 @@ bool strace_is_log(struct text_in *text)
 	p = skip_time(p);
 	is = isalpha((unsigned char)*p) && p[strcspn(p, "( ")] == '(';
 	is = is && (strstr(p, "<unfinished ...>") || take_apart(p, &name, args, &nr, &result));
-	is = is || !strncmp(p, "strace: ", 8) || !strncmp(p, "+++ ", 4) || !strncmp(p, "--- SIG", 7);
+	is = is || !strncmp(p, "strace: ", 8) || !strncmp(p, "+++ ", 4) ||
+	     !strncmp(p, "--- SIG", 7);
 	free(copy);
 	free(r.alive);
 	return is;

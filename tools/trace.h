@@ -28,7 +28,7 @@ enum call_id {
 struct call_kind {
 	const char *name;
 	int nr;			/* system call number on x86-64 */
-	const char *args;	/* a: number, f: file or -, s: string or -, r: ranges, t: task or - */
+	const char *args;	/* a: number; f: file, s: string, t: task, or -; r: ranges */
 };
 extern const struct call_kind call_kinds[NR_CALLS];
 /* The call of that name or number, or NR_CALLS. */

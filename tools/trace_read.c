@@ -332,7 +332,8 @@ struct trace_in *trace_open(struct text_in *text, const char *path, struct trace
 	struct vmarea_config defaults = VMAREA_CONFIG_INIT;
 
 	*header = (struct trace_header){
-		.ram_pages = defaults.total_ram_pages, .overcommit_ratio = defaults.overcommit_ratio,
+		.ram_pages = defaults.total_ram_pages,
+		.overcommit_ratio = defaults.overcommit_ratio,
 		.user_reserve_kbytes = defaults.user_reserve_kbytes,
 		.admin_reserve_kbytes = defaults.admin_reserve_kbytes,
 		.max_map_count = defaults.max_map_count, .mmap_min_addr = defaults.mmap_min_addr,
@@ -474,7 +475,8 @@ static bool exec_word(struct trace_in *in, struct mm_config *c, char *w)
 		{ "memlock=", &c->rlimit[MM_RLIMIT_MEMLOCK] },
 	};
 	const struct { const char *key; unsigned long *start, *end; } pairs[] = {
-		{ "code=", &c->start_code, &c->end_code }, { "data=", &c->start_data, &c->end_data },
+		{ "code=", &c->start_code, &c->end_code },
+		{ "data=", &c->start_data, &c->end_data },
 		{ "brk=", &c->start_brk, &c->brk },
 	};
 

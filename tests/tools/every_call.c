@@ -43,7 +43,8 @@ static void touch(char *p)
 
 static void anonymous_areas(void)
 {
-	char *p = map(64, RW, ANON, -1, 0), *shared = map(16, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *p = map(64, RW, ANON, -1, 0);
+	char *shared = map(16, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	touch(p);
 	touch(p + 40 * P);
