@@ -44,9 +44,9 @@ end
 FILE = 'file f1 08:01 99 mode=r place=huge size=4096 "/bin/program"\n'
 
 MAP = ''' 00400000-00401000 r-xp 00000000 08:01 99                                 /bin/program
- 7efffffff000-7f0000000000 rw-p 00000000 00:00 0 
+ 7efffffff000-7f0000000000 rw-p 00000000 00:00 0~
  7ffffffdd000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]
-'''
+'''.replace('~', ' ')    # maps has a blank there
 
 RUN = ('mmap 7 0 0x1000 3 0x22 - 0 = 0x7efffffff000\n'
        'munmap 7 0x7efffffff000 5 = 0\n'
