@@ -108,9 +108,15 @@ typedef union {
 VMAREA_API void mmgrab(struct mm_struct *mm);
 VMAREA_API void mmdrop(struct mm_struct *mm);
 
-/* The last mmput() tears the address space down: it calls the drivers' close hooks. */
+/*
+ * The last mmput() tears the address space down: it takes the mmap lock and calls the drivers'
+ * close() hooks, and then release() of files.  No lock of the mm may be held.
+ */
 VMAREA_API void mmput(struct mm_user *mm)		__may_sleep __consumes_arg;
-/* The same from any context: a last put is carried out by another thread, soon. */
+/*
+ * The same from any context but a signal handler: a last put is carried out by another thread,
+ * soon; vmarea_destroy() waits for it.
+ */
 VMAREA_API void mmput_async(struct mm_user *mm)		__consumes_arg;
 
 /* NULL if the address space is already gone.  End with either mmput. */
@@ -137,8 +143,8 @@ VMAREA_API void mmap_write_unlock(struct mmap_write *lock)
 	__releases(vma_stable) __may_sleep __consumes_arg;
 
 /*
- * The mmap lock is the outer one: no other, nor a VMA lock, may be held.  Fair: a writer that
- * waits holds back the readers that come after it.
+ * The mmap lock is the outer one: no other, nor a VMA lock, may be held, nor itself for read.
+ * Fair: a writer that waits holds back the readers that come after it.  Never NULL.
  */
 VMAREA_API struct mmap_read *mmap_read_lock(struct mm_user *mm)
 	__must_not_hold(vma_stable) __acquires_shared(vma_stable) __may_sleep
@@ -176,7 +182,10 @@ VMAREA_API struct mmap_write *__nullable mmap_write_lock_killable(struct mm_user
 	__must_check
 	__ended_by(mmap_write_unlock) __ended_by(mmap_write_downgrade);
 
-/* NULL if it could not be had by @deadline_ns of the port's monotonic clock. */
+/*
+ * NULL if it could not be had by @deadline_ns, in nanoseconds of the port's monotonic clock (Linux:
+ * CLOCK_MONOTONIC).  A lock that is free is given at any time.
+ */
 VMAREA_API struct mmap_read *__nullable mmap_read_lock_until(struct mm_user *mm,
 							     uint64_t deadline_ns)
 	__must_not_hold(vma_stable) __cond_acquires_shared(nonnull, vma_stable) __may_sleep
@@ -196,7 +205,8 @@ VMAREA_API struct mmap_write *__nullable mmap_write_lock_until(struct mm_user *m
  *			... what was seen was true at one moment ...
  *	}
  *
- * The first is false while a writer is inside, the second true if one has been.
+ * The first is false while a writer is inside, the second true if one has been, whether it changed
+ * anything or not.  To look is to ask mm_range_ok() and its kind; VMA handles still need a lock.
  */
 VMAREA_API bool mmap_lock_speculate_try_begin(struct mm_user *mm, unsigned int *seq) __must_check;
 VMAREA_API bool mmap_lock_speculate_retry(struct mm_user *mm, unsigned int seq) __must_check;
@@ -271,7 +281,10 @@ VMAREA_API unsigned long vma_end(vma_any vma)			__must_hold_shared(vma_stable);
 VMAREA_API vm_flags_t vma_flags(vma_any vma)			__must_hold_shared(vma_stable);
 /* The file offset of vma_start(), in pages. */
 VMAREA_API unsigned long vma_pgoff(vma_any vma)			__must_hold_shared(vma_stable);
-/* The mm it belongs to, good for as long as the handle is. */
+/*
+ * The mm it belongs to, good for as long as the handle is.  A copy that fork() made has the same
+ * ops and data and another mm: compare mm_user_mm() of it with the one you remember.
+ */
 VMAREA_API struct mm_user *vma_mm(vma_any vma)			__must_hold_shared(vma_stable);
 /* NULL for an anonymous VMA. */
 VMAREA_API struct file *__nullable vma_file(vma_any vma)	__must_hold_shared(vma_stable);
@@ -343,49 +356,76 @@ VMAREA_API int vma_set_anon_name(struct vma_mut *vma, const char *__nullable nam
 VMAREA_API void __vm_flags_set(struct vma_new *vma, vm_flags_t flags)	__in_mmap_hook;
 
 VMAREA_API struct vma_mixedmap *vma_set_mixedmap(struct vma_new *vma)	__in_mmap_hook;
+/*
+ * What the process can take back: VM_DONTCOPY with MADV_DOFORK, unless VM_IO is set; VM_DONTDUMP
+ * with MADV_DODUMP, unless VM_IO, VM_DONTEXPAND or VM_MIXEDMAP is.
+ */
 #define vma_set_io(vma)			vm_flags_set((vma), VM_IO)
 #define vma_set_dontexpand(vma)		vm_flags_set((vma), VM_DONTEXPAND)
 #define vma_set_dontcopy(vma)		vm_flags_set((vma), VM_DONTCOPY)
 #define vma_set_dontdump(vma)		vm_flags_set((vma), VM_DONTDUMP)
 
+/* @ops stays until release() has returned.  The last call counts; two NULLs are no owner. */
 VMAREA_API void vma_set_owner(struct vma_new *vma,
 			      const struct vm_operations_struct *__nullable ops,
 			      void *__nullable data)			__in_mmap_hook;
 
-/* -EINVAL if the VMA is now readable (writable, executable).  There is no way back. */
+/* 0; -EINVAL if the VMA is now readable (writable, executable).  There is no way back. */
 VMAREA_API int vma_try_clear_mayread(struct vma_new *vma)	__in_mmap_hook __must_check;
 VMAREA_API int vma_try_clear_maywrite(struct vma_new *vma)	__in_mmap_hook __must_check;
 VMAREA_API int vma_try_clear_mayexec(struct vma_new *vma)	__in_mmap_hook __must_check;
 
 /*
- * What a driver supplies for its files.  Each hook says under which locks it is called; it must
- * not take the mmap lock of that mm.
+ * What a driver supplies for its files.  Each hook says under which locks it is called; under any
+ * it must not take the mmap lock of that mm, nor make a memory call on it.  All may sleep.
  */
 struct file_operations {
 	const char *owner;		/* the driver's name, for reports */
 
 	/*
 	 * mmap() of this file: configure @vma.  0 or -errno, which mmap() returns; the VMA is then
-	 * undone without open or close.  mmap write lock held; may sleep.  Declare your hook with
+	 * undone without open or close.  mmap write lock held.  Declare your hook with
 	 * __in_mmap_hook: the analysis stops at function pointers.  NULL: -ENODEV.
+	 *
+	 * Not called for a mapping that carries on one of the same file with the flags that are
+	 * asked for: as on Linux that VMA grows, and nobody is told.  One with VM_IO, VM_DONTEXPAND
+	 * or VM_MIXEDMAP does not.
 	 */
 	int (*__nullable mmap)(struct file *file, struct vma_new *vma);
 
-	/* The last reference to the file is gone.  No lock is held; called once. */
+	/*
+	 * The last reference to the file is gone.  No lock of an mm is held, so any call may be
+	 * made; by whatever thread dropped it, also a background thread.  Called once.
+	 */
 	void (*__nullable release)(struct file *file);
 };
 
 /* Each may be NULL: nothing to be told. */
 struct vm_operations_struct {
-	/* A VMA with these ops came to be by a copy (fork, mremap) or a split.  mmap write lock. */
+	/*
+	 * A VMA with these ops came to be by a copy (fork: @vma is the child's; mremap) or a split.
+	 * mmap write lock, in a fork also the parent's.
+	 */
 	void (*__nullable open)(struct vma_mut *vma);
-	/* It goes away.  mmap write lock, or the address space is being torn down. */
+	/*
+	 * It goes away: once for each that mmap() or open() was called for.  mmap write lock; its
+	 * readers have left.  A VMA whose ops have it is not joined away.
+	 */
 	void (*__nullable close)(struct vma_mut *vma);
-	/* May it be split at @addr?  0 or -errno, which the call returns.  mmap write lock. */
+	/*
+	 * May it be split at @addr?  0 or -errno, which the call returns.  mmap write lock.  Asked
+	 * perhaps twice for one split, and for splits that then do not come.
+	 */
 	int (*__nullable may_split)(struct vma_ref *vma, unsigned long addr);
-	/* It was moved by mremap(): @vma is the new place.  0 or -errno: it is moved back. */
+	/*
+	 * It was moved by mremap(): @vma is the new place, after its open().  0 or -errno, which
+	 * the call returns: it stays where it was, and the new place is closed.  mmap write lock.
+	 */
 	int (*__nullable mremap)(struct vma_mut *vma);
-	/* mprotect() of [start, end) to @newflags is about to be done.  0 or -errno. */
+	/*
+	 * mprotect() of [start, end), a part of @vma, to @newflags is about to be done.  0 or
+	 * -errno, which the call returns; what came before @start is changed.  mmap write lock.
+	 */
 	int (*__nullable mprotect)(struct vma_mut *vma, unsigned long start, unsigned long end,
 				   vm_flags_t newflags);
 	/*
@@ -400,6 +440,7 @@ VMAREA_API void *__nullable file_private_data(struct file *file);
 
 /* -------------------------------------------------------------- pages -- */
 
+/* Drops a reference; the last frees the page. */
 VMAREA_API void __free_page(struct page *page)			__consumes_arg;
 /* A zeroed page of @instance's memory, one reference; NULL when there is none. */
 VMAREA_API struct page *__nullable alloc_page(struct vmarea *instance)

@@ -19,10 +19,30 @@
  * process may hold any number.  An mm is one address space.
  *
  * The memory calls take what the system call takes and return what it returns: the address or 0,
- * or -errno (never -1).  Unless a call says otherwise, an error means that nothing changed; where
- * Linux leaves a part done (mprotect() up to a hole), so does the call, and says so.  Each call may
- * also return -ENOMEM for want of the host's memory: then nothing changed.  All may sleep, and
- * take the mmap lock for write themselves: no lock of the mm may be held.
+ * or -errno (never -1).  Each lists its own errors.  Beside these there are, for each:
+ *
+ *	-ENOMEM		no memory of the host's: nothing changed
+ *	-EINTR		it would have had to wait for the mmap lock, for write, after mm_kill():
+ *			nothing changed.  (mm_brk(), mm_touch() and what only reads wait on.)
+ *	what a driver's may_split(), mprotect(), mremap() or mmap() returns
+ *
+ * Unless a call says otherwise, an error means that nothing changed; where Linux leaves a part done
+ * (mprotect() up to a hole), so does the call, and says so.  An area that was split at an end of
+ * the range before the error was found may stay split.  All may sleep, and take the mmap lock
+ * themselves: no lock of the mm may be held, and so not by a driver's hook.
+ *
+ * Addresses and lengths are in bytes; what is in pages (of 4096 bytes) says so.  Any thread may
+ * call anything, without having been registered.
+ *
+ * Signal handlers may call mm_range_ok(), mm_query(), mm_query_next() and area_info_put(), wherever
+ * they interrupt, and no other function.
+ *
+ * A host that forks: in the child other threads are gone, as if stopped for ever.  What a signal
+ * handler may call works there for every mm.  All else works for instances and mms made in the
+ * child, and for an mm if no other thread was inside a call of it, or waiting for its lock, when
+ * the host forked; nor inside one of an mm that is related to it by mm_fork().  So who wants to go
+ * on with an mm in the child keeps the other threads out while it forks.  A hook that a background
+ * thread of the library calls (mmput_async()) must not fork.
  *
  * Sources: the manual pages of the system calls (man-pages 6), Documentation/mm/process_addrs.rst,
  * and the running kernel, which decides where they differ.
@@ -84,11 +104,17 @@ struct vmarea_config {
 	.max_map_count = 65530, .mmap_min_addr = 4096, .lsm_mmap_min_addr = 65536, \
 	.stack_guard_gap_pages = 256, .features = VMAREA_FEATURES_DEFAULT }
 
-/* 0; -EINVAL: a value is out of range, or @config->size is not one this library knows; -ENOMEM. */
+/*
+ * @config is copied.  0; -EINVAL: a value is out of range, or @config->size is not one this library
+ * knows; -ENOMEM.  *out is written on success only, as by all functions that make something.
+ */
 VMAREA_API int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 	__may_sleep __must_check;
 
-/* Every mm and file of it must be gone.  Waits for readers and background work. */
+/*
+ * Every mm, file and page of it must be gone, or on its way by mmput_async(): anything left ends
+ * the program.  Waits for readers and background work; so not from a hook.
+ */
 VMAREA_API void vmarea_destroy(struct vmarea *instance)		__may_sleep;
 
 /* Pages promised to all its mms: what overcommit counts. */
@@ -121,7 +147,10 @@ enum file_placement {
  */
 struct file_desc {
 	size_t size;				/* sizeof(struct file_desc) */
-	/* NULL: an ordinary file.  Ops without an mmap() hook: it cannot be mapped, -ENODEV. */
+	/*
+	 * NULL: an ordinary file.  Ops without an mmap() hook: it cannot be mapped, -ENODEV.  Not
+	 * copied: they stay until release() has returned.
+	 */
 	const struct file_operations *__nullable ops;
 	void *__nullable private_data;
 	const char *name;			/* copied; as maps prints it */
@@ -133,15 +162,20 @@ struct file_desc {
 	uint64_t max_bytes;			/* how long it could be; 0: 2^63 - 1 */
 };
 
-/* 0; -EINVAL: @desc->size or an unknown flag; -ENOMEM.  One reference. */
+/* One reference.  0; -EINVAL: @desc->size, an unknown flag or placement, no name; -ENOMEM. */
 VMAREA_API int file_create(struct vmarea *instance, const struct file_desc *desc,
 			   struct file **out) __may_sleep __must_check;
+/* One more reference for somebody who has one.  Returns @file.  In atomic context, too. */
 VMAREA_API struct file *file_get(struct file *file);
-/* The last one calls release(); the memory goes after readers that may still look. */
+/*
+ * The last one calls release(), on this thread, so it may do what that does; the memory goes after
+ * readers that may still look.  Areas hold a reference each.
+ */
 VMAREA_API void file_put(struct file *file);
+/* As ftruncate(): counts from the next access on.  Mapped areas stay as they are. */
 VMAREA_API void file_set_size(struct file *file, uint64_t bytes);
 VMAREA_API uint64_t file_size(const struct file *file);
-/* FILE_DELETED and FILE_SEAL_WRITE may change while the file is mapped. */
+/* FILE_DELETED and FILE_SEAL_WRITE may change while it is mapped.  Others: nothing changes. */
 VMAREA_API void file_set_flags(struct file *file, unsigned int set, unsigned int clear);
 
 /* ------------------------------------------------------- address spaces -- */
@@ -154,7 +188,10 @@ enum mm_rlimit { MM_RLIMIT_AS, MM_RLIMIT_DATA, MM_RLIMIT_STACK, MM_RLIMIT_MEMLOC
 #define MM_CAP_SYS_RAWIO	0x2u	/* map below mmap_min_addr */
 #define MM_CAP_SYS_ADMIN	0x4u	/* use the administrator's memory reserve */
 
-/* personality(2) */
+/*
+ * personality(2).  The last two are for who loads programs: the calls obey what it makes of them,
+ * mm_config.bottom_up and an area at 0.
+ */
 #define MM_PERS_READ_IMPLIES_EXEC	0x0400000u
 #define MM_PERS_ADDR_COMPAT_LAYOUT	0x0200000u	/* bottom-up; an unlimited stack does it too */
 #define MM_PERS_MMAP_PAGE_ZERO		0x0100000u
@@ -179,16 +216,26 @@ struct mm_config {
 	.mmap_legacy_base = 0x2aaaaaaab000,				\
 	.rlimit = { MM_RLIM_INFINITY, MM_RLIM_INFINITY, 8ul << 20, 8ul << 20 } }
 
-/* An empty address space.  0; -EINVAL: a value out of range; -ENOMEM. */
+/*
+ * An empty address space, with one user: mmput().  0; -EINVAL: @config->size, an address above
+ * task_size or not page-aligned where it must be, an unknown capability; -ENOMEM.
+ */
 VMAREA_API int mm_create(struct vmarea *instance, const struct mm_config *config,
 			 struct mm_user **out) __may_sleep __must_check;
 
-/* setrlimit(); the new value counts from the next call on.  -EINVAL: no such limit. */
+/*
+ * setrlimit() and its kind: no lock, no waiting; the new value counts from the next call on.  0;
+ * -EINVAL: no such limit, an unknown capability.  mm_set_personality() is always 0.
+ */
 VMAREA_API int mm_set_rlimit(struct mm_user *mm, enum mm_rlimit which, unsigned long bytes);
 VMAREA_API int mm_set_personality(struct mm_user *mm, unsigned int personality);
 VMAREA_API int mm_set_caps(struct mm_user *mm, unsigned int caps);
 
-/* Ends every killable wait for this mm's lock with -EINTR, now and later: the process is dying. */
+/*
+ * Ends every killable wait for this mm's lock with -EINTR, now and later: the process is dying.
+ * What need not wait is still done.  There is no way back; a child by mm_fork() is not killed.
+ * Never sleeps; not in a signal handler.
+ */
 VMAREA_API void mm_kill(struct mm_user *mm);
 
 /* One area put in as it is: a program's image at exec, or a map read from elsewhere. */
@@ -203,54 +250,121 @@ struct area_desc {
 };
 
 /*
- * -EEXIST: it overlaps another; -EINVAL: bounds, or flags that exclude each other; -ENOMEM.  Counts
- * towards every total, is checked against no limit, and joins no neighbour.
+ * 0; -EEXIST: it overlaps another; -EINVAL: bounds, or flags that exclude each other; -EINTR;
+ * -ENOMEM.  Counts towards every total, is checked against no limit, joins no neighbour, and no
+ * hook of its file is called.
  */
 VMAREA_API int mm_add_area(struct mm_user *mm, const struct area_desc *area) __may_sleep;
 
-/* fork(): a new mm with this one's areas.  -ENOMEM: none was made. */
+/*
+ * fork(): a new mm with this one's areas, limits and rights, and one user.  0; -ENOMEM: the host's
+ * memory, or overcommit; -EINTR.  After an error there is no child, and no open() was called.
+ */
 VMAREA_API int mm_fork(struct mm_user *mm, struct mm_user **child) __may_sleep __must_check;
 
 /*
- * exec(): all areas go, limits, caps and personality stay, the rest comes from @config (its limits,
- * caps and personality are not looked at).  The mm keeps its identity.
+ * exec(): all areas go, sealed ones too, limits, caps and personality stay, the rest comes from
+ * @config (its limits, caps and personality are not looked at).  The mm keeps its identity.  0;
+ * -EINVAL: as mm_create(); -EINTR; -ENOMEM: the old program is still there.
  */
 VMAREA_API int mm_exec(struct mm_user *mm, const struct mm_config *config) __may_sleep;
 
 /* ---------------------------------------------------------- memory calls -- */
 
+/*
+ * @addr is a hint, 0 for none, or with MAP_FIXED the place.  The address; or
+ *
+ * -EINVAL	@len is 0; @offset_bytes or a fixed @addr is not page-aligned; no type of mapping
+ *		in @flags, or one that the rest excludes; no huge pages of that size
+ * -EBADF	neither a file nor MAP_ANONYMOUS
+ * -EACCES	the file is not open for reading; shared and writable: not for writing, or it is
+ *		append-only
+ * -EPERM	below mmap_min_addr; FILE_NOEXEC and PROT_EXEC; a seal of the file; MAP_LOCKED
+ *		without any right to lock; MAP_FIXED over a sealed area
+ * -ENODEV	this file cannot be mapped
+ * -EOPNOTSUPP	a flag that MAP_SHARED_VALIDATE, or its file, does not know
+ * -EOVERFLOW	the offsets do not fit into the file
+ * -EEXIST	MAP_FIXED_NOREPLACE, and something is there
+ * -EAGAIN	RLIMIT_MEMLOCK
+ * -ENOMEM	no place; max_map_count, RLIMIT_AS, RLIMIT_DATA, overcommit; the pool of huge pages
+ *
+ * After an error of the file's mmap() hook, or of the promise behind shared anonymous memory, what
+ * MAP_FIXED was to replace is gone; after any other it is there.
+ */
 VMAREA_API long mm_mmap(struct mm_user *mm, unsigned long addr, unsigned long len,
 			unsigned long prot, unsigned long flags, struct file *__nullable file,
 			unsigned long offset_bytes) __may_sleep;
+/*
+ * A hole is no error.  0; -EINVAL: @addr is not page-aligned, @len is 0, or the range leaves the
+ * address space; -EPERM: a sealed area; -ENOMEM: max_map_count.  All or nothing.
+ */
 VMAREA_API long mm_munmap(struct mm_user *mm, unsigned long addr, unsigned long len) __may_sleep;
 
-/* Stops at a hole (-ENOMEM), a refusal (-EACCES) or a seal (-EPERM); what came before is changed. */
+/*
+ * 0; -EINVAL: @addr is not page-aligned, an unknown bit, PROT_GROWSDOWN where no stack is;
+ * -ENOMEM: a hole, max_map_count, RLIMIT_DATA, overcommit; -EACCES: VM_MAY* forbids it; -EPERM: a
+ * sealed area.  It stops there: what came before is changed.
+ */
 VMAREA_API long mm_mprotect(struct mm_user *mm, unsigned long addr, unsigned long len,
 			    unsigned long prot) __may_sleep;
 /* @pkey -1 is mprotect(); there are no others here: -EINVAL. */
 VMAREA_API long mm_pkey_mprotect(struct mm_user *mm, unsigned long addr, unsigned long len,
 				 unsigned long prot, int pkey) __may_sleep;
 
-/* Over several areas it moves one after the other: an error leaves the first ones moved. */
+/*
+ * The new address; or
+ *
+ * -EINVAL	unknown or contradictory flags; not page-aligned; @new_len is 0; the target is
+ *		outside the address space or overlaps the source; MREMAP_DONTUNMAP with two
+ *		lengths; @old_len 0 of private memory
+ * -EFAULT	nothing is there; the range leaves its area; it grows, and is VM_DONTEXPAND or
+ *		VM_PFNMAP
+ * -EPERM	a sealed area; below mmap_min_addr
+ * -EAGAIN	RLIMIT_MEMLOCK
+ * -ENOMEM	it cannot grow in place and may not move; no place; max_map_count, RLIMIT_AS,
+ *		RLIMIT_DATA, overcommit
+ *
+ * Over several areas it moves one after the other: an error leaves the first ones moved.  An error
+ * after the checks of the source leaves the target of MREMAP_FIXED unmapped, and a source that was
+ * to shrink shrunk.
+ */
 VMAREA_API long mm_mremap(struct mm_user *mm, unsigned long addr, unsigned long old_len,
 			  unsigned long new_len, unsigned long flags, unsigned long new_addr)
 	__may_sleep;
 
-/* Over a hole it does all the rest, and then says -ENOMEM. */
+/*
+ * 0; -EINVAL: no such advice, @addr is not page-aligned, or not for such an area; -ENOMEM: a hole,
+ * after all the rest was done (MADV_POPULATE_* stop there); -EAGAIN: max_map_count; -EPERM: a
+ * sealed area and an advice that discards, a sealed file, no MM_CAP_SYS_ADMIN; -EACCES, -ENODEV:
+ * MADV_REMOVE and a file that is not writable, or has no pages to punch; -EFAULT: MADV_POPULATE_*
+ * beyond the end of a file.  What came before the error is advised.
+ */
 VMAREA_API long mm_madvise(struct mm_user *mm, unsigned long addr, unsigned long len, int advice)
 	__may_sleep;
 
 struct mm_range {
 	unsigned long addr, len;	/* bytes */
 };
-/* process_madvise(): the bytes advised, or -errno if none was.  @self: the caller's own mm. */
+/*
+ * process_madvise(): the bytes advised up to the first error, or if there are none that error.
+ * @self: the caller's own mm, for which any advice will do.  -EINVAL: @flags are not 0, more than
+ * 1024 ranges, no advice for others; -EFAULT: a range leaves the address space; else as
+ * mm_madvise().
+ */
 VMAREA_API long mm_process_madvise(struct mm_user *mm, const struct mm_range *ranges,
 				   size_t nr_ranges, int advice, unsigned int flags, bool self)
 	__may_sleep;
 
-/* The new break, or the old one if it could not be moved: never an error. */
+/* The new break in bytes, or the old one if it could not be moved: never an error. */
 VMAREA_API unsigned long mm_brk(struct mm_user *mm, unsigned long brk) __may_sleep;
 
+/*
+ * 0; -EINVAL: the range wraps, unknown flags; -EPERM: RLIMIT_MEMLOCK is 0 and there is no
+ * MM_CAP_IPC_LOCK; -ENOMEM: RLIMIT_MEMLOCK, a hole, max_map_count, or a page that may not be
+ * accessed; -EAGAIN: no memory for a page.  What came before the error is locked, or unlocked.
+ * mm_munlock() and mm_munlockall() ask for no right; mm_mlockall() passes over what cannot be
+ * locked, and only -EINVAL, -EPERM and -ENOMEM (RLIMIT_MEMLOCK) are its errors.
+ */
 VMAREA_API long mm_mlock(struct mm_user *mm, unsigned long addr, unsigned long len) __may_sleep;
 VMAREA_API long mm_mlock2(struct mm_user *mm, unsigned long addr, unsigned long len, int flags)
 	__may_sleep;
@@ -258,29 +372,55 @@ VMAREA_API long mm_munlock(struct mm_user *mm, unsigned long addr, unsigned long
 VMAREA_API long mm_mlockall(struct mm_user *mm, int flags) __may_sleep;
 VMAREA_API long mm_munlockall(struct mm_user *mm) __may_sleep;
 
+/*
+ * 0; -EINVAL: @flags are not 0, @addr is not page-aligned; -ENOMEM: a hole: nothing is sealed;
+ * max_map_count: the first areas are; -ENOSYS: a machine without.  Seals end with mm_exec().
+ */
 VMAREA_API long mm_mseal(struct mm_user *mm, unsigned long addr, unsigned long len,
 			 unsigned long flags) __may_sleep;
+/*
+ * Nothing is written back.  0; -EINVAL: flags, @addr is not page-aligned, MS_SYNC of a driver's
+ * shared area; -ENOMEM: a hole; -EBUSY: MS_INVALIDATE of a locked area.
+ */
 VMAREA_API long mm_msync(struct mm_user *mm, unsigned long addr, unsigned long len, int flags)
 	__may_sleep;
-/* @vec: a byte a page, or NULL to check the arguments only.  A mm without pages has none in core. */
+/*
+ * @vec: a byte a page, or NULL to check the arguments only.  A mm without pages has none in core.
+ * 0; -EINVAL: @addr is not page-aligned; -ENOMEM: outside the address space, or a hole: @vec is
+ * filled up to it.
+ */
 VMAREA_API long mm_mincore(struct mm_user *mm, unsigned long addr, unsigned long len,
 			   unsigned char *__nullable vec) __may_sleep;
+/*
+ * 0; -EINVAL: @prot is not 0, the range is empty or wraps, or is not one shared file's with equal
+ * flags; else as mm_mmap() with MAP_FIXED.  @pgoff in pages.
+ */
 VMAREA_API long mm_remap_file_pages(struct mm_user *mm, unsigned long addr, unsigned long size,
 				    unsigned long prot, unsigned long pgoff, unsigned long flags)
 	__may_sleep;
 
-/* shmat()/shmdt() of a segment: a FILE_SHMEM file of @segment's size. */
+/*
+ * shmat()/shmdt() of a segment: a FILE_SHMEM file of @segment's size, which is kept for as long as
+ * it is attached.  The address; -EINVAL: not page-aligned without SHM_RND, something is there
+ * without SHM_REMAP, SHM_REMAP at 0; -EACCES: the segment is not FILE_WRITE, without SHM_RDONLY;
+ * else as mm_mmap().  mm_shmdt(): 0; -EINVAL: nothing is attached at @addr.
+ */
 VMAREA_API long mm_shmat(struct mm_user *mm, struct file *segment, unsigned long addr, int flags)
 	__may_sleep;
 VMAREA_API long mm_shmdt(struct mm_user *mm, unsigned long addr) __may_sleep;
 
-/* prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME); NULL takes the name away. */
+/*
+ * prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME); NULL takes the name away.  0; -EINVAL: a machine without
+ * names, @addr is not page-aligned, a character that maps could not show, 80 bytes or more with the
+ * 0; -EBADF: a file that has a name; -ENOMEM: a hole (all the rest is named); -EAGAIN:
+ * max_map_count.  What came before the error is named.
+ */
 VMAREA_API long mm_set_anon_name(struct mm_user *mm, unsigned long addr, unsigned long len,
 				 const char *__nullable name) __may_sleep;
-/* prctl(PR_SET_THP_DISABLE) and its question. */
+/* prctl(PR_SET_THP_DISABLE) and its question: 0 or 1. */
 VMAREA_API long mm_set_thp_disable(struct mm_user *mm, bool disable) __may_sleep;
 VMAREA_API long mm_get_thp_disable(struct mm_user *mm) __may_sleep;
-/* prctl(PR_SET_MEMORY_MERGE) and its question. */
+/* prctl(PR_SET_MEMORY_MERGE) and its question: 0 or 1.  -EINVAL: a machine without. */
 VMAREA_API long mm_set_memory_merge(struct mm_user *mm, bool merge) __may_sleep;
 VMAREA_API long mm_get_memory_merge(struct mm_user *mm) __may_sleep;
 
@@ -293,17 +433,22 @@ enum mm_fault {
 	MM_FAULT_MAPERR,	/* SIGSEGV, SEGV_MAPERR: nothing there */
 	MM_FAULT_ACCERR,	/* SIGSEGV, SEGV_ACCERR: not in this way */
 	MM_FAULT_BUS,		/* SIGBUS: beyond the end of the file */
-	MM_FAULT_OOM,
+	MM_FAULT_OOM,		/* no memory of the host's */
 };
 
 /*
  * The part of a page fault that areas see: the stack grows down to @addr, protections are checked,
  * and a private area that is written to is touched from then on (which decides what it merges
- * with).  For a bookkeeping mm the embedder calls it when the real fault happens.
+ * with).  For a bookkeeping mm the embedder calls it when the real fault happens, but not in its
+ * signal handler: it takes the mmap lock, for write if a stack grows.  A stack that has grown stays
+ * so if the access is then refused.
  */
 VMAREA_API enum mm_fault mm_touch(struct mm_user *mm, unsigned long addr, enum mm_access access)
 	__may_sleep;
-/* The same for each area in a range, as MAP_POPULATE or read(2) into a buffer would. */
+/*
+ * The same for each area in a range, as MAP_POPULATE or read(2) into a buffer would; up to the
+ * first that refuses.  An empty range is done.
+ */
 VMAREA_API enum mm_fault mm_touch_range(struct mm_user *mm, unsigned long addr, unsigned long len,
 					enum mm_access access) __may_sleep;
 
@@ -313,14 +458,15 @@ VMAREA_API enum mm_fault mm_touch_range(struct mm_user *mm, unsigned long addr, 
  * Is all of [addr, addr + len) mapped, and does every area of it allow @prot (PROT_*)?  An answer
  * of one moment: a whole write section is seen or not.  Takes no lock, never waits; may be called
  * in a signal handler that interrupted a memory call, and in the child of a host fork().  @len 0
- * is true.
+ * is true, a range that wraps false.  It goes by the areas' own flags: a write-only area, which
+ * hardware lets be read, is not PROT_READ, and no stack grows.
  */
 VMAREA_API bool mm_range_ok(struct mm_user *mm, unsigned long addr, unsigned long len,
 			    unsigned long prot);
 
 /* One area, copied out. */
 struct area_info {
-	unsigned long start, end;
+	unsigned long start, end;		/* bytes; end is exclusive */
 	vm_flags_t flags;
 	unsigned long pgoff;			/* of start, pages */
 	struct file *__nullable file;		/* a reference: area_info_put() */
@@ -329,15 +475,16 @@ struct area_info {
 
 /*
  * The area that contains @addr, or with mm_query_next() the first that ends above it.  0;
- * -ENOENT: none.  As mm_range_ok() it takes no lock and may be called anywhere.  Its name may be one
- * that a write section is just giving; a driver's name() is not asked.
+ * -ENOENT: none, and @info is not to be put.  As mm_range_ok() it takes no lock and may be called
+ * anywhere.  Its name may be one that a write section is just giving; a driver's name() is not
+ * asked.
  */
 VMAREA_API int mm_query(struct mm_user *mm, unsigned long addr, struct area_info *info) __must_check;
 VMAREA_API int mm_query_next(struct mm_user *mm, unsigned long addr, struct area_info *info)
 	__must_check;
 /*
- * Drops the file.  The last reference to it calls its release(): who asks in a signal handler sees to
- * it that somebody else holds one.
+ * Drops the file, if there is one.  The last reference to it calls its release(): who asks in a
+ * signal handler sees to it that somebody else holds one.
  */
 VMAREA_API void area_info_put(struct area_info *info);
 
@@ -351,6 +498,7 @@ VMAREA_API int mm_for_each_area(struct mm_user *mm, unsigned long start, unsigne
 				void *__nullable arg)
 	__may_sleep;
 
+/* Of one moment; pages but for brk, the areas' number and the last. */
 struct mm_stats {
 	unsigned long nr_areas;
 	unsigned long total_pages, data_pages, exec_pages, stack_pages, locked_pages;
@@ -362,14 +510,17 @@ VMAREA_API void mm_get_stats(struct mm_user *mm, struct mm_stats *stats) __may_s
 
 /* -------------------------------------------------------------- reports -- */
 
-/* @write gets text in pieces; a return other than 0 ends the report and is its result. */
+/*
+ * @write gets text in pieces, not ended by a 0, and no lock is held; a return other than 0 ends the
+ * report and is its result.
+ */
 typedef int (*mm_writer)(void *__nullable arg, const char *text, size_t bytes);
 
-/* /proc/PID/maps of one consistent moment. */
+/* /proc/PID/maps of one consistent moment.  0; -ENOMEM; what @write returned. */
 VMAREA_API int mm_report_maps(struct mm_user *mm, mm_writer write, void *__nullable arg) __may_sleep;
 /* The lines of /proc/PID/smaps that areas decide: the maps line, Size, page sizes, VmFlags. */
 VMAREA_API int mm_report_smaps(struct mm_user *mm, mm_writer write, void *__nullable arg) __may_sleep;
-/* "rd wr mr mw me ac ": VmFlags of @flags.  Returns its length; @buf holds at least 128 bytes. */
+/* "rd wr mr mw me ac ": VmFlags of @flags, ended by a 0.  Returns its length without that. */
 VMAREA_API size_t vm_flags_format(vm_flags_t flags, char buf[128]);
 
 __nonnull_end
