@@ -29,13 +29,13 @@
 #define MARGIN		28.0
 #define HEAD		132.0	/* title and legend */
 #define COLUMN_HEAD	58.0
-#define COLUMN		440.0
+#define COLUMN		450.0
 #define ADDRESS		104.0	/* the bar begins here in a column */
 #define BAR		112.0
 #define LABEL		(ADDRESS + BAR + 12.0)
 #define TEXT_ROW	15.0	/* the least height of a block: its label must fit */
 #define BLOCK_MOST	150.0
-#define NAME_CHARS	26
+#define NAME_CHARS	25
 #define TALLEST		1500.0	/* a column beyond is continued beside itself */
 
 struct block {
@@ -152,7 +152,7 @@ static bool belongs(const struct drawn_area *low, const struct drawn_area *high,
 	if (low->inode)
 		return (high->inode == low->inode && high->dev_major == low->dev_major &&
 			high->dev_minor == low->dev_minor) ||
-		       (is_plain_anon(high) && low->flags & VM_WRITE &&
+		       (is_plain_anon(high) && (low->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE &&
 			high->end - high->start <= MIB);
 	return !strcmp(low->name, high->name) && !is_plain_anon(first);
 }
@@ -293,7 +293,7 @@ static void put_label(FILE *to, const struct column *c, const struct block *b, d
 	const char *name = a->name[0] == '/' && slash && slash[1] ? slash + 1 : a->name;
 	char size[32];
 
-	if (!strncmp(a->name, "/dev/zero", 9))
+	if (!strcmp(a->name, "/dev/zero (deleted)"))
 		name = "shared anonymous";
 	fprintf(to, "<text class=\"%s\" x=\"%.1f\" y=\"%.2f\">", a->name[0] ? "n" : "a", x, y);
 	put_short(to, a->name[0] ? name : "anonymous", NAME_CHARS);
@@ -472,7 +472,7 @@ int draw_svg(FILE *to, const struct picture *picture)
 	for (size_t i = 0; i < columns.nr; i++)
 		if (columns.c[i].height > height)
 			height = columns.c[i].height;
-	width = 2 * MARGIN + COLUMN * (double)(columns.nr > 1 ? columns.nr : 2) - 10;
+	width = 2 * MARGIN + COLUMN * (double)(columns.nr > 1 ? columns.nr : 2) + 4;
 	height += HEAD + MARGIN + (picture->footer[0] ? 20 : 0);
 	fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
 		"viewBox=\"0 0 %.0f %.0f\">\n%s<rect width=\"100%%\" height=\"100%%\" "
