@@ -124,7 +124,7 @@ bool mmap_lock_speculate_try_begin(struct mm_user *user, unsigned int *seq)
 
 bool mmap_lock_speculate_retry(struct mm_user *user, unsigned int seq)
 {
-	/* Pairs with the fence in mm_write_begin(): who saw a write sees that number, or a later. */
+	/* Pairs with the fence in mm_write_begin(): who saw a write sees its number, or a later. */
 	atomic_fence_acquire();
 	return atomic_load_relaxed(&mm_from_user(user)->mm_lock_seq) != seq;
 }

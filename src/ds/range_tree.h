@@ -66,7 +66,7 @@ struct rt_home;
 struct range_tree {
 	struct rt_node *root __cacheline_aligned;	/* r	NULL: no entries */
 
-	struct rt_shape work __cacheline_aligned;	/* w	with the changes since the publish */
+	struct rt_shape work __cacheline_aligned;	/* w	with changes since the publish */
 	struct rt_shape published;			/* w	what rt_abort() goes back to */
 	struct rt_node *fresh;			/* w	made since the publish */
 	struct rt_chain retired;		/* w	replaced since the publish */
@@ -77,7 +77,7 @@ struct range_tree {
 	unsigned long nr_owned;			/* w	nodes in this tree, its pool and its bags */
 	unsigned long need;			/* w	what the last rt_reserve() asked for */
 	u32 bag_nodes;				/* w	a bag of so many is full */
-	s32 pressure;				/* w	above 0: that is too few; see range_tree_pool.c */
+	s32 pressure;				/* w	above 0: too few; see range_tree_pool.c */
 };
 
 /* What a reader works with.  Valid in the RCU read section, or writer lock, it was taken in. */

@@ -10,8 +10,8 @@
  *
  *	inner	  key  |  key  | ... |  key	first start below the child, exactly
  *		 child   child         child
- *		  gap     gap           gap	largest free range inside the child, or between it and
- *						the next child *of the same node*
+ *		  gap     gap           gap	largest free range inside the child, or between it
+ *						and the next child *of the same node*
  *
  * Places behind the last used one hold RT_NO_KEY, which is above every start.  So a search
  * counts over the whole array, with a fixed number of steps and no branch to mispredict.
@@ -55,7 +55,7 @@ struct rt_node {
 	u8 nr;				/* r	used places, never 0 in a published node */
 	u8 state;			/* w	enum rt_node_state */
 	u8 last_pos;			/* w	leaf: where the last insert went */
-	u8 run;				/* w	leaf: how many inserts in a row went to that place */
+	u8 run;				/* w	leaf: how many inserts in a row went there */
 	union {
 		struct {
 			unsigned long start[RT_LEAF_SLOTS];		/* r */

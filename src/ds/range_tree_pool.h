@@ -13,7 +13,7 @@ enum rt_home_state {
 	RT_HOME_EMPTY,			/* no bag; the tree's */
 	RT_HOME_WAITING,		/* a bag waits; RCU's */
 	RT_HOME_BACK,			/* its grace period is over; the tree's again */
-	RT_HOME_ORPHAN,			/* a bag waits and the tree is gone: the callback frees all */
+	RT_HOME_ORPHAN,			/* a bag waits, the tree is gone: the callback frees all */
 };
 
 struct rt_home {

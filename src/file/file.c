@@ -118,7 +118,7 @@ void file_put(struct file *file)
 	if (file->ops && file->ops->release)
 		file->ops->release(file);
 	port_call_rcu(&file->rcu, file_free_rcu);
-	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with the load in vmarea_destroy() */
+	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */
 }
 
 void file_set_size(struct file *file, uint64_t bytes)

@@ -20,13 +20,13 @@ struct vma_slab;
 
 struct vmarea {
 	struct vmarea_config config;		/* 1 */
-	long committed;				/* a	pages promised; relaxed: a count to be checked */
+	long committed;				/* a	pages promised; relaxed: a count to check */
 	long huge_free[2];			/* a	2 MiB, 1 GiB pages not reserved; relaxed */
 	u32 nr_objects;				/* a	mms and files alive: 0 at destroy */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 
 	struct spinlock pool_lock;		/* i */
-	struct port_fork_guard fork_guard;	/* 1	keeps pool_lock free in children of the host */
+	struct port_fork_guard fork_guard;	/* 1	keeps pool_lock free in forked children */
 	struct vm_area_struct *pool __guarded_by(&pool_lock); /* pool_lock	see vma/pool.c */
 	struct vma_slab *slabs __guarded_by(&pool_lock); /* pool_lock */
 };

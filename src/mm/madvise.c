@@ -7,8 +7,8 @@
  *	FLAGS	sets and clears flags of the areas, which are split and merged for it
  *	PAGES	is about pages, which a bookkeeping mm has none of: what remains is which areas it
  *		is refused for, and with what error
- *	GUARD	PAGES, and what it leaves on the area: all of it may have guard regions from then on,
- *		for good, and an anonymous one has an anon_vma (it is touched)
+ *	GUARD	PAGES, and what it leaves on the area: all of it may have guard regions from then
+ *		on, for good, and an anonymous one has an anon_vma (it is touched)
  *	TOUCH	makes the pages at once, as if each had been read or written
  *	POISON	for tests of memory failures: needs MM_CAP_SYS_ADMIN
  *

@@ -57,7 +57,7 @@ bool mm_is_stack(vm_flags_t flags);
 
 /*
  * mmap()'s choice of an address: checks @len, MAP_FIXED, hints, alignment and gaps.  @addr and
- * @len in bytes, @pgoff in pages, @map_flags are MAP_*.  The address or -errno.  Read or write lock.
+ * @len in bytes, @pgoff in pages, @map_flags are MAP_*.  The address or -errno.  Any lock.
  */
 long mm_place(const struct mm_struct *mm, const struct file *file, unsigned long addr,
 	      unsigned long len, unsigned long pgoff, unsigned long map_flags,
@@ -100,7 +100,7 @@ int mm_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
 void mm_drop_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long end)
 	__must_hold(vma_stable) __may_sleep;
 
-/* An area to be dropped from the totals that were kept for it (not from the tree), but for VM_ACCOUNT. */
+/* An area leaves the totals that were kept for it, but for VM_ACCOUNT; it stays in the tree. */
 void mm_forget_area(struct mm_struct *mm, const struct vm_area_struct *vma)
 	__must_hold(vma_stable);
 

@@ -261,7 +261,8 @@ static int setup_file(struct mapping *m, struct vm_area_struct *vma)
 	if (file_flags(file) & FILE_DEV_ZERO)
 		return 0;
 	vma->vm_ops = &file_vm_ops;
-	if ((vma->vm_flags & VM_SYNC) && (file_flags(file) & (FILE_MAP_SYNC | FILE_DAX)) == FILE_MAP_SYNC)
+	if ((vma->vm_flags & VM_SYNC) &&
+	    (file_flags(file) & (FILE_MAP_SYNC | FILE_DAX)) == FILE_MAP_SYNC)
 		return -EOPNOTSUPP;
 	if (file_flags(file) & FILE_HUGETLB)
 		return hugetlb_mmap(vma);

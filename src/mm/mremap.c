@@ -30,8 +30,8 @@
  * beginning, for all areas.
  *
  * The area limit is looked at beforehand, for the worst case, and so a move can be refused that
- * would have fitted: there must be fewer than max_map_count - 5 areas for a move to a given address,
- * fewer than max_map_count - 3 for the others.
+ * would have fitted: there must be fewer than max_map_count - 5 areas for a move to a given
+ * address, fewer than max_map_count - 3 for the others.
  */
 #include "base/atomic.h"
 #include "mm/mm.h"

@@ -164,9 +164,9 @@ int hugetlb_mmap(struct vm_area_struct *vma)
 	if (vma->vm_flags & VM_NORESERVE)
 		return 0;
 	if (vma->vm_flags & VM_MAYSHARE) {
-		unsigned long last = (vma_pgoff_at(vma, vma->vm_end - 1) >> (shift - PAGE_SHIFT)) + 1;
+		unsigned long last = vma_pgoff_at(vma, vma->vm_end - 1) >> (shift - PAGE_SHIFT);
 
-		nr = last > file->reserved ? (long)(last - file->reserved) : 0;
+		nr = last >= file->reserved ? (long)(last + 1 - file->reserved) : 0;
 	}
 	err = huge_reserve(vma->vm_mm->instance, shift, nr);
 	if (err)

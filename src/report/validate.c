@@ -2,8 +2,8 @@
 /*
  * The walker: is an mm what it must be between two write sections?
  *
- * It holds the mmap lock for write, so no call is half done.  Readers of VMA locks and pins come and
- * go beside it; what they may change is not believed to stand still.
+ * It holds the mmap lock for write, so no call is half done.  Readers of VMA locks and pins come
+ * and go beside it; what they may change is not believed to stand still.
  *
  *	I1	the tree is sound by its own rules, and all of it is published
  *	I2	an entry says what its VMA says: bounds, flags, mm
@@ -222,7 +222,7 @@ static int check_lists(struct check *c)
 	if (nr != mm->nr_spare)
 		return wrong_count(c, "nr_spare", mm->nr_spare, nr);
 	if (mm->dead)
-		return wrong(c, mm->dead->vm_start, "removed, and still waiting for a section's end");
+		return wrong(c, mm->dead->vm_start, "removed, and waits for a section's end");
 	if (!atomic_load_relaxed(&mm->mm_users))
 		return wrong_count(c, "mm_users", 0, 1);
 	if (!atomic_load_relaxed(&mm->mm_count))

@@ -40,7 +40,7 @@ int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent)
 	__must_hold(vma_stable) __may_sleep;
 
 /* Area names: counted, compared by text, freed after RCU readers. */
-struct anon_name *anon_name_create(const char *text) __may_sleep __must_check;	/* NULL: no memory */
+struct anon_name *anon_name_create(const char *text) __may_sleep __must_check;	/* or NULL */
 struct anon_name *anon_name_get(struct anon_name *name);		/* NULL stays NULL */
 void anon_name_put(struct anon_name *name);
 bool anon_name_same(const struct anon_name *a, const struct anon_name *b);

@@ -32,8 +32,8 @@
  *
  *   (A) and (B) are read-modify-writes of one word, so one comes first.  If (A), the writer sees
  *   the reader at (C) and waits for (F), release to acquire.  If (B), the reader is turned away, or
- *   comes after (E), release to acquire, and finds the VMA write-locked at (D); unless (G) has been,
- *   and then its acquire load at (D) makes all that was written visible.
+ *   comes after (E), release to acquire, and finds the VMA write-locked at (D); unless (G) has
+ *   been, and then its acquire load at (D) makes all that was written visible.
  *
  *   The memory is type-stable: between the lookup and (A) the VMA may have been removed and used
  *   again, even in another mm.  Hence vm_mm and the range are looked at after (A).  They do not
@@ -93,7 +93,7 @@ void mm_write_begin(struct mm_struct *mm)
 
 	VM_DEBUG_ON(seq & 1, "mm_lock_seq %u", seq);
 	atomic_store_relaxed(&mm->mm_lock_seq, seq + 1);
-	/* Pairs with the acquire fence of mmap_lock_speculate_retry(): who saw a write sees the odd number. */
+	/* Pairs with the fence of mmap_lock_speculate_retry(): who saw a write sees this number. */
 	atomic_fence_release();
 }
 
@@ -181,7 +181,8 @@ static bool vma_start_read(struct mm_struct *mm, struct vm_area_struct *vma, uns
 		return false;
 	/* (D): acquire pairs with (G).  The mm's number is loaded only if the VMA is its own. */
 	if (likely(vma->vm_mm == mm &&
-		   atomic_load_relaxed(&vma->vm_lock_seq) != atomic_load_acquire(&mm->mm_lock_seq) &&
+		   atomic_load_relaxed(&vma->vm_lock_seq) !=
+			   atomic_load_acquire(&mm->mm_lock_seq) &&
 		   vma->vm_start <= addr && addr < vma->vm_end))
 		return true;
 	vma_put_count(vma);

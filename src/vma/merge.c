@@ -30,8 +30,8 @@
  *
  * What stays takes over the anon chain of what goes, if it has none of its own.
  *
- * Nothing here can fail, apart from the split that comes when nothing merges: an area shrinks before
- * its neighbour grows, so that the tree never holds an overlap.
+ * Nothing here can fail, apart from the split that comes when nothing merges: an area shrinks
+ * before its neighbour grows, so that the tree never holds an overlap.
  */
 #include "base/atomic.h"
 #include "file/file.h"

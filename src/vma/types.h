@@ -56,7 +56,7 @@ struct vm_area_struct {
 	const char *special;			/* 1	"[vdso]" and its like, else NULL */
 
 	u32 vm_lock_seq;			/* a	== mm_lock_seq: write-locked */
-	u32 vm_refcnt;				/* a	0 detached, 1 attached, + readers, + VMA_WRITER */
+	u32 vm_refcnt;				/* a	0: detached, 1 + readers; VMA_WRITER: lock.c */
 
 	struct vm_area_struct *next_free;	/* w	mm->spare, mm->dead; or the pool's lock */
 };
@@ -77,7 +77,7 @@ struct mm_struct {
 	struct kill_group kill;			/* i	who waits killably for mmap_lock */
 
 	struct vmarea *instance;		/* 1 */
-	struct vm_area_struct *spare VMA_GUARDED; /* w	for the next split, so that it cannot fail */
+	struct vm_area_struct *spare VMA_GUARDED; /* w	for the next split: it cannot fail */
 	struct vm_area_struct *dead VMA_GUARDED; /* w	out of the tree at the next publish */
 	u32 nr_spare VMA_GUARDED;		/* w */
 	struct anon_chain *spare_anon;		/* p	for the next write faults */

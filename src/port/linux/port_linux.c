@@ -17,7 +17,7 @@
  * bytes of a release build do.
  *
  * State of the whole process: the two background queues, the sites that have warned, the count of
- * live allocations, and the list of fork guards.  But for those nothing of it belongs to an instance.
+ * live allocations, and the list of fork guards.  But for those nothing of it is an instance's.
  *
  * Fork.  Handlers are registered when the library is loaded.  Before the fork they stop the
  * background threads between two items and take liburcu's mutexes, and after it they let them
