@@ -56,7 +56,7 @@ struct vm_area_struct {
 	const char *special;			/* 1	"[vdso]" and its like, else NULL */
 
 	u32 vm_lock_seq;			/* a	== mm_lock_seq: write-locked */
-	u32 vm_refcnt;				/* a	0: detached, 1 + readers; VMA_WRITER: lock.c */
+	u32 vm_refcnt;				/* a	0 detached, else 1 + readers; VMA_WRITER */
 
 	struct vm_area_struct *next_free;	/* w	mm->spare, mm->dead; or the pool's lock */
 };
