@@ -14,6 +14,7 @@
  * shared anonymous object) leaves a hole when it fails, there as here.  The host's memory is not
  * among that: it was reserved before.
  */
+#include "base/atomic.h"
 #include "mm/mm.h"
 #include "vma/handle.h"
 
@@ -395,7 +396,9 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 
 	if (!len)
 		return -EINVAL;
-	if ((prot & PROT_READ) && (mm->personality & MM_PERS_READ_IMPLIES_EXEC) &&
+	/* Relaxed: a new personality counts from the next call on. */
+	if ((prot & PROT_READ) &&
+	    (atomic_load_relaxed(&mm->personality) & MM_PERS_READ_IMPLIES_EXEC) &&
 	    !(file && (file_flags(file) & FILE_NOEXEC)))
 		prot |= PROT_EXEC;
 	if (map_flags & MAP_FIXED_NOREPLACE)
