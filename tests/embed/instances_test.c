@@ -90,6 +90,53 @@ static void mms_of_one_machine(void **state)
 	space_close(&s);
 }
 
+/* ------------------------------------------------------------ limits and rights */
+
+#define NR_ROUNDS	1000
+
+static atomic_bool stop;
+
+static void set_all(struct mm_user *mm, unsigned long as_bytes, unsigned int personality,
+		    unsigned int caps)
+{
+	mm_set_rlimit(mm, MM_RLIMIT_AS, as_bytes);
+	mm_set_personality(mm, personality);
+	mm_set_caps(mm, caps);
+}
+
+static void *change_settings(void *arg)
+{
+	do {
+		set_all(arg, 0, 0, 0);
+		set_all(arg, MM_RLIM_INFINITY, MM_PERS_READ_IMPLIES_EXEC, MM_CAP_IPC_LOCK);
+	} while (!stop);
+	return NULL;
+}
+
+/* Set by another thread at any time: each call goes by the old value or the new one. */
+static void settings_change_beside_calls(void **state)
+{
+	pthread_t thread;
+	struct space s;
+
+	space_open(&s);
+	assert_int_equal(pthread_create(&thread, NULL, change_settings, s.mm), 0);
+	for (int i = 0; i < NR_ROUNDS; i++) {
+		long ret = space_map(&s, 0, 1, PROT_READ, ANON);
+
+		assert_true(ret == 0 || ret == -ENOMEM);
+		ret = mm_mlock(s.mm, at(0), 1);
+		assert_true(ret == 0 || ret == -ENOMEM);
+		assert_int_equal(space_unmap(&s, 0, 1), 0);
+	}
+	stop = true;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	/* The last ones hold from now on. */
+	assert_int_equal(space_map(&s, 0, 1, PROT_READ, ANON), 0);
+	assert_areas(&s, "[0..1)r-xp");
+	space_close(&s);
+}
+
 /* ------------------------------------------------------------ at the same time */
 
 #define NR_MACHINES	3
@@ -159,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(settings_are_its_own),
 		cmocka_unit_test(mms_of_one_machine),
+		cmocka_unit_test(settings_change_beside_calls),
 		cmocka_unit_test(come_and_go_beside_each_other),
 	};
 
