@@ -136,11 +136,14 @@ const struct feature_name feature_names[NR_FEATURES] = {
 	{ "huge-1g", VMAREA_FEATURE_HUGE_1G },
 };
 
+#define EXT4_MAGIC	0xef53ul	/* of ext2 and ext3, too */
+#define XFS_MAGIC	0x58465342ul
+
 /* File systems whose get_unmapped_area() is Linux's thp_get_unmapped_area(). */
 static bool places_huge(unsigned long magic)
 {
 	static const unsigned long magics[] = {
-		0xef53 /* ext2 to ext4 */, 0x58465342 /* xfs */, 0x9123683e /* btrfs */,
+		EXT4_MAGIC, XFS_MAGIC, 0x9123683e /* btrfs */,
 		0xca451a4e /* bcachefs */, 0xe0f5e1e2 /* erofs */, 0x65735546 /* fuse */,
 	};
 
@@ -160,4 +163,6 @@ void trace_file_placement(unsigned long magic, struct trace_file *file)
 	} else if (places_huge(magic)) {
 		file->placement = FILE_PLACE_HUGE;
 	}
+	if (magic == EXT4_MAGIC || magic == XFS_MAGIC)
+		file->flags |= FILE_MAP_SYNC;
 }

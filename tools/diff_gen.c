@@ -87,7 +87,7 @@ static void draw_huge(struct gen *gen)
 		OP_MMAP, OP_MUNMAP, OP_MPROTECT, OP_MREMAP, OP_MADVISE, OP_TOUCH, OP_THP_DISABLE,
 		OP_FORK, OP_EXIT,
 	};
-	static const uint8_t weights[] = { 30, 10, 20, 10, 20, 50, 1, 1, 1 };
+	static const uint8_t weights[] = { 30, 10, 20, 10, 40, 50, 1, 1, 1 };
 
 	set_weights(gen, ops, weights, sizeof(ops));
 	for (size_t i = 0; i < NR_MAP_FLAGS; i++)
@@ -144,8 +144,10 @@ static void draw_window(struct gen *gen)
 		gen->unit = DIFF_PAGE << below(gen, 10);
 		pages *= 32;
 		gen->huge = one_in(gen, 3);
-		if (gen->huge)
-			gen->unit = DIFF_PAGE << (7 + below(gen, 3));
+		if (gen->huge) {
+			gen->unit = 512 * DIFF_PAGE;
+			pages *= 4;
+		}
 	} else if (kind < 6) {
 		pages /= sizes[kind] > 1 ? sizes[kind] / 2 : 1;
 	}
@@ -212,6 +214,14 @@ static uint64_t some_page(struct gen *gen)
 	return DIFF_WINDOW + below(gen, window_bytes(gen) / gen->unit) * gen->unit;
 }
 
+/* Pages; among huge ones only as long as areas consist of them. */
+static uint64_t grain_of(const struct gen *gen, const struct side_area *area)
+{
+	uint64_t bytes = area->seen.end - area->seen.start;
+
+	return gen->huge && !(bytes % gen->unit) ? gen->unit : DIFF_PAGE;
+}
+
 static uint64_t some_address(struct gen *gen, const struct side_proc *proc)
 {
 	const struct side_area *area;
@@ -223,26 +233,27 @@ static uint64_t some_address(struct gen *gen, const struct side_proc *proc)
 	if (!area) {
 		addr = some_page(gen);
 	} else {
-		uint64_t pages = (area->seen.end - area->seen.start) / DIFF_PAGE;
+		uint64_t grain = grain_of(gen, area);
 
 		switch (below(gen, 6)) {
 		case 0:
 			addr = area->seen.end;
 			break;
 		case 1:
-			addr = area->seen.end - DIFF_PAGE;
+			addr = area->seen.end - grain;
 			break;
 		case 2:
-			addr = area->seen.start - DIFF_PAGE;
+			addr = area->seen.start - grain;
 			break;
 		case 3:
-			addr = area->seen.start + below(gen, pages) * DIFF_PAGE;
+			addr = area->seen.start +
+				below(gen, (area->seen.end - area->seen.start) / grain) * grain;
 			break;
 		default:
 			addr = area->seen.start;
 		}
 	}
-	if (gen->odd_arguments && one_in(gen, 80))
+	if (gen->odd_arguments && one_in(gen, gen->huge ? 2000 : 80))
 		addr += 1 + below(gen, DIFF_PAGE - 1);
 	return addr;
 }
@@ -259,7 +270,7 @@ static uint64_t some_length(struct gen *gen)
 		1ul << 63, ~0xffful, ~0ul, ~0xfffffful,
 	};
 
-	if (gen->odd_arguments && one_in(gen, 40))
+	if (gen->odd_arguments && one_in(gen, gen->huge ? 2000 : 40))
 		return odd[below(gen, sizeof(odd) / 8)];
 	if (one_in(gen, 16))
 		return gen->unit * (1 + below(gen, window_bytes(gen) / gen->unit));
@@ -272,11 +283,11 @@ static void some_range(struct gen *gen, const struct side_proc *proc, uint64_t *
 	const struct side_area *area = one_in(gen, 4) ? some_area(gen, proc) : NULL;
 
 	if (area) {
-		uint64_t pages = (area->seen.end - area->seen.start) / DIFF_PAGE;
-		uint64_t skip = one_in(gen, 2) ? 0 : below(gen, pages) * DIFF_PAGE;
+		uint64_t bytes = area->seen.end - area->seen.start, grain = grain_of(gen, area);
+		uint64_t skip = one_in(gen, 2) ? 0 : below(gen, bytes / grain) * grain;
 
 		*addr = area->seen.start + skip;
-		*len = pages * DIFF_PAGE - skip;
+		*len = bytes - skip;
 		if (one_in(gen, 6))
 			*len += gen->unit * (1 + below(gen, 4));
 		return;
@@ -539,13 +550,12 @@ static void gen_small(struct gen *gen, struct diff_call *c)
 	}
 }
 
-/* A small page in the way would keep the rest of the round from reading. */
-static bool in_huge_area(const struct side_proc *proc, uint64_t addr)
+/* A small page would keep the rest of the round from reading huge ones. */
+static bool reads_small_page(const struct side_proc *proc, uint64_t addr)
 {
-	for (uint32_t i = 0; i < proc->nr; i++)
-		if (addr - proc->area[i].seen.start < proc->area[i].seen.end - proc->area[i].seen.start)
-			return proc->area[i].flags & VM_HUGEPAGE;
-	return true;
+	const struct side_area *area = side_area_at(proc, addr);
+
+	return area && !side_in_huge_page(area, addr);
 }
 
 static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct diff_call *c)
@@ -570,6 +580,8 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 	case OP_MADVISE:
 		some_range(gen, proc, &a[0], &a[1]);
 		a[2] = gen->huge && one_in(gen, 2) ? MADV_HUGEPAGE : some_advice(gen);
+		if (gen->huge && a[2] == MADV_POPULATE_READ)
+			a[2] = MADV_POPULATE_WRITE;
 		break;
 	case OP_PROCESS_MADVISE:
 		gen_process_madvise(gen, proc, a);
@@ -586,10 +598,11 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 		break;
 	case OP_TOUCH:
 		a[0] = some_address(gen, proc);
-		a[1] = one_in(gen, gen->huge ? 2 : 4) ? TOUCH_READ : one_in(gen, 20) ? TOUCH_EXEC : TOUCH_WRITE;
+		a[1] = one_in(gen, gen->huge ? 2 : 4) ? TOUCH_READ :
+			one_in(gen, 20) ? TOUCH_EXEC : TOUCH_WRITE;
 		if (a[1] == TOUCH_EXEC)
 			a[0] &= ~(DIFF_PAGE - 1);
-		if (gen->huge && a[1] != TOUCH_WRITE && !in_huge_area(proc, a[0]))
+		if (gen->huge && a[1] != TOUCH_WRITE && reads_small_page(proc, a[0]))
 			a[1] = TOUCH_WRITE;
 		break;
 	case OP_MUNMAP:

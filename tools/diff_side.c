@@ -201,6 +201,14 @@ static long do_process_madvise(struct side *side, struct side_proc *proc, const 
 				  (unsigned int)a[5] & 0xff, of == proc);
 }
 
+static bool may_be_anonymous(const struct side *side, const struct side_area *area)
+{
+	const struct file_desc *zero = &side->files->file[FILE_ZERO_DEVICE].desc;
+
+	return !(area->seen.prot & AREA_SHARED) &&
+		(!area->seen.inode || area->seen.inode == zero->inode);
+}
+
 static long do_touch(struct side *side, const struct side_proc *proc, const uint64_t *a, struct diff_call *out)
 {
 	static const enum mm_access access[] = { MM_ACCESS_READ, MM_ACCESS_WRITE, MM_ACCESS_EXEC };
@@ -210,7 +218,8 @@ static long do_touch(struct side *side, const struct side_proc *proc, const uint
 	if (side_any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_MAYBE_GUARD))
 		out->judge |= JUDGE_GUARD;
 	area = side_area_at(proc, a[0]);
-	if (a[1] != TOUCH_WRITE && !(area && side_in_huge_page(area, a[0])))
+	if (a[1] != TOUCH_WRITE && area && may_be_anonymous(side, area) &&
+	    !side_in_huge_page(area, a[0]))
 		side->small_pages = true;
 	fault = mm_touch(proc->mm, a[0], access[a[1]]);
 	switch (fault) {

@@ -36,7 +36,7 @@
 #define TEXT_ROW	15.0	/* the least height of a block: its label must fit */
 #define BLOCK_MOST	150.0
 #define NAME_CHARS	25
-#define TALLEST		1500.0	/* a column beyond is continued beside itself */
+#define TALLEST		1100.0	/* a column beyond is continued beside itself */
 
 struct block {
 	size_t first, nr;		/* areas */

@@ -188,6 +188,7 @@ int player_add_file(struct player *p, const struct trace_file *desc)
 		.size = sizeof(d), .name = desc->name, .inode = desc->inode,
 		.dev_major = desc->dev_major, .dev_minor = desc->dev_minor, .flags = desc->flags,
 		.placement = desc->placement, .size_bytes = desc->size_bytes,
+		.max_bytes = desc->max_bytes,
 	};
 	struct play_file *f;
 	int error;

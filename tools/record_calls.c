@@ -523,6 +523,10 @@ void call_after(struct recorder *r, struct task *task, long ret)
 	case CALL_IO_SETUP:
 		after_io_setup(r, task, &result);
 		break;
+	case CALL_PROCESS_MADVISE:
+		if (result == -(unsigned long)EBADF || result == -(unsigned long)ESRCH)
+			return;		/* there is no such process: nothing about memory */
+		break;
 	case CALL_PRCTL:
 		if (task->args[0] == PR_SET_MM && !is_error(result)) {
 			write_note(r, task, "prctl(PR_SET_MM): not followed");

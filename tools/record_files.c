@@ -245,6 +245,9 @@ static void describe(struct held_file *h, struct task *task, const struct stat *
 
 	f->flags = (access != O_WRONLY ? FILE_READ : 0) | (access != O_RDONLY ? FILE_WRITE : 0);
 	f->size_bytes = (uint64_t)st->st_size;
+	/* What bounds an offset: only these have less than all numbers. */
+	f->max_bytes = S_ISREG(st->st_mode) || S_ISBLK(st->st_mode) || S_ISSOCK(st->st_mode)
+		     ? 0 : ~0ul;
 	f->dev_major = major(st->st_dev);
 	f->dev_minor = minor(st->st_dev);
 	f->inode = st->st_ino;

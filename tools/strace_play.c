@@ -186,7 +186,7 @@ static bool is_placed(const struct strace_call *c)
 {
 	return c->kind == ST_MEMORY && c->call.id == CALL_MMAP && !is_error(c->call.result) &&
 	       !(c->call.args[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT)) &&
-	       c->call.args[0] != c->call.result;
+	       !c->call.args[0];
 }
 
 /* Tasks in the mm whose life is looked at. */
@@ -207,7 +207,7 @@ static bool in_crowd(const struct crowd *crowd, long tid)
 static void learn_layout(const struct session *s, size_t from, long tid, struct mm_config *config)
 {
 	struct crowd crowd = { { tid }, 1 };
-	unsigned long highest = 0, lowest = ~0ul, end;
+	unsigned long highest = 0, lowest = ~0ul, first = 0, second = 0, end;
 
 	for (size_t i = from; i < s->log->nr && crowd.nr; i++) {
 		const struct strace_call *c = &s->log->calls[i];
@@ -227,11 +227,13 @@ static void learn_layout(const struct session *s, size_t from, long tid, struct 
 			end = c->call.result + ((c->call.args[1] + 4095) & ~4095ul);
 			highest = end > highest ? end : highest;
 			lowest = c->call.result < lowest ? c->call.result : lowest;
+			second = first && !second ? c->call.result : second;
+			first = first ? first : c->call.result;
 		}
 	}
 	if (!highest)
 		return;
-	config->bottom_up = lowest < TASK_SIZE / 2;
+	config->bottom_up = second > first;
 	config->mmap_base = config->bottom_up ? lowest : highest;
 	config->mmap_legacy_base = config->bottom_up ? lowest : config->mmap_legacy_base;
 }
@@ -475,11 +477,12 @@ static bool may_be_unseen(struct session *s, struct play_mm *mm, unsigned long s
 
 /* An area that must have been there, with the call's own range or less. */
 static bool add_unseen(struct session *s, struct play_mm *mm, unsigned long start,
-		       unsigned long len)
+		       unsigned long len, vm_flags_t also)
 {
 	struct area_desc area = {
 		.start = start & ~4095ul, .end = (start + len + 4095) & ~4095ul,
-		.flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT,
+		.flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT |
+			 also,
 	};
 	struct known *k = known_of(s, mm);
 	bool any = false;
@@ -558,7 +561,8 @@ static const char *explain_unseen(struct session *s, struct play_task *task, str
 	    play_result_agrees(call, play_call(s->p, task, call)))
 		return as_read;
 	if (ranged && is_error(ours) &&
-	    add_unseen(s, mm, call->args[0], call->args[1] ? call->args[1] : 4096)) {
+	    add_unseen(s, mm, call->args[0], call->args[1] ? call->args[1] : 4096,
+		       call->args[2] & PROT_GROWSDOWN ? VM_GROWSDOWN : 0)) {
 		ours = play_call(s->p, task, call);
 		if (play_result_agrees(call, ours))
 			return why_unseen;
@@ -567,7 +571,7 @@ static const char *explain_unseen(struct session *s, struct play_task *task, str
 	if (call->id == CALL_MMAP && !is_error(ours) && !is_error(call->result) &&
 	    (mm->config.bottom_up ? ours < call->result : ours > call->result) &&
 	    may_be_unseen(s, mm, ours, bytes_of(call))) {
-		add_unseen(s, mm, ours, bytes_of(call));
+		add_unseen(s, mm, ours, bytes_of(call), 0);
 		play_adopt(s->p, task, call, -(unsigned long)ENOMEM);
 		return why_unseen;
 	}

@@ -114,6 +114,8 @@ static bool to_value(const char *text, unsigned long *out)
 		if (!one_value(text, n, &value))
 			return false;
 		text += n;
+		if (!strncmp(text, "/*", 2) && strstr(text, "*/"))
+			text = strstr(text, "*/") + 2;
 		if (*text == '<' && text[1] == '<') {
 			text += 2;
 			n = strcspn(text, "|");

@@ -81,7 +81,7 @@ enum file_hook {
 struct trace_file {
 	unsigned int id;		/* 1 and up */
 	unsigned int dev_major, dev_minor;
-	uint64_t inode, size_bytes;
+	uint64_t inode, size_bytes, max_bytes;
 	unsigned int flags;		/* FILE_* */
 	enum file_placement placement;
 	enum file_hook hook;

@@ -396,6 +396,7 @@ static bool file_word(struct trace_in *in, struct trace_file *f, char *w)
 		{ "deleted", FILE_DELETED }, { "shmem", FILE_SHMEM },
 		{ "dev-zero", FILE_DEV_ZERO }, { "hugetlb", FILE_HUGETLB }, { "dax", FILE_DAX },
 		{ "seal-write", FILE_SEAL_WRITE },
+		{ "map-sync", FILE_MAP_SYNC },
 		{ "mode=r", FILE_READ }, { "mode=w", FILE_WRITE },
 		{ "mode=rw", FILE_READ | FILE_WRITE }, { "mode=-", 0 },
 	};
@@ -416,6 +417,10 @@ static bool file_word(struct trace_in *in, struct trace_file *f, char *w)
 	}
 	if (!strncmp(w, "size=", 5) && to_number(w + 5, 0, &size)) {
 		f->size_bytes = size;
+		return true;
+	}
+	if (!strncmp(w, "max=", 4) && to_number(w + 4, 0, &size)) {
+		f->max_bytes = size;
 		return true;
 	}
 	if (!strcmp(w, "nommap")) {

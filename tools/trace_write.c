@@ -56,6 +56,7 @@ static const struct {
 	{ FILE_APPEND_ONLY, "append-only" }, { FILE_NOEXEC, "noexec" }, { FILE_DELETED, "deleted" },
 	{ FILE_SHMEM, "shmem" }, { FILE_DEV_ZERO, "dev-zero" }, { FILE_HUGETLB, "hugetlb" },
 	{ FILE_DAX, "dax" }, { FILE_SEAL_WRITE, "seal-write" },
+	{ FILE_MAP_SYNC, "map-sync" },
 };
 
 void trace_write_file(struct text_out *out, const struct trace_file *file)
@@ -68,6 +69,8 @@ void trace_write_file(struct text_out *out, const struct trace_file *file)
 		    file->flags & FILE_READ ? "r" : "", file->flags & FILE_WRITE ? "w" : "",
 		    file->flags & (FILE_READ | FILE_WRITE) ? "" : "-", places[file->placement],
 		    (unsigned long)file->size_bytes);
+	if (file->max_bytes)
+		text_printf(out, " max=%lu", (unsigned long)file->max_bytes);
 	for (size_t i = 0; i < sizeof(file_words) / sizeof(file_words[0]); i++)
 		if (file->flags & file_words[i].flag)
 			text_printf(out, " %s", file_words[i].name);
