@@ -53,7 +53,7 @@ bool strace_read(struct text_in *text, const char *path, struct strace_log *log,
 void strace_free(struct strace_log *log);
 
 /*
- * If mprotect(@addr, @len) is what the dynamic linker does to @program or to itself: puts in the
+ * If mprotect(@addr, @len, PROT_READ) is what the dynamic linker does to @program or to itself: puts in the
  * areas that the file says are there.
  */
 bool strace_add_image(struct play_mm *mm, const char *program, unsigned long addr,

@@ -498,6 +498,7 @@ static bool add_unseen(struct session *s, struct play_mm *mm, unsigned long star
 		}
 		area.start = at;
 		area.end = hole_end;
+		area.pgoff = at / 4096;
 		if (at < hole_end && !ranges_meet(&k->seen, at, hole_end) &&
 		    !mm_add_area(mm->user, &area))
 			any = true;
@@ -555,7 +556,7 @@ static const char *explain_unseen(struct session *s, struct play_task *task, str
 		      call->id == CALL_MSYNC || call->id == CALL_MINCORE ||
 		      call->id == CALL_MSEAL || call->id == CALL_PKEY_MPROTECT;
 
-	if (call->id == CALL_MPROTECT && is_error(ours) &&
+	if (call->id == CALL_MPROTECT && call->args[2] == PROT_READ && is_error(ours) &&
 	    may_be_unseen(s, mm, call->args[0], call->args[1]) &&
 	    strace_add_image(mm, task->process->path, call->args[0], call->args[1]) &&
 	    play_result_agrees(call, play_call(s->p, task, call)))
