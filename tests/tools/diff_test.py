@@ -17,6 +17,7 @@ import sys
 import tempfile
 
 SKIP = 77
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'scripts')
 GOOD, CHECK, USAGE = 0, 1, 2
 
 
@@ -48,6 +49,14 @@ class Tests:
         status, out, err = run(self.vmarea, '--calls', '20001', '--jobs', '2', '--json')
         assert status == GOOD, err
         assert json.loads(out)['calls'] == 20001
+
+    def test_scripts(self):
+        """A list of calls for each difference that there once was."""
+        scripts = sorted(os.listdir(SCRIPTS))
+        assert scripts
+        for name in scripts:
+            status, out, err = run(self.vmarea, '--script', os.path.join(SCRIPTS, name))
+            assert status == GOOD, f'{name}: {out}{err}'
 
     def test_only_and_without(self):
         status, out, err = run(self.vmarea, '--calls', '5000', '--only', 'munmap', '--only',
