@@ -116,6 +116,34 @@ static void beyond_the_end_of_a_file(void **state)
 	space_close(&s);
 }
 
+static int changes_nothing(struct file *file, struct vma_new *vma) __in_mmap_hook
+{
+	return 0;
+}
+
+/* A hook that leaves the area as it is makes no driver of the file. */
+static void hooked_file_has_an_end(void **state)
+{
+	static const struct file_operations hooked = { .owner = "test", .mmap = changes_nothing };
+	const struct file_desc desc = {
+		.size = sizeof(desc), .name = "/f", .inode = 1, .ops = &hooked,
+		.flags = FILE_READ | FILE_WRITE, .size_bytes = SPACE_PAGE,
+	};
+	struct file *file;
+	struct space s;
+
+	(void)state;
+	space_open(&s);
+	assert_int_equal(file_create(s.v, &desc, &file), 0);
+	assert_int_equal(space_map_file(&s, 0, 2, RW, MAP_SHARED, file, 0), 0);
+	assert_int_equal(space_read(&s, 0), MM_FAULT_DONE);
+	assert_int_equal(space_read(&s, 1), MM_FAULT_BUS);
+	assert_int_equal(mm_madvise(s.mm, at(0), 2 * SPACE_PAGE, MADV_REMOVE), 0);
+	assert_int_equal(mm_msync(s.mm, at(0), 2 * SPACE_PAGE, MS_SYNC), 0);
+	file_put(file);
+	space_close(&s);
+}
+
 static void a_private_write_beyond_the_end_touches(void **state)
 {
 	static const enum mm_access access[] = { MM_ACCESS_READ, MM_ACCESS_WRITE };
@@ -265,6 +293,7 @@ int main(void)
 		cmocka_unit_test(protection),
 		cmocka_unit_test(writes_touch_and_reads_do_not),
 		cmocka_unit_test(beyond_the_end_of_a_file),
+		cmocka_unit_test(hooked_file_has_an_end),
 		cmocka_unit_test(a_private_write_beyond_the_end_touches),
 		cmocka_unit_test(beyond_the_end_of_shared_memory),
 		cmocka_unit_test(reads_of_huge_pages_touch),
