@@ -85,9 +85,10 @@ static void tell(const struct replay *r, const struct player *p)
 	clear_progress(r);
 	if (r->quiet && good)
 		return;
-	printf("%s: %lu calls, %lu process%s, %lu maps, peak %lu areas, %lu difference%s, ",
-	       p->path, p->calls, p->processes, p->processes == 1 ? "" : "es", p->maps, p->peak_areas,
-	       p->differences, p->differences == 1 ? "" : "s");
+	printf("%s: %lu calls, %lu process%s, %lu map%s, peak %lu areas, %lu difference%s, ",
+	       p->path, p->calls, p->processes, p->processes == 1 ? "" : "es", p->maps,
+	       p->maps == 1 ? "" : "s", p->peak_areas, p->differences,
+	       p->differences == 1 ? "" : "s");
 	if (p->undetermined)
 		printf("%lu undetermined, ", p->undetermined);
 	printf("%.2f ms, ", (double)p->call_ns / 1e6);

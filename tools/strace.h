@@ -3,6 +3,7 @@
  * Plain logs of strace -f: reading them, and playing them although they do not tell everything.
  *
  *	strace_read.c	lines to calls: tasks, arguments by name or number, calls in two halves
+ *	strace_files.c	which file a descriptor was
  *	strace_elf.c	what exec() mapped, if the program's file is still there
  *	strace_play.c	the calls on the library, and what may explain a result that differs
  */
@@ -45,6 +46,41 @@ struct strace_log {
 	size_t nr, room;
 	unsigned long lines;
 };
+
+/* The file that a descriptor of a process is; 0: closed. */
+struct strace_fd {
+	long process, fd;
+	unsigned int file;
+};
+
+struct strace_segment {
+	unsigned long shmid;
+	unsigned int file;
+};
+
+struct strace_files {
+	struct player *player;
+	struct strace_fd *fds;
+	size_t nr_fds;
+	struct strace_segment *segments;
+	size_t nr_segments;
+	unsigned int last_file;
+};
+
+/* ---- strace_files.c */
+void strace_fd_set(struct strace_files *s, long process, long fd, unsigned int file);
+unsigned int strace_fd_get(struct strace_files *s, long process, long fd);
+/* fork(): the child has what its parent has. */
+void strace_fds_copy(struct strace_files *s, long from, long to);
+/* A new open file: placed as the file system says, if @path is still there to be asked. */
+unsigned int strace_file_new(struct strace_files *s, const char *path, unsigned int flags,
+			     enum file_placement placement);
+/* The file of an mmap(); one that was never seen to be opened is made up. */
+unsigned int strace_file_of_mmap(struct strace_files *s, const struct strace_call *c,
+				 long process);
+void strace_segment_made(struct strace_files *s, const struct strace_call *c);
+unsigned int strace_segment_file(const struct strace_files *s, unsigned long shmid);
+void strace_files_free(struct strace_files *s);
 
 /* Does the text look like a log of strace? */
 bool strace_is_log(struct text_in *text);

@@ -51,99 +51,14 @@ struct known {
 	struct known *next;
 };
 
-struct open_fd {
-	long process, fd;
-	unsigned int file;		/* 0: closed */
-};
-
-struct segment {
-	unsigned long shmid;
-	unsigned int file;
-};
-
 struct session {
 	struct player *p;
 	const struct strace_log *log;
 	bool *done;			/* by call */
 	struct known *known;
-	struct open_fd *fds;
-	size_t nr_fds;
-	struct segment *segments;
-	size_t nr_segments;
-	unsigned int last_file, last_mm;
+	struct strace_files files;
+	unsigned int last_mm;
 };
-
-/* --------------------------------------------------------------------------------- files -- */
-
-static struct open_fd *find_fd(struct session *s, long process, long fd)
-{
-	for (size_t i = s->nr_fds; i-- > 0;)
-		if (s->fds[i].process == process && s->fds[i].fd == fd)
-			return &s->fds[i];
-	return NULL;
-}
-
-static void set_fd(struct session *s, long process, long fd, unsigned int file)
-{
-	struct open_fd *slot = find_fd(s, process, fd);
-
-	if (!slot) {
-		s->fds = cli_realloc(s->fds, (s->nr_fds + 1) * sizeof(*s->fds));
-		slot = &s->fds[s->nr_fds++];
-	}
-	*slot = (struct open_fd){ process, fd, file };
-}
-
-static void copy_fds(struct session *s, long from, long to)
-{
-	size_t n = s->nr_fds;
-
-	for (size_t i = 0; i < n; i++)
-		if (s->fds[i].process == from && s->fds[i].file)
-			set_fd(s, to, s->fds[i].fd, s->fds[i].file);
-}
-
-/* What the file system says of the path; false if it is not there to be asked. */
-static bool ask_placement(const char *path, struct trace_file *f)
-{
-	struct statfs fs;
-
-	if (!path || path[0] != '/' || statfs(path, &fs))
-		return false;
-	trace_file_placement((unsigned long)fs.f_type, f);
-	return true;
-}
-
-static unsigned int new_file(struct session *s, const char *path, unsigned int flags,
-			     enum file_placement placement)
-{
-	struct trace_file f = {
-		.id = ++s->last_file, .inode = s->last_file, .flags = flags,
-		.placement = placement, .size_bytes = 1ul << 40,
-		.name = (char *)(path ? path : "?"),
-	};
-
-	if (path && !strcmp(path, "/dev/zero"))
-		f.flags |= FILE_DEV_ZERO;
-	else if (placement != FILE_PLACE_SHMEM && !ask_placement(path, &f))
-		f.placement = FILE_PLACE_HUGE;	/* the usual; others are tried */
-	if (player_add_file(s->p, &f))
-		player_defect(s->p, "file_create() failed");
-	return f.id;
-}
-
-/* The file of an mmap(); one that was never seen to be opened is made up. */
-static unsigned int file_of_mmap(struct session *s, const struct strace_call *c, long process)
-{
-	struct open_fd *fd = find_fd(s, process, c->fd);
-
-	if (c->fd < 0)
-		return 0;
-	if (!fd || !fd->file)
-		set_fd(s, process, c->fd, new_file(s, c->path, FILE_READ | FILE_WRITE,
-						   FILE_PLACE_HUGE));
-	return find_fd(s, process, c->fd)->file;
-}
 
 /* ------------------------------------------------------------------------- tasks and mms -- */
 
@@ -278,7 +193,7 @@ static struct play_task *task_of(struct session *s, size_t at)
 	process = player_add_process(s->p, c->tid, NULL);
 	for (int i = 0; i < MM_NR_RLIMITS; i++)
 		process->rlimit[i] = i == MM_RLIMIT_STACK ? 8ul << 20 : MM_RLIM_INFINITY;
-	process->caps = MM_CAP_IPC_LOCK;
+	process->caps = MM_CAP_IPC_LOCK | MM_CAP_SYS_RAWIO;	/* a refusal is a limit */
 	task = player_add_task(s->p, c->tid, process);
 	if (c->kind != ST_EXEC)
 		new_image(s, task, at);
@@ -298,7 +213,7 @@ static void run_clone(struct session *s, size_t at)
 		return;
 	if (!c->is_thread) {
 		process = player_add_process(s->p, (long)c->call.result, process);
-		copy_fds(s, parent->process->pid, process->pid);
+		strace_fds_copy(&s->files, parent->process->pid, process->pid);
 	}
 	child = player_add_task(s->p, (long)c->call.result, process);
 	if (mm && !c->shares_mm) {
@@ -349,11 +264,9 @@ static struct call complete(struct session *s, const struct strace_call *c, stru
 	struct call call = c->call;
 
 	if (call.id == CALL_MMAP && !c->anonymous && call.result != -(unsigned long)EBADF)
-		call.file = file_of_mmap(s, c, task->process->pid);
+		call.file = strace_file_of_mmap(&s->files, c, task->process->pid);
 	if (call.id == CALL_SHMAT)
-		for (size_t i = 0; i < s->nr_segments; i++)
-			if (s->segments[i].shmid == (unsigned long)c->fd)
-				call.file = s->segments[i].file;
+		call.file = strace_segment_file(&s->files, (unsigned long)c->fd);
 	return call;
 }
 
@@ -528,14 +441,14 @@ static const char *explain_kind(struct session *s, size_t at, struct play_task *
 		struct trace_file f = *old;
 		unsigned long ours;
 
-		f.id = ++s->last_file;
+		f.id = ++s->files.last_file;
 		f.placement = kinds[i];
 		if (player_add_file(s->p, &f))
 			return NULL;
 		call->file = f.id;
 		ours = play_call(s->p, task, call);
 		if (play_result_agrees(call, ours)) {
-			set_fd(s, task->process->pid, c->fd, f.id);
+			strace_fd_set(&s->files, task->process->pid, c->fd, f.id);
 			return why_kind;
 		}
 		if (!is_error(ours))
@@ -716,40 +629,26 @@ static void run_open(struct session *s, size_t at)
 		return;
 	task = task_of(s, at);
 	if (c->kind == ST_MEMFD)
-		set_fd(s, task->process->pid, (long)c->call.result,
-		       new_file(s, "/memfd", flags | FILE_SHMEM, FILE_PLACE_SHMEM));
+		strace_fd_set(&s->files, task->process->pid, (long)c->call.result,
+		       strace_file_new(&s->files, "/memfd", flags | FILE_SHMEM, FILE_PLACE_SHMEM));
 	else
-		set_fd(s, task->process->pid, (long)c->call.result,
-		       new_file(s, c->path, flags, FILE_PLACE_ANY));
-}
-
-static void run_segment(struct session *s, const struct strace_call *c)
-{
-	for (size_t i = 0; i < s->nr_segments; i++)
-		if (s->segments[i].shmid == c->call.result)
-			return;
-	if (is_error(c->call.result))
-		return;
-	s->segments = cli_realloc(s->segments, (s->nr_segments + 1) * sizeof(*s->segments));
-	s->segments[s->nr_segments].shmid = c->call.result;
-	s->segments[s->nr_segments++].file = new_file(s, "/SYSV00000000", FILE_READ | FILE_WRITE |
-						      FILE_SHMEM, FILE_PLACE_SHMEM);
-	/* Attached in its whole length. */
-	file_set_size(player_file(s->p, s->last_file), c->value);
+		strace_fd_set(&s->files, task->process->pid, (long)c->call.result,
+		       strace_file_new(&s->files, c->path, flags, FILE_PLACE_ANY));
 }
 
 static void run_fd(struct session *s, size_t at)
 {
 	const struct strace_call *c = &s->log->calls[at];
 	struct play_task *task = task_of(s, at);
-	struct open_fd *fd = find_fd(s, task->process->pid, c->fd);
+	long process = task->process->pid;
+	unsigned int file = strace_fd_get(&s->files, process, c->fd);
 
-	if (is_error(c->call.result) || !fd)
+	if (is_error(c->call.result) || !file)
 		return;
 	if (c->kind == ST_CLOSE)
-		fd->file = 0;
+		strace_fd_set(&s->files, process, c->fd, 0);
 	else
-		set_fd(s, task->process->pid, (long)c->call.result, fd->file);
+		strace_fd_set(&s->files, process, (long)c->call.result, file);
 }
 
 static void run_exit(struct session *s, const struct strace_call *c)
@@ -781,7 +680,7 @@ static void run(struct session *s, size_t at)
 		run_open(s, at);
 		break;
 	case ST_SEGMENT:
-		run_segment(s, c);
+		strace_segment_made(&s->files, c);
 		break;
 	case ST_DUP: case ST_CLOSE:
 		run_fd(s, at);
@@ -806,7 +705,7 @@ static void run(struct session *s, size_t at)
 
 void strace_play(struct player *p, const struct strace_log *log)
 {
-	struct session s = { .p = p, .log = log };
+	struct session s = { .p = p, .log = log, .files = { .player = p } };
 
 	s.done = cli_alloc(log->nr * sizeof(*s.done));
 	for (size_t i = 0; i < log->nr && !p->defect; i++) {
@@ -820,6 +719,5 @@ void strace_play(struct player *p, const struct strace_log *log)
 	while (s.known)
 		forget_known(&s, s.known->mm);
 	free(s.done);
-	free(s.fds);
-	free(s.segments);
+	strace_files_free(&s.files);
 }
