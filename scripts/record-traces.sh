@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-# Records the traces of this directory anew, on this machine, with the programs that it has:
+# Records the traces in traces/ anew, on this machine, with the programs that it has:
 #
-#	traces/record.sh build/tools/vmarea
+#	scripts/record-traces.sh build/tools/vmarea
 #
 # Everything happens in /tmp/demo, so that no other paths get into them.
 set -eu
 vmarea=$(realpath "$1")
-here=$(realpath "$(dirname "$0")")
+here=$(realpath "$(dirname "$0")/../traces")
 tests=$here/../tests/tools
 rm -rf /tmp/demo
 mkdir -m 755 /tmp/demo
