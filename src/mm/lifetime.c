@@ -11,8 +11,10 @@
  *	mmgrab, mmdrop		mm_count +- 1
  *
  * mm_users never leaves 0, so nobody can enter an mm that is being torn down, and no reader is
- * inside: every lookup needs a user.  The teardown takes the mmap lock all the same, because
- * close() hooks are promised it, and drops files without it, because release() may do as it likes.
+ * inside: every lookup needs a user.  (The memory of its VMAs may be looked at all the same, by a
+ * late reader of the mm that had it before: vma/lock.c.)  The teardown takes the mmap lock all the
+ * same, because close() hooks are promised it, and drops files without it, because release() may do
+ * as it likes.
  *
  * Ordering.
  *  (A) A put is a release and the last one an acquire: what any user did comes before the teardown,
@@ -195,7 +197,7 @@ static void close_areas(struct mm_struct *mm) __may_sleep
 }
 
 /* No lock is held: the last put of a file calls the embedder.  The tree is of no use after. */
-static void free_areas(struct mm_struct *mm)
+static void free_areas(struct mm_struct *mm) __may_sleep
 	__context_unsafe("nobody else can reach them")
 {
 	struct rt_entry entry;
@@ -205,12 +207,12 @@ static void free_areas(struct mm_struct *mm)
 	while (rt_iter_next(&it, &entry)) {
 		struct vm_area_struct *vma = entry.item;
 
+		/* This mm has no reader left; another mm's may be late, and look at this memory. */
+		vma_detach(vma);
 		anon_chain_put(vma->anon);
 		anon_name_put(vma->anon_name);
 		if (vma->vm_file)
 			file_put(vma->vm_file);
-		/* Relaxed: there is no reader left.  Detached, as the pool wants it. */
-		atomic_store_relaxed(&vma->vm_refcnt, 0);
 		vma_pool_free(mm->instance, vma);
 	}
 	rt_destroy(&mm->areas);

@@ -37,7 +37,9 @@
  *
  *   The memory is type-stable: between the lookup and (A) the VMA may have been removed and used
  *   again, even in another mm.  Hence vm_mm and the range are looked at after (A).  They do not
- *   change while a reader is counted: to detach is to wait for (F) as well.
+ *   change while a reader is counted: to detach is to wait for (F) as well.  It also means that a
+ *   VMA may be counted by somebody for whom its mm does not exist: nobody may set vm_refcnt back
+ *   without having waited, not even who tears down an mm that has no users left.
  *
  * The end of a write section, in this order
  *
@@ -236,10 +238,11 @@ void vma_attach(struct vm_area_struct *vma)
 	atomic_store_release(&vma->vm_refcnt, 1);
 }
 
-/* The attachment's own count is given up; then only pins can be left. */
-static void vma_detach(struct vm_area_struct *vma) __may_sleep
+/* The attachment's own count is given up; then only pins and late readers can be left. */
+void vma_detach(struct vm_area_struct *vma)
 {
-	/* Acquire pairs with the release of the last pin. */
+	might_sleep();
+	/* Acquire pairs with the release of the last of them. */
 	if (atomic_add_acquire(&vma->vm_refcnt, VMA_WRITER - 1) != 1)
 		wait_for_readers(vma, 0);
 	/* Count 0 lets nobody in, with VMA_WRITER or without: no ordering needed to clear it. */

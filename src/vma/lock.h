@@ -52,5 +52,10 @@ void vma_unpin(struct vm_area_struct *vma);
 
 /* A new VMA becomes one that can be found: write-locked.  Its mm's mmap write lock is held. */
 void vma_attach(struct vm_area_struct *vma)	__must_hold(vma_stable);
+/*
+ * The opposite, for one that no published tree leads to any more: waits until nobody is counted.
+ * Even then there may be some, of another mm: readers that found it before it was this mm's.
+ */
+void vma_detach(struct vm_area_struct *vma)	__may_sleep;
 
 #endif
