@@ -2,8 +2,8 @@
 /*
  * `vmarea diff`: is the library what the running kernel is?
  *
- * The parts.  A *round* is some thousand calls on a fresh address space, drawn from the seed and the
- * round's number (diff_gen.c).  The library makes them first (diff_side.c) and leaves in shared
+ * The parts.  A *round* is some thousand calls on a fresh address space, drawn from the seed and
+ * the round's number (diff_gen.c).  The library makes them first (diff_side.c) and leaves in shared
  * memory each call, its result, and the map after it.  The *agent* (diff_agent.c), a process that
  * consists of nearly nothing else, makes them on the kernel, and compares result and map after
  * every call; VmFlags and totals every 500 calls and at the end.  Both use the same addresses,
@@ -56,8 +56,8 @@ static void help(void)
 {
 	fputs("usage: vmarea diff [OPTIONS]\n"
 	      "\n"
-	      "Makes random memory calls on the running kernel and on the library, and compares every\n"
-	      "result and the whole map after each call.\n"
+	      "Makes random memory calls on the running kernel and on the library, and compares\n"
+	      "every result and the whole map after each call.\n"
 	      "\n"
 	      "  --seed N        which calls (default 1)\n"
 	      "  --calls N       how many (default 200000)\n"
@@ -67,7 +67,7 @@ static void help(void)
 	      "  --only CALL     only this call, and others given so; mmap is always one of them\n"
 	      "  --without CALL  not this call; may be given several times\n"
 	      "  --script FILE   the calls of this file instead, as a difference left them\n"
-	      "  --overcommit N  with vm.overcommit_memory set to it for the while (root, whole machine)\n"
+	      "  --overcommit N  set vm.overcommit_memory to it for the while (whole machine)\n"
 	      "  --keep-going    go on after a difference\n"
 	      "  --no-shrink     report it as it was met\n"
 	      "  --json          the summary as JSON\n"
@@ -266,7 +266,8 @@ static void print_json(const struct run *run, const struct worker_counts *sum, d
 	const char *between = "";
 
 	printf("{\"kernel\": \"%s\", \"seed\": %lu, \"calls\": %llu, \"rounds\": %llu, "
-	       "\"seconds\": %.3f, \"calls_per_second\": %.0f, \"differences\": %lu, \"per_call\": {",
+	       "\"seconds\": %.3f, \"calls_per_second\": %.0f, \"differences\": %lu, "
+	       "\"per_call\": {",
 	       run->context->machine.release, run->options->seed, (unsigned long long)sum->calls,
 	       (unsigned long long)sum->rounds, seconds, (double)sum->calls / seconds,
 	       run->differences);

@@ -126,7 +126,8 @@ struct start_state {
 	uint32_t nr_areas;
 	uint64_t image_start;
 	uint64_t limit_max[MM_NR_RLIMITS];	/* bytes, no call may ask for more */
-	long adjust_total, adjust_data, adjust_stack;	/* pages that status shows beyond the areas' */
+	/* Pages that status shows beyond those of the areas. */
+	long adjust_total, adjust_data, adjust_stack;
 };
 
 #define SIDE_MAX_OBJECTS	4096

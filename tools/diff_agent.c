@@ -296,8 +296,8 @@ __asm__(".globl on_fault_return\n"
 	"	syscall\n");
 
 /*
- * A write leaves what is there: an or of nothing.  All memory that is executed holds zeroes, which is
- * an addition to where %rax points; the trap flag ends it after that.
+ * A write leaves what is there: an or of nothing.  All memory that is executed holds zeroes, which
+ * is an addition to where %rax points; the trap flag ends it after that.
  */
 void touch_one(uint64_t addr);
 void touch_to_write(uint64_t addr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The files that the calls map: one of each kind for which mmap(), mprotect() or merging has a rule.
- * All are without a name or deleted; none outlives the command.
+ * The files that the calls map: one of each kind for which mmap(), mprotect() or merging has a
+ * rule.  All are without a name or deleted; none outlives the command.
  */
 #include <errno.h>
 #include <fcntl.h>

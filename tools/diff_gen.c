@@ -259,8 +259,8 @@ static uint64_t some_address(struct gen *gen, const struct side_proc *proc)
 }
 
 /*
- * No length that could be had is beyond 32 GiB: undoing PR_SET_MEMORY_MERGE looks at each page of an
- * area, and takes the kernel half a minute for a terabyte.
+ * No length that could be had is beyond 32 GiB: undoing PR_SET_MEMORY_MERGE looks at each page of
+ * an area, and takes the kernel half a minute for a terabyte.
  */
 static uint64_t some_length(struct gen *gen)
 {
@@ -528,7 +528,8 @@ static void gen_small(struct gen *gen, struct diff_call *c)
 
 	switch (c->op) {
 	case OP_MLOCKALL:
-		a[0] = one_in(gen, 8) ? below(gen, 16) : (uint64_t[]){ 1, 2, 3, 6, 7 }[below(gen, 5)];
+		a[0] = one_in(gen, 8) ? below(gen, 16) :
+			(uint64_t[]){ 1, 2, 3, 6, 7 }[below(gen, 5)];
 		break;
 	case OP_THP_DISABLE:
 	case OP_MEMORY_MERGE:

@@ -20,7 +20,8 @@
 
 /*
  * A letter for each argument: a address, n length or number, p protection, m map flags, f file,
- * r mremap flags, v advice, l limit, s shmat flags, y msync flags, k mlockall flags, t kind of touch.
+ * r mremap flags, v advice, l limit, s shmat flags, y msync flags, k mlockall flags, t kind of
+ * touch.
  */
 static const struct {
 	const char *name, *args;
@@ -307,7 +308,8 @@ static const char *parse_setup(char **save, struct round_setup *setup)
 		if (!strcmp(word, "vdso"))
 			setup->keep_vdso = known = true;
 		if (!known)
-			return "setup: top-down, top-down-low or bottom-up; capable or incapable; vdso";
+			return "setup: top-down, top-down-low or bottom-up; capable or "
+			       "incapable; vdso";
 	}
 	return NULL;
 }

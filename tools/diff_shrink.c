@@ -131,7 +131,8 @@ static void simplify(struct shrinking *s)
 void shrink(struct diff_context *context, struct finding *finding)
 {
 	struct shrinking s = { .context = context, .best = finding,
-		.tried = shared_alloc(sizeof(*s.tried)), .candidate = cli_alloc(sizeof(*s.candidate)),
+		.tried = shared_alloc(sizeof(*s.tried)),
+		.candidate = cli_alloc(sizeof(*s.candidate)),
 		.until = time(NULL) + MAX_SECONDS };
 
 	/* Once as it is: what does not come again cannot be made shorter. */

@@ -57,7 +57,7 @@ void side_open(struct side *side, const struct machine *machine, struct test_fil
 			side->segment[i] = make_file(side, &files->segment[i]);
 }
 
-/* Objects that the library made itself are kept for the round, so that no other gets its address. */
+/* Objects that the library made are kept for the round, so that no other gets their address. */
 static uint64_t own_object(struct side *side, struct file *file)
 {
 	uint64_t key = (uint64_t)file >> 4;
@@ -179,7 +179,8 @@ static uint32_t write_map(struct side *side, struct side_proc *proc, bool with_t
 		map->text_bytes = (uint32_t)write_text(side, proc, (char *)&map->area[map->nr]);
 	proc->map = (uint32_t)side->arena_used;
 	proc->map_written = true;
-	side->arena_used += (sizeof(*map) + map->nr * sizeof(map->area[0]) + map->text_bytes + 7) / 8;
+	side->arena_used += (sizeof(*map) + map->nr * sizeof(map->area[0]) +
+			     map->text_bytes + 7) / 8;
 	return proc->map;
 }
 
@@ -209,7 +210,8 @@ static bool may_be_anonymous(const struct side *side, const struct side_area *ar
 		(!area->seen.inode || area->seen.inode == zero->inode);
 }
 
-static long do_touch(struct side *side, const struct side_proc *proc, const uint64_t *a, struct diff_call *out)
+static long do_touch(struct side *side, const struct side_proc *proc, const uint64_t *a,
+		     struct diff_call *out)
 {
 	static const enum mm_access access[] = { MM_ACCESS_READ, MM_ACCESS_WRITE, MM_ACCESS_EXEC };
 	const struct side_area *area;
@@ -297,7 +299,8 @@ static long do_fill(struct side *side, struct side_proc *proc, struct diff_call 
 	out->arg[1] = side->machine->config.max_map_count - out->arg[0] - stats.nr_areas;
 	for (uint64_t i = 0; i < out->arg[1]; i++) {
 		long ret = mm_mmap(proc->mm, AGENT_FILL_ADDR + 2 * i * DIFF_PAGE, DIFF_PAGE, 0,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, NULL, 0);
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, NULL,
+				   0);
 
 		if (ret < 0)
 			return ret;

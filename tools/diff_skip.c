@@ -7,9 +7,10 @@
  *
  *  1. it would change the agent's own memory;
  *  2. it would fill much memory with pages, or poison it: only that takes time or does harm;
- *  3. pages, which a mm for bookkeeping has none of, would decide what happens: filling a range that
- *     may hold guard pages stops at the first of them; and the first read of a huge page touches the
- *     area, unless there is a small page already, from before the area was told to have huge ones.
+ *  3. pages, which a mm for bookkeeping has none of, would decide what happens: filling a range
+ *     that may hold guard pages stops at the first of them; and the first read of a huge page
+ *     touches the area, unless there is a small page already, from before the area was told to
+ *     have huge ones.
  */
 #include "diff.h"
 
@@ -118,7 +119,9 @@ static bool skip_mremap(const struct side *side, const struct side_proc *proc, c
 	    side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED))
 		return true;
 	return a[2] > FILL_MAX && a[2] > a[1] && a[2] < DIFF_TASK_SIZE &&
-		(proc->mcl_future || side->machine->config.overcommit == VMAREA_OVERCOMMIT_NEVER || side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED));
+		(proc->mcl_future ||
+		 side->machine->config.overcommit == VMAREA_OVERCOMMIT_NEVER ||
+		 side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED));
 }
 
 static bool skip_madvise(const struct side *side, const struct side_proc *proc, uint64_t addr,
@@ -152,7 +155,7 @@ const struct side_proc *side_target(const struct side *side, const struct side_p
 	return flags >> 8 ? &side->proc[((flags >> 8) - 1) % AGENT_MAX_PROCS] : proc;
 }
 
-/* Another's memory may be advised about only with a capability that the library has not heard of. */
+/* Another's memory may be advised about only with a capability that the library knows not of. */
 static bool skip_process_madvise(const struct side *side, const struct side_proc *proc,
 				 const uint64_t *a)
 {
@@ -165,8 +168,8 @@ static bool skip_process_madvise(const struct side *side, const struct side_proc
 }
 
 /*
- * A write to a private file area touches it, unless the page is a guard.  (Anonymous areas have been
- * touched by putting one in.)
+ * A write to a private file area touches it, unless the page is a guard.  (Anonymous areas have
+ * been touched by putting one in.)
  */
 static bool may_meet_guard(const struct side_area *area)
 {
@@ -239,7 +242,8 @@ static bool skip_process(const struct side *side, const struct diff_call *c)
 	return c->arg[0] >= AGENT_MAX_PROCS || side->proc[c->arg[0]].mm;
 }
 
-bool side_leaves_out(const struct side *side, const struct side_proc *proc, const struct diff_call *c)
+bool side_leaves_out(const struct side *side, const struct side_proc *proc,
+		     const struct diff_call *c)
 {
 	const uint64_t *a = c->arg;
 

@@ -3,8 +3,8 @@
  * Rounds of random calls, and trials of given ones.
  *
  * A round is a list of calls on a fresh address space: first all of it on the library, then all of
- * it on the kernel, compared there call by call.  That order is possible because nothing the library
- * is told depends on what the kernel answered.
+ * it on the kernel, compared there call by call.  That order is possible because nothing the
+ * library is told depends on what the kernel answered.
  */
 #include <errno.h>
 #include <signal.h>
