@@ -180,8 +180,8 @@ bool side_fills(const struct side_proc *proc, const struct diff_call *call);
 bool side_any_flag(const struct side_proc *proc, uint64_t addr, uint64_t len, vm_flags_t flag);
 /* NULL: a hole. */
 const struct side_area *side_area_at(const struct side_proc *proc, uint64_t addr);
-/* Is @addr in a huge page that would lie wholly inside the area? */
-bool side_in_huge_page(const struct side_area *area, uint64_t addr);
+/* Is @addr in a huge page, which would lie wholly inside the area? */
+bool side_in_huge_page(const struct side_proc *proc, const struct side_area *area, uint64_t addr);
 /* Whose memory OP_PROCESS_MADVISE is about; @flags is its last argument. */
 const struct side_proc *side_target(const struct side *side, const struct side_proc *proc,
 				    uint64_t flags);

@@ -556,7 +556,7 @@ static bool reads_small_page(const struct side_proc *proc, uint64_t addr)
 {
 	const struct side_area *area = side_area_at(proc, addr);
 
-	return area && !side_in_huge_page(area, addr);
+	return area && !side_in_huge_page(proc, area, addr);
 }
 
 static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct diff_call *c)

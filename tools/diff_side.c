@@ -221,7 +221,7 @@ static long do_touch(struct side *side, const struct side_proc *proc, const uint
 		out->judge |= JUDGE_GUARD;
 	area = side_area_at(proc, a[0]);
 	if (a[1] != TOUCH_WRITE && area && may_be_anonymous(side, area) &&
-	    !side_in_huge_page(area, a[0]))
+	    !side_in_huge_page(proc, area, a[0]))
 		side->small_pages = true;
 	fault = mm_touch(proc->mm, a[0], access[a[1]]);
 	switch (fault) {

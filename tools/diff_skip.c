@@ -74,11 +74,12 @@ static bool any_far_offset(const struct side_proc *proc, uint64_t addr, uint64_t
 }
 
 /* Is @addr in a huge page that would lie wholly inside the area? */
-bool side_in_huge_page(const struct side_area *area, uint64_t addr)
+bool side_in_huge_page(const struct side_proc *proc, const struct side_area *area, uint64_t addr)
 {
 	uint64_t start = addr & ~(HUGE_PAGE - 1);
 
-	return (area->flags & VM_HUGEPAGE) && start >= area->seen.start &&
+	return (area->flags & VM_HUGEPAGE) && !mm_get_thp_disable(proc->mm) &&
+		start >= area->seen.start &&
 		start + HUGE_PAGE <= area->seen.end;
 }
 
@@ -197,7 +198,7 @@ static bool skip_touch(const struct side *side, const struct side_proc *proc, co
 		return false;
 	return hits_agent(side, a[0], 1) || (area->flags & VM_DONTEXPAND) ||
 		(a[1] == TOUCH_WRITE ? may_meet_guard(area) :
-		 side->small_pages && side_in_huge_page(area, a[0]));
+		 side->small_pages && side_in_huge_page(proc, area, a[0]));
 }
 
 static bool skip_fill(const struct side *side, const struct side_proc *proc, const uint64_t *a)
