@@ -32,9 +32,6 @@
 	 FILE_DAX | FILE_SEAL_WRITE | FILE_MAP_SYNC)
 #define FILE_MAY_CHANGE		(FILE_DELETED | FILE_SEAL_WRITE)
 
-/* A hugetlb file that does not say is of the default size, 2 MiB. */
-#define FILE_DEFAULT_HUGE_SHIFT	21
-
 static struct file *file_alloc(struct vmarea *instance, const struct file_desc *desc) __may_sleep
 {
 	size_t name_bytes = str_len(desc->name) + 1;
@@ -58,7 +55,8 @@ static struct file *file_alloc(struct vmarea *instance, const struct file_desc *
 	file->placement = desc->placement;
 	file->size_bytes = desc->size_bytes;
 	file->max_bytes = desc->max_bytes;
-	file->huge_shift = desc->flags & FILE_HUGETLB ? FILE_DEFAULT_HUGE_SHIFT : 0;
+	/* One that does not say is of the default size. */
+	file->huge_shift = desc->flags & FILE_HUGETLB ? HUGE_SHIFT_2M : 0;
 	file->refs = 1;
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
 	atomic_add_relaxed(&instance->nr_objects, 1);
@@ -117,6 +115,10 @@ void file_put(struct file *file)
 		return;
 	if (file->ops && file->ops->release)
 		file->ops->release(file);
+	/* Relaxed, as (A) orders it: what shared mappings made it keep. */
+	if (file_flags(file) & FILE_HUGETLB)
+		huge_pages_put(instance, file->huge_shift,
+			       (long)atomic_load_relaxed(&file->reserved));
 	port_call_rcu(&file->rcu, file_free_rcu);
 	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */
 }

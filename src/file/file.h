@@ -2,6 +2,8 @@
 /*
  * Open files as the embedder supplies them.  A file is counted; the count may be raised from a
  * pointer found under RCU (file_get_rcu), so the memory goes only after a grace period.
+ *
+ * What guards a field: 1 written once, before anyone else can see the file; a atomic.
  */
 #ifndef FILE_FILE_H
 #define FILE_FILE_H
@@ -25,7 +27,7 @@ struct file {
 	enum file_placement placement;		/* 1 */
 	u64 size_bytes;				/* a	relaxed */
 	u64 max_bytes;				/* 1	0: 2^63 - 1 */
-	unsigned long reserved;			/* m	huge pages kept for a shared FILE_HUGETLB */
+	unsigned long reserved;			/* a	relaxed: huge pages, for shared areas */
 	struct port_rcu_head rcu;
 };
 

@@ -12,6 +12,7 @@
 
 #include <vmarea/vmarea.h>
 
+#include "base/atomic.h"
 #include "base/compiler.h"
 #include "sync/spinlock.h"
 
@@ -22,7 +23,7 @@ struct vmarea {
 	struct vmarea_config config;		/* 1 */
 	long committed;				/* a	pages promised; relaxed: a count to check */
 	long huge_free[2];			/* a	2 MiB, 1 GiB pages not reserved; relaxed */
-	u32 nr_objects;				/* a	mms and files alive: 0 at destroy */
+	u32 nr_objects;				/* a	mms, files and pages: 0 at destroy */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 
 	struct spinlock pool_lock;		/* i */
@@ -34,6 +35,34 @@ struct vmarea {
 static inline bool has_feature(const struct vmarea *instance, unsigned int feature)
 {
 	return instance->config.features & feature;
+}
+
+/* The sizes of huge pages, as powers of two of bytes. */
+#define HUGE_SHIFT_2M	21u
+#define HUGE_SHIFT_1G	30u
+
+/* How many of that size are neither in use nor kept for anybody. */
+static inline long huge_pages_free(const struct vmarea *instance, unsigned int shift)
+{
+	return atomic_load_relaxed(&instance->huge_free[shift == HUGE_SHIFT_1G]);
+}
+
+static inline void huge_pages_put(struct vmarea *instance, unsigned int shift, long nr)
+{
+	atomic_add_relaxed(&instance->huge_free[shift == HUGE_SHIFT_1G], nr);
+}
+
+/* Takes @nr, all or none: true if there were so many. */
+static inline bool huge_pages_take(struct vmarea *instance, unsigned int shift, long nr)
+{
+	long have = huge_pages_free(instance, shift);
+
+	do {
+		if (have < nr)
+			return false;
+	} while (!atomic_cas_relaxed(&instance->huge_free[shift == HUGE_SHIFT_1G], &have,
+				     have - nr));
+	return true;
 }
 
 #endif

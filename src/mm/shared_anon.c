@@ -8,15 +8,12 @@
  * reference, however often the object is mapped by then.
  *
  * Huge pages come from a pool of fixed size.  A private area keeps as many as it is long, from
- * mmap() until it goes; a shared one's are the file's.  vm_private_data names the mm that keeps
- * them, so the copy that a fork makes of the area keeps none.
+ * mmap() until it goes; a shared one's are the file's, until that goes.  vm_private_data names the
+ * mm that keeps them, so the copy that a fork makes of the area keeps none.
  */
 #include "base/atomic.h"
 #include "mm/mm.h"
 #include "vma/handle.h"
-
-#define HUGE_SHIFT_2M	21u
-#define HUGE_SHIFT_1G	30u
 
 static void shared_anon_release(struct file *file)
 {
@@ -80,11 +77,6 @@ int shared_anon_commit(struct mm_struct *mm, struct file *file, unsigned long nr
 
 /* -------------------------------------------------------------- huge pages -- */
 
-static long *huge_pool(struct vmarea *instance, unsigned int shift)
-{
-	return &instance->huge_free[shift == HUGE_SHIFT_1G];
-}
-
 static unsigned int huge_shift_of(const struct vm_area_struct *vma)
 {
 	return vma->vm_file->huge_shift;
@@ -101,28 +93,7 @@ unsigned int hugetlb_shift(const struct vmarea *instance, unsigned long map_flag
 	return 0;
 }
 
-/* Takes @nr pages from the pool, all or none. */
-static int huge_reserve(struct vmarea *instance, unsigned int shift, long nr)
-{
-	long *pool = huge_pool(instance, shift);
-	long have = atomic_load_relaxed(pool);
-
-	do {
-		if (have < nr)
-			return -ENOMEM;
-	} while (!atomic_cas_relaxed(pool, &have, have - nr));
-	return 0;
-}
-
-static void huge_release(struct file *file)
-{
-	atomic_add_relaxed(huge_pool(file->instance, file->huge_shift), (long)file->reserved);
-}
-
-static const struct file_operations huge_anon_ops = {
-	.owner = "huge pages",
-	.release = huge_release,
-};
+static const struct file_operations huge_anon_ops = { .owner = "huge pages" };
 
 struct file *hugetlb_anon_create(struct mm_struct *mm, unsigned int shift)
 {
@@ -150,12 +121,43 @@ static long huge_pages(const struct vm_area_struct *vma)
 	return (vma->vm_end - vma->vm_start) >> huge_shift_of(vma);
 }
 
-int hugetlb_mmap(struct vm_area_struct *vma)
+/*
+ * The file keeps pages up to the end of its furthest shared mapping.  Two mms may map it at once:
+ * who comes second looks again at what is missing.
+ */
+static bool keep_for_file(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	struct file *file = vma->vm_file;
 	unsigned int shift = huge_shift_of(vma);
-	long nr = huge_pages(vma);
-	int err;
+	unsigned long last = vma_pgoff_at(vma, vma->vm_end - 1) >> (shift - PAGE_SHIFT);
+	unsigned long kept = atomic_load_relaxed(&file->reserved);
+
+	while (kept <= last) {
+		long more = (long)(last + 1 - kept);
+
+		if (!huge_pages_take(file->instance, shift, more))
+			return false;
+		if (atomic_cas_relaxed(&file->reserved, &kept, last + 1))
+			return true;
+		huge_pages_put(file->instance, shift, more);
+	}
+	return true;
+}
+
+static bool keep_for_area(struct vm_area_struct *vma)
+	__must_hold(vma_stable)
+{
+	if (!huge_pages_take(vma->vm_mm->instance, huge_shift_of(vma), huge_pages(vma)))
+		return false;
+	vma->vm_private_data = vma->vm_mm;
+	return true;
+}
+
+int hugetlb_mmap(struct vm_area_struct *vma)
+{
+	unsigned int shift = huge_shift_of(vma);
+	bool kept;
 
 	vma->vm_flags |= VM_HUGETLB | VM_DONTEXPAND;
 	vma->vm_ops = &hugetlb_vm_ops;
@@ -163,24 +165,12 @@ int hugetlb_mmap(struct vm_area_struct *vma)
 		return -EINVAL;
 	if (vma->vm_flags & VM_NORESERVE)
 		return 0;
-	if (vma->vm_flags & VM_MAYSHARE) {
-		unsigned long last = vma_pgoff_at(vma, vma->vm_end - 1) >> (shift - PAGE_SHIFT);
-
-		nr = last >= file->reserved ? (long)(last + 1 - file->reserved) : 0;
-	}
-	err = huge_reserve(vma->vm_mm->instance, shift, nr);
-	if (err)
-		return err;
-	if (vma->vm_flags & VM_MAYSHARE)
-		file->reserved += (unsigned long)nr;
-	else
-		vma->vm_private_data = vma->vm_mm;
-	return 0;
+	kept = vma->vm_flags & VM_MAYSHARE ? keep_for_file(vma) : keep_for_area(vma);
+	return kept ? 0 : -ENOMEM;
 }
 
 void hugetlb_forget(const struct vm_area_struct *vma)
 {
 	if (!(vma->vm_flags & VM_MAYSHARE) && vma->vm_private_data == vma->vm_mm)
-		atomic_add_relaxed(huge_pool(vma->vm_mm->instance, huge_shift_of(vma)),
-				   huge_pages(vma));
+		huge_pages_put(vma->vm_mm->instance, huge_shift_of(vma), huge_pages(vma));
 }

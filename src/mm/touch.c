@@ -18,11 +18,9 @@
  * Protection is x86's, where a page that may be accessed at all may be read: only writing and
  * executing have a bit of their own.
  */
-#include "base/atomic.h"
 #include "mm/mm.h"
 
 #define HUGE_2M_SIZE	(2ul << 20)
-#define HUGE_1G_SHIFT	30
 
 /* One access to [start, end), page-aligned, all inside @vma. */
 struct access {
@@ -84,8 +82,7 @@ static bool pool_is_empty(const struct vm_area_struct *vma)
 
 	if ((vma->vm_flags & (VM_HUGETLB | VM_NORESERVE)) != (VM_HUGETLB | VM_NORESERVE))
 		return false;
-	return atomic_load_relaxed(&instance->huge_free[vma->vm_file->huge_shift == HUGE_1G_SHIFT])
-	       <= 0;
+	return huge_pages_free(instance, vma->vm_file->huge_shift) <= 0;
 }
 
 static enum mm_fault touch_area(const struct access *a)

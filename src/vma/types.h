@@ -49,7 +49,7 @@ struct vm_area_struct {
 	struct mm_struct *vm_mm;		/* 1	until the memory is used again */
 	struct file *vm_file;			/* 1	a reference */
 	const struct vm_operations_struct *vm_ops; /* 1	after the mmap() hook */
-	void *vm_private_data;			/* 1	after the mmap() hook */
+	void *vm_private_data;			/* 1	after the mmap() hook; V if VM_HUGETLB */
 
 	struct anon_chain *anon;		/* p	NULL until touched; back under w + V */
 	struct anon_name *anon_name VMA_GUARDED; /* V	readers under RCU may copy it out */

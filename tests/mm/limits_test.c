@@ -3,6 +3,7 @@
  * What bounds a mapping, and with which errno each limit answers.
  */
 #include <errno.h>
+#include <pthread.h>
 
 #include "mm/mm.h"
 #include "space.h"
@@ -271,6 +272,69 @@ static void huge_files_are_not_accounted(void **state)
 	space_close(&s);
 }
 
+#define PAGES_2M	512ul
+
+/* What a shared mapping sets aside is the file's: not lost when the file is. */
+static void shared_huge_pages_come_back_with_the_file(void **state)
+{
+	struct space s;
+	struct file *file;
+
+	(void)state;
+	space_init(&s);
+	s.config.nr_huge_2m_pages = 2;
+	space_create(&s);
+	file = space_file(&s, 2 * PAGES_2M, FILE_HUGETLB, FILE_PLACE_ANY);
+	assert_int_equal(space_map_file(&s, 0, PAGES_2M, RW, MAP_SHARED, file, 0), 0);
+	assert_int_equal(map(&s, 4 * MIB, RW, MAP_HUGETLB), -ENOMEM);
+	/* The same page again is no more. */
+	assert_int_equal(space_map_file(&s, PAGES_2M, PAGES_2M, RW, MAP_SHARED, file, 0), 0);
+	assert_int_equal(space_unmap(&s, 0, 2 * PAGES_2M), 0);
+	assert_int_equal(map(&s, 4 * MIB, RW, MAP_HUGETLB), -ENOMEM);
+	file_put(file);
+	assert_int_equal(map(&s, 4 * MIB, RW, MAP_HUGETLB), 0);
+	space_close(&s);
+}
+
+struct mapper {
+	struct file *file;
+	struct mm_user *mm;
+};
+
+static void *map_more_and_more(void *arg)
+{
+	const struct mapper *m = arg;
+
+	for (unsigned long nr = 1; nr <= 64; nr++)
+		assert_int_equal(mm_mmap(m->mm, at(0), nr * 2 * MIB, RW, MAP_SHARED | MAP_FIXED,
+					 m->file, 0), at(0));
+	return NULL;
+}
+
+/* One file in two mms, each with its own mmap lock: together they set aside what one would. */
+static void two_mms_set_the_same_huge_pages_aside(void **state)
+{
+	struct mapper a, b;
+	pthread_t thread;
+	struct space s;
+
+	(void)state;
+	space_init(&s);
+	s.config.nr_huge_2m_pages = 128;
+	space_create(&s);
+	a = (struct mapper){ space_file(&s, 64 * PAGES_2M, FILE_HUGETLB, FILE_PLACE_ANY), s.mm };
+	b = a;
+	assert_int_equal(mm_create(s.v, &s.mm_config, &b.mm), 0);
+	assert_int_equal(pthread_create(&thread, NULL, map_more_and_more, &b), 0);
+	map_more_and_more(&a);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(map(&s, 65 * 2 * MIB, RW, MAP_HUGETLB), -ENOMEM);
+	assert_int_equal(map(&s, 64 * 2 * MIB, RW, MAP_HUGETLB), 0);
+	mmput(b.mm);
+	file_put(a.file);
+	space_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +349,8 @@ int main(void)
 		cmocka_unit_test(noreserve_counts_when_nothing_is_overcommitted),
 		cmocka_unit_test(kinds_of_area),
 		cmocka_unit_test(huge_files_are_not_accounted),
+		cmocka_unit_test(shared_huge_pages_come_back_with_the_file),
+		cmocka_unit_test(two_mms_set_the_same_huge_pages_aside),
 	};
 
 	return cmocka_run_group_tests_name("mm/limits", tests, NULL, NULL);
