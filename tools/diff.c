@@ -294,6 +294,8 @@ static void print_summary(const struct run *run)
 	       run->context->machine.release, run->options->seed, (unsigned long long)sum.calls,
 	       (unsigned long long)sum.rounds, seconds, (double)sum.calls / seconds,
 	       run->differences);
+	if (run->differences && strncmp(run->context->machine.release, "Linux 6.18.", 11))
+		puts("The library follows Linux 6.18; another release may differ from that.");
 	for (unsigned int op = OP_MMAP; op < NR_OPS; op++)
 		if (sum.per_op[op])
 			printf("%s%s %llu", column++ % 8 ? ", " : column > 1 ? "\n  " : "  ",

@@ -134,7 +134,7 @@ static void draw_weights(struct gen *gen)
 
 static void draw_window(struct gen *gen)
 {
-	static const uint16_t sizes[] = { 16, 1, 1, 1, 2, 1 };
+	static const uint8_t shares[] = { 8, 1, 2, 2, 4, 1 };
 	uint32_t pages = gen->options->window_pages;
 	uint64_t kind = below(gen, 8);
 
@@ -149,7 +149,7 @@ static void draw_window(struct gen *gen)
 			pages *= 4;
 		}
 	} else if (kind < 6) {
-		pages /= sizes[kind] > 1 ? sizes[kind] / 2 : 1;
+		pages /= shares[kind];
 	}
 	gen->setup.window_pages = pages < 4 ? 4 : pages;
 }
