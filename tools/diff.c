@@ -422,23 +422,38 @@ static void prepare_jobs(struct run *run)
 	}
 }
 
+static void finish_jobs(struct run *run)
+{
+	for (unsigned long i = 0; i < run->options->jobs; i++) {
+		context_close(run->job[i].context);
+		free(run->job[i].context);
+	}
+	context_close(run->context);
+	free(run->context);
+}
+
 static int run_script(struct run *run)
 {
 	struct finding *finding = shared_alloc(sizeof(*finding));
 	struct script *script = cli_alloc(sizeof(*script));
+	int status = EXIT_USAGE;
 
 	if (script_read(run->options->script, script))
-		return EXIT_USAGE;
+		goto out;
 	for (int always = 0; always < 2 && finding->kind == FOUND_NOTHING; always++) {
 		script->setup.text_always = always;
 		trial(run->context, script, finding);
 	}
-	if (finding->kind == FOUND_NOTHING) {
+	status = finding->kind == FOUND_NOTHING ? EXIT_GOOD : EXIT_CHECK;
+	if (status)
+		report_finding(stderr, run->context, finding);
+	else
 		printf("%s: %u calls, no difference\n", run->context->machine.release, script->nr);
-		return EXIT_GOOD;
-	}
-	report_finding(stderr, run->context, finding);
-	return EXIT_CHECK;
+out:
+	context_close(run->context);
+	free(run->context);
+	free(script);
+	return status;
 }
 
 int cmd_diff(int argc, char **argv)
@@ -460,5 +475,6 @@ int cmd_diff(int argc, char **argv)
 	clock_gettime(CLOCK_MONOTONIC, &run.began);
 	run_jobs(&run);
 	print_summary(&run);
+	finish_jobs(&run);
 	return run.differences ? EXIT_CHECK : EXIT_GOOD;
 }

@@ -52,6 +52,7 @@ struct test_files {
 
 /* Exits with a message if there is no place for temporary files. */
 void files_open(struct test_files *files);
+void files_close(struct test_files *files);
 /* Sizes as they were at first. */
 void files_reset(const struct test_files *files);
 
@@ -198,6 +199,7 @@ struct runner {
 
 void runner_open(struct runner *runner, const struct machine *machine,
 		 const struct test_files *files);
+void runner_close(struct runner *runner);
 /* Starts an agent without calls and reads what its address space is like. */
 void runner_probe(struct runner *runner, const struct round_setup *setup,
 		  struct start_state *start);
@@ -287,6 +289,7 @@ struct plan {
 };
 
 void context_open(struct diff_context *context);
+void context_close(struct diff_context *context);
 /* The rounds of @plan, in the process that calls it; ends early at a finding. */
 void worker_rounds(struct diff_context *context, const struct plan *plan, struct worker *worker);
 /* The library died at it, in a process whose context was @context: what is known. */
@@ -307,6 +310,7 @@ char *report_save(const struct diff_context *context, const struct finding *find
 
 /* Memory that children share; ends the command if there is none. */
 void *shared_alloc(size_t bytes);
+void shared_free(void *p, size_t bytes);
 
 int cmd_diff(int argc, char **argv);
 

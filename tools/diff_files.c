@@ -264,6 +264,20 @@ void files_open(struct test_files *files)
 	add_segment(files, 2, 9 * DIFF_PAGE + 1);
 }
 
+void files_close(struct test_files *files)
+{
+	for (int i = 0; i < files->nr; i++) {
+		if (!files->file[i].label)
+			continue;
+		close(files->file[i].fd);
+		free((char *)files->file[i].desc.name);
+	}
+	/* The attachments go with the process, and the segments with them. */
+	for (int i = 0; i < DIFF_NR_SEGMENTS; i++)
+		if (files->shmid[i] >= 0)
+			free((char *)files->segment[i].name);
+}
+
 void files_reset(const struct test_files *files)
 {
 	for (int i = FILE_FIRST_SIZED; i < files->nr; i++) {

@@ -72,6 +72,13 @@ void runner_open(struct runner *runner, const struct machine *machine,
 		runner->shared->segment[i] = files->shmid[i];
 }
 
+void runner_close(struct runner *runner)
+{
+	munmap(runner->shared, AGENT_SHARED_BYTES);
+	close(runner->shared_fd);
+	close(runner->agent_fd);
+}
+
 /* ------------------------------------------------------------------------ start and end -- */
 
 static void set_limits(const struct runner *runner, const struct round_setup *setup)

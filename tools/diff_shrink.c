@@ -4,6 +4,7 @@
  * as long as what is left still shows a finding; then arguments are made simpler.  Any finding of
  * the same kind will do: the shortest way to a defect is what is wanted, not the way it was met.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -138,7 +139,7 @@ void shrink(struct diff_context *context, struct finding *finding)
 	/* Once as it is: what does not come again cannot be made shorter. */
 	*s.candidate = finding->script;
 	if (!keeps(&s))
-		return;
+		goto out;
 	if (finding->script.nr > 400)
 		remove_calls(&s);
 	/* Flags that differ unseen show at once, if every call is followed by a look at them. */
@@ -148,4 +149,7 @@ void shrink(struct diff_context *context, struct finding *finding)
 	remove_calls(&s);
 	simplify(&s);
 	remove_calls(&s);
+out:
+	free(s.candidate);
+	shared_free(s.tried, sizeof(*s.tried));
 }

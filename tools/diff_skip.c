@@ -213,10 +213,12 @@ static bool skip_fill(const struct side *side, const struct side_proc *proc, con
 
 static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes)
 {
-	const struct test_file *f = &side->files->file[file];
+	const struct test_file *f;
 
-	return file < FILE_FIRST_SIZED || file >= (uint64_t)side->files->nr || !f->label ||
-		!f->mappable || !(f->desc.flags & FILE_WRITE) || bytes > 1024 * DIFF_PAGE ||
+	if (file < FILE_FIRST_SIZED || file >= (uint64_t)side->files->nr)
+		return true;
+	f = &side->files->file[file];
+	return !f->label || !f->mappable || !(f->desc.flags & FILE_WRITE) || bytes > 1024 * DIFF_PAGE ||
 		(f->desc.flags & (FILE_SEAL_WRITE | FILE_HUGETLB | FILE_APPEND_ONLY));
 }
 

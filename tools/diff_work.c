@@ -32,6 +32,11 @@ void *shared_alloc(size_t bytes)
 	return p;
 }
 
+void shared_free(void *p, size_t bytes)
+{
+	munmap(p, bytes);
+}
+
 static struct start_state *start_of(struct diff_context *context, const struct round_setup *setup)
 {
 	return &context->start[setup->layout][setup->drop_caps][setup->keep_vdso];
@@ -64,6 +69,12 @@ void context_open(struct diff_context *context)
 		start->config.mmap_legacy_base =
 			start_of(context, &bare)->config.mmap_legacy_base;
 	}
+}
+
+void context_close(struct diff_context *context)
+{
+	runner_close(&context->runner);
+	files_close(&context->files);
 }
 
 /* ------------------------------------------------------------------------------- findings -- */
