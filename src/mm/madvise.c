@@ -172,18 +172,20 @@ static int check_collapse(const struct area_part *part)
 	const struct vm_area_struct *vma = part->vma;
 	unsigned long first = ALIGN(part->start, HUGE_PAGE);
 	unsigned long end = ALIGN_DOWN(part->end, HUGE_PAGE);
+	/* Relaxed: the lock is held for read, so another thread may be touching the area now. */
+	bool touched = atomic_load_relaxed(&vma->anon);
 	bool shmem = vma->vm_file && (file_flags(vma->vm_file) & FILE_SHMEM);
 
 	if (vma->vm_mm->thp_disable || !huge_page_fits(vma) ||
 	    (vma->vm_flags & (VM_NOHUGEPAGE | VM_SPECIAL | VM_HUGETLB)))
 		return -EINVAL;
-	if (vma_is_anonymous(vma) ? !vma->anon : !shmem)
+	if (vma_is_anonymous(vma) ? !touched : !shmem)
 		return -EINVAL;
 	if (end < first)
 		return -EINVAL;
 	/* A private copy of a file's page keeps the others from being mapped as one. */
 	if (shmem && end > first &&
-	    (vma->anon || (vma_pgoff_at(vma, end) << PAGE_SHIFT) > file_size(vma->vm_file)))
+	    (touched || (vma_pgoff_at(vma, end) << PAGE_SHIFT) > file_size(vma->vm_file)))
 		return -EINVAL;
 	return 0;
 }

@@ -3,6 +3,9 @@
  * madvise() and process_madvise(): which areas an advice is refused for, what it leaves on them,
  * and how a call over several areas and holes ends.
  */
+#include <pthread.h>
+#include <sched.h>
+
 #include "marks.h"
 
 #define HUGE_PAGES	512ul
@@ -675,6 +678,30 @@ static void others_may_be_given_hints_only(void **state)
 	space_close(&s);
 }
 
+static void *write_first_page(void *arg)
+{
+	assert_int_equal(space_write(arg, 0), MM_FAULT_DONE);
+	return NULL;
+}
+
+/* Both hold the mmap lock for read: one asks if the area was touched while the other touches it. */
+static void collapsing_beside_the_first_touch(void **state)
+{
+	pthread_t thread;
+	struct space s;
+	long ret;
+
+	(void)state;
+	space_open(&s);
+	assert_int_equal(space_map(&s, 0, HUGE_PAGES, RW, ANON), 0);
+	assert_int_equal(pthread_create(&thread, NULL, write_first_page, &s), 0);
+	while ((ret = advise(&s, 0, HUGE_PAGES, MADV_COLLAPSE)) == -EINVAL)
+		sched_yield();
+	assert_int_equal(ret, 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	space_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -689,6 +716,7 @@ int main(void)
 		cmocka_unit_test(without_the_mark_guards_touch_everything),
 		cmocka_unit_test(populating_touches),
 		cmocka_unit_test(collapsing_needs_pages_and_room),
+		cmocka_unit_test(collapsing_beside_the_first_touch),
 		cmocka_unit_test(huge_files_go_by_huge_pages),
 		cmocka_unit_test(machines_may_lack_an_advice),
 		cmocka_unit_test(several_ranges_end_at_the_first_error),
