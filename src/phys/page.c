@@ -38,19 +38,11 @@ struct page *page_alloc(u32 *live)
 	return page;
 }
 
-void page_get(struct page *page)
-{
-	/* Relaxed: the caller's own reference keeps it. */
-	u32 before = atomic_add_relaxed(&page->refs, 1);
-
-	VM_BUG_ON(!before, "page %p is free", (void *)page);
-}
-
 void page_put(struct page *page)
 {
+	u32 *live = page->live;		/* not after the put: another's may be the last */
 	/* Pairs with itself: every earlier put is before the free. */
 	u32 before = atomic_sub_acq_rel(&page->refs, 1);
-	u32 *live = page->live;
 
 	VM_BUG_ON(!before, "page %p freed twice", (void *)page);
 	if (before != 1)

@@ -14,7 +14,6 @@ struct page;
  * memory, and nothing counted.
  */
 struct page *page_alloc(u32 *live)			__may_sleep __must_check;
-void page_get(struct page *page);
 void page_put(struct page *page);
 void *page_bytes(struct page *page);
 
