@@ -149,6 +149,7 @@ struct side {
 	const struct start_state *start;
 	struct side_proc proc[AGENT_MAX_PROCS];
 	uint64_t arena_used;		/* units */
+	bool broken;			/* an invariant of the library's; `why` says which */
 	bool small_pages;		/* there may be some that no write has made */
 	uint64_t image_start, image_end;
 	char why[160];

@@ -434,6 +434,8 @@ enum step side_step(struct side *side, const struct diff_call *call)
 	}
 	side->small_pages |= side_fills(proc, call);
 	out->result = do_call(side, proc, out);
+	if (call->text && !side->broken)
+		side->broken = mm_validate(proc->mm, side->why, sizeof(side->why));
 	out->map = write_map(side, proc, call->text);
 	side->shared->nr_calls++;
 	if (call->op == OP_FORK && !out->result)
@@ -481,6 +483,7 @@ void side_begin(struct side *side, const struct start_state *start)
 	side->image_end = (start->config.start_brk + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
 	side->arena_used = 0;
 	side->small_pages = false;
+	side->broken = false;
 	side->shared->nr_calls = 0;
 	side->nr_lasting = side->nr_known;
 	find_device(side);
@@ -510,7 +513,7 @@ void side_finish(struct side *side)
 
 const char *side_end(struct side *side)
 {
-	const char *wrong = NULL;
+	const char *wrong = side->broken ? side->why : NULL;
 	long committed;
 
 	for (int i = 0; i < AGENT_MAX_PROCS; i++) {
@@ -518,7 +521,7 @@ const char *side_end(struct side *side)
 
 		if (!proc->mm)
 			continue;
-		if (mm_validate(proc->mm, side->why, sizeof(side->why)))
+		if (!wrong && mm_validate(proc->mm, side->why, sizeof(side->why)))
 			wrong = side->why;
 		mmput(proc->mm);
 		proc->mm = NULL;
