@@ -55,19 +55,9 @@
  * and not while it calls.
  */
 #include "base/str.h"
-#include "file/file.h"
-#include "vma/anon.h"
-#include "vma/handle.h"
-#include "vma/lock.h"
-#include "vma/map.h"
+#include "mm/mm.h"
 
 /* -------------------------------------------------------------- ranges */
-
-static vm_flags_t flags_for(unsigned long prot)
-{
-	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
-	       (prot & PROT_EXEC ? VM_EXEC : 0);
-}
 
 static bool allows(const struct rt_entry *entry, vm_flags_t want)
 {
@@ -111,7 +101,8 @@ bool mm_range_ok(struct mm_user *user, unsigned long addr, unsigned long len, un
 	if (check_add_overflow(addr, len, &end))
 		return false;
 	port_rcu_read_lock();
-	ok = snapshot_range_ok(rt_snapshot_rcu(&mm->areas), addr, end, flags_for(prot));
+	ok = snapshot_range_ok(rt_snapshot_rcu(&mm->areas), addr, end,
+			       vm_flags_of_prot(prot));
 	port_rcu_read_unlock();
 	return ok;
 }
@@ -368,19 +359,6 @@ int mm_for_each_area(struct mm_user *user, unsigned long start, unsigned long en
 
 /* ---------------------------------------------------------- statistics */
 
-static unsigned long accounted_pages(const struct mm_struct *mm)
-	__must_hold_shared(vma_stable)
-{
-	const struct vm_area_struct *vma;
-	unsigned long nr_pages = 0;
-
-	for (vma = vma_first(mm, 0); vma; vma = vma_after(vma)) {
-		if (vma->vm_flags & VM_ACCOUNT)
-			nr_pages += vma_pages(vma);
-	}
-	return nr_pages;
-}
-
 void mm_get_stats(struct mm_user *user, struct mm_stats *stats)
 {
 	struct mm_struct *mm = mm_from_user(user);
@@ -393,7 +371,7 @@ void mm_get_stats(struct mm_user *user, struct mm_stats *stats)
 		.exec_pages = mm->exec_vm,
 		.stack_pages = mm->stack_vm,
 		.locked_pages = mm->locked_vm,
-		.committed_pages = accounted_pages(mm),
+		.committed_pages = mm_count_committed(mm),
 		.start_brk = mm->start_brk,
 		.brk = mm->brk,
 		.bytes = sizeof(*mm) + rt_memory_bytes(&mm->areas) +

@@ -14,7 +14,8 @@
 
 /*
  * The thread sanitizer executes fences and draws no order from them, which gcc warns of.  Fences
- * here only serve the store-buffering pattern, from which no order of data follows either.
+ * here serve the store-buffering pattern, from which no order of data follows either, and
+ * speculation (mmap_lock_speculate_retry()), whose data the speculator loads atomically.
  */
 #if defined(__SANITIZE_THREAD__) && !defined(__clang__)
 # pragma GCC diagnostic ignored "-Wtsan"

@@ -32,7 +32,7 @@ static bool may_grow(const struct mm_struct *mm, unsigned long start, unsigned l
 {
 	const struct vm_area_struct *next;
 
-	if (mm_place(mm, NULL, start, end - start, 0, MAP_FIXED, VM_NONE) < 0 ||
+	if (mm_place(mm, NULL, start, end - start, 0, MAP_FIXED) < 0 ||
 	    !mm_may_lock(mm, mm->def_flags, end - start))
 		return false;
 	next = vma_first(mm, start);
@@ -58,7 +58,7 @@ static void add_pages(struct mm_struct *mm, unsigned long start, unsigned long e
 {
 	const struct vm_area_struct *below = vma_before(mm, start);
 	const struct vma_proposal proposal = {
-		.mm = mm, .start = start, .end = end, .flags = flags, .anonymous = true,
+		.mm = mm, .start = start, .end = end, .flags = flags,
 	};
 	struct vm_area_struct *vma = NULL;
 

@@ -157,20 +157,6 @@ int mm_fork(struct mm_user *user, struct mm_user **out)
 
 /* ----------------------------------------------------------------- exec -- */
 
-static unsigned long count_accounted(const struct mm_struct *mm)
-{
-	unsigned long nr_pages = 0;
-	struct rt_entry entry;
-	struct rt_iter it;
-
-	rt_iter_init(&it, rt_working(&mm->areas), 0);
-	while (rt_iter_next(&it, &entry)) {
-		if (entry.tag & VM_ACCOUNT)
-			nr_pages += (entry.end - entry.start) >> PAGE_SHIFT;
-	}
-	return nr_pages;
-}
-
 int mm_exec(struct mm_user *user, const struct mm_config *config)
 {
 	struct mm_struct *mm = mm_of(user);
@@ -186,7 +172,7 @@ int mm_exec(struct mm_user *user, const struct mm_config *config)
 	err = map_reserve(mm, 0, 2);
 	if (!err) {
 		/* Seals do not outlive the program that made them. */
-		nr_accounted = count_accounted(mm);
+		nr_accounted = mm_count_committed(mm);
 		mm_drop_cut_locked(mm, 0, ~0ul);
 		mm_uncommit(mm, nr_accounted);
 		mm->def_flags &= ~VM_LOCKED_MASK;

@@ -243,16 +243,7 @@ static void mm_teardown(struct mm_struct *mm) __may_sleep
 /* Uncommits what has been promised so far: the areas of a half-made child are in the tree. */
 void mm_discard(struct mm_struct *mm)
 {
-	unsigned long nr_accounted = 0;
-	struct rt_entry entry;
-	struct rt_iter it;
-
-	rt_iter_init(&it, rt_working(&mm->areas), 0);
-	while (rt_iter_next(&it, &entry)) {
-		if (entry.tag & VM_ACCOUNT)
-			nr_accounted += (entry.end - entry.start) >> PAGE_SHIFT;
-	}
-	mm_uncommit(mm, nr_accounted);
+	mm_uncommit(mm, mm_count_committed(mm));
 	free_areas(mm);
 	free_spares(mm);
 	/* Nobody else knows it: no ordering needed. */

@@ -153,3 +153,17 @@ void mm_uncommit(struct mm_struct *mm, unsigned long nr_pages)
 {
 	atomic_sub_relaxed(&mm->instance->committed, (long)nr_pages);
 }
+
+unsigned long mm_count_committed(const struct mm_struct *mm)
+{
+	unsigned long nr_pages = 0;
+	struct rt_entry entry;
+	struct rt_iter it;
+
+	rt_iter_init(&it, rt_working(&mm->areas), 0);
+	while (rt_iter_next(&it, &entry)) {
+		if (entry.tag & VM_ACCOUNT)
+			nr_pages += (entry.end - entry.start) >> PAGE_SHIFT;
+	}
+	return nr_pages;
+}

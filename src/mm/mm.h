@@ -45,6 +45,8 @@ void mm_account(struct mm_struct *mm, vm_flags_t flags, long nr_pages)
 int mm_commit(struct mm_struct *mm, unsigned long nr_pages)
 	__must_hold_shared(vma_stable) __must_check;
 void mm_uncommit(struct mm_struct *mm, unsigned long nr_pages);
+/* Pages of all areas with VM_ACCOUNT: what this mm's areas were promised. */
+unsigned long mm_count_committed(const struct mm_struct *mm);
 /* If the flags say VM_LOCKED: does RLIMIT_MEMLOCK (or the capability) allow @bytes more? */
 bool mm_may_lock(const struct mm_struct *mm, vm_flags_t flags, unsigned long bytes)
 	__must_hold_shared(vma_stable);
@@ -60,16 +62,14 @@ bool mm_is_stack(vm_flags_t flags);
  * @len in bytes, @pgoff in pages, @map_flags are MAP_*.  The address or -errno.  Any lock.
  */
 long mm_place(const struct mm_struct *mm, const struct file *file, unsigned long addr,
-	      unsigned long len, unsigned long pgoff, unsigned long map_flags,
-	      vm_flags_t vm_flags)
+	      unsigned long len, unsigned long pgoff, unsigned long map_flags)
 	__must_hold_shared(vma_stable);
 /*
  * The same for mremap(): a hint below the lowest one is taken as it is.  @addr is page-aligned if
  * it is a hint.
  */
 long mm_place_moved(const struct mm_struct *mm, const struct file *file, unsigned long addr,
-		    unsigned long len, unsigned long pgoff, unsigned long map_flags,
-		    vm_flags_t vm_flags)
+		    unsigned long len, unsigned long pgoff, unsigned long map_flags)
 	__must_hold_shared(vma_stable);
 /* Bytes.  No hint, search or stack gets below it; MAP_FIXED may. */
 unsigned long mm_lowest_addr(const struct mm_struct *mm);
@@ -85,13 +85,10 @@ unsigned long vma_start_with_gap(const struct vm_area_struct *vma)
  */
 int mm_unmap_locked(struct mm_struct *mm, unsigned long start, unsigned long end)
 	__must_hold(vma_stable) __may_sleep;
-/* munmap()'s argument checks and the above: @len in bytes, as the program gave it. */
-int mm_munmap_locked(struct mm_struct *mm, unsigned long start, unsigned long len)
-	__must_hold(vma_stable) __may_sleep;
 
 /* The same in two steps, for who has to look at what would go before it goes. */
 struct unmap_totals {
-	unsigned long nr_areas, nr_pages, nr_accounted;
+	unsigned long nr_pages, nr_accounted;
 };
 int mm_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
 		  struct unmap_totals *totals)
@@ -109,9 +106,8 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 		    unsigned long prot, unsigned long map_flags, vm_flags_t extra,
 		    struct file *file, unsigned long pgoff)
 	__must_hold(vma_stable) __may_sleep;
-/* PROT_* to VM_READ..., and MAP_* to VM_GROWSDOWN, VM_LOCKED, VM_SYNC, VM_NOHUGEPAGE... */
+/* PROT_* to VM_READ... */
 vm_flags_t vm_flags_of_prot(unsigned long prot);
-vm_flags_t vm_flags_of_map(unsigned long map_flags);
 
 /* Could same-page merging work on such an area? */
 bool mm_ksm_compatible(const struct file *file, vm_flags_t flags);

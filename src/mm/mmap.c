@@ -52,7 +52,8 @@ vm_flags_t vm_flags_of_prot(unsigned long prot)
 	return flags;
 }
 
-vm_flags_t vm_flags_of_map(unsigned long map_flags)
+/* MAP_* to VM_GROWSDOWN, VM_LOCKED, VM_SYNC, VM_NOHUGEPAGE. */
+static vm_flags_t vm_flags_of_map(unsigned long map_flags)
 {
 	vm_flags_t flags = 0;
 
@@ -224,7 +225,6 @@ static struct vm_area_struct *merge(const struct mapping *m)
 	const struct vma_proposal p = {
 		.mm = m->mm, .start = m->start, .end = m->end, .flags = m->flags,
 		.pgdelta = m->pgoff - (m->start >> PAGE_SHIFT), .file = m->file,
-		.anonymous = !m->file,
 	};
 
 	return vma_merge_new(&p);
@@ -412,7 +412,7 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 		return -ENOMEM;
 	m.flags = extra | vm_flags_of_prot(prot) | vm_flags_of_map(map_flags) | mm->def_flags |
 		  VM_MAY_FLAGS;
-	place = mm_place(mm, file, addr, len, pgoff, map_flags, m.flags);
+	place = mm_place(mm, file, addr, len, pgoff, map_flags);
 	if (place < 0)
 		return place;
 	m.start = (unsigned long)place;

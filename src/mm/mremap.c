@@ -204,7 +204,7 @@ static struct vm_area_struct *copy_area(const struct remap *r)
 	struct vma_proposal p = {
 		.mm = r->mm, .start = r->new_addr, .end = r->new_addr + r->new_len,
 		.flags = vma->vm_flags, .file = vma->vm_file, .name = vma->anon_name,
-		.anon = vma->anon, .copied_from = vma, .anonymous = vma_is_anonymous(vma),
+		.anon = vma->anon, .copied_from = vma,
 	};
 	struct vm_area_struct *copy;
 
@@ -368,7 +368,7 @@ static int choose_target(struct remap *r)
 	if (vma->vm_flags & VM_MAYSHARE)
 		map_flags |= MAP_SHARED;
 	place = mm_place_moved(r->mm, vma->vm_file, hint, r->new_len,
-			       vma_pgoff_at(vma, r->addr), map_flags, 0);
+			       vma_pgoff_at(vma, r->addr), map_flags);
 	if (place < 0)
 		return place;
 	r->new_addr = (unsigned long)place;
@@ -425,7 +425,7 @@ static bool can_grow_in_place(const struct remap *r)
 		return false;
 	if (vma_in(r->mm, vma->vm_end, end))
 		return false;
-	return mm_place(r->mm, NULL, vma->vm_start, end - vma->vm_start, 0, MAP_FIXED, 0) >= 0;
+	return mm_place(r->mm, NULL, vma->vm_start, end - vma->vm_start, 0, MAP_FIXED) >= 0;
 }
 
 static long grow_in_place(struct remap *r)

@@ -53,7 +53,6 @@ int mm_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
 			if (err)
 				return err;
 		}
-		totals->nr_areas++;
 		totals->nr_pages += vma_pages(vma);
 		if (vma->vm_flags & VM_ACCOUNT)
 			totals->nr_accounted += vma_pages(vma);
@@ -99,7 +98,9 @@ int mm_unmap_locked(struct mm_struct *mm, unsigned long start, unsigned long end
 	return 0;
 }
 
-int mm_munmap_locked(struct mm_struct *mm, unsigned long start, unsigned long len)
+/* munmap()'s argument checks and the above: @len in bytes, as the program gave it. */
+static int munmap_locked(struct mm_struct *mm, unsigned long start, unsigned long len)
+	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long end;
 	int err;
@@ -120,7 +121,7 @@ long mm_munmap(struct mm_user *user, unsigned long addr, unsigned long len)
 
 	if (err)
 		return err;
-	err = mm_munmap_locked(mm, addr, len);
+	err = munmap_locked(mm, addr, len);
 	mm_write_unlock(mm);
 	return err;
 }

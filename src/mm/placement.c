@@ -290,10 +290,8 @@ static long place_by_kind(const struct request *r)
 
 /* ------------------------------------------------------------- the answer -- */
 
-/* The flags matter to shadow stacks alone, which have a gap of their own; there are none here. */
 long mm_place_moved(const struct mm_struct *mm, const struct file *file, unsigned long addr,
-		    unsigned long len, unsigned long pgoff, unsigned long map_flags,
-		    vm_flags_t vm_flags)
+		    unsigned long len, unsigned long pgoff, unsigned long map_flags)
 {
 	struct request r = {
 		.mm = mm, .file = file, .addr = addr, .len = len,
@@ -318,12 +316,12 @@ long mm_place_moved(const struct mm_struct *mm, const struct file *file, unsigne
 }
 
 long mm_place(const struct mm_struct *mm, const struct file *file, unsigned long addr,
-	      unsigned long len, unsigned long pgoff, unsigned long map_flags, vm_flags_t vm_flags)
+	      unsigned long len, unsigned long pgoff, unsigned long map_flags)
 {
 	if (!(map_flags & MAP_FIXED)) {
 		addr = PAGE_ALIGN_DOWN(addr);
 		if (addr)
 			addr = max(addr, mm_lowest_addr(mm));
 	}
-	return mm_place_moved(mm, file, addr, len, pgoff, map_flags, vm_flags);
+	return mm_place_moved(mm, file, addr, len, pgoff, map_flags);
 }

@@ -32,7 +32,6 @@
 #include "base/atomic.h"
 #include "base/str.h"
 #include "port/port.h"
-#include "sync/rcu.h"
 #include "vma/anon.h"
 #include "vma/lock.h"
 #include "vma/map.h"

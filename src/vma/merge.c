@@ -180,7 +180,7 @@ struct vm_area_struct *vma_merge_extend(struct vm_area_struct *vma, unsigned lon
 	const struct vma_proposal p = {
 		.mm = vma->vm_mm, .start = vma->vm_end, .end = vma->vm_end + delta,
 		.flags = vma->vm_flags, .pgdelta = vma->vm_pgdelta, .file = vma->vm_file,
-		.anon = vma->anon, .name = vma->anon_name, .anonymous = vma_is_anonymous(vma),
+		.anon = vma->anon, .name = vma->anon_name,
 	};
 
 	return vma_merge_new(&p);

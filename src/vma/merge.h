@@ -18,7 +18,6 @@ struct vma_proposal {
 	struct anon_chain *anon;		/* of the area it is a copy of, or NULL */
 	const struct vm_area_struct *copied_from;
 	struct anon_name *name;
-	bool anonymous;				/* will have no ops */
 };
 
 /*
