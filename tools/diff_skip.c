@@ -6,7 +6,8 @@
  * came from, a shortened one as well:
  *
  *  1. it would change the agent's own memory;
- *  2. it would fill much memory with pages, or poison it: only that takes time or does harm;
+ *  2. it would fill much memory with pages, poison it, or make the kernel lose count of it: only
+ *     that takes time or does harm;
  *  3. pages, which a mm for bookkeeping has none of, would decide what happens: filling a range
  *     that may hold guard pages stops at the first of them; and the first read of a huge page
  *     touches the area, unless there is a small page already, from before the area was told to
@@ -111,10 +112,29 @@ static bool skip_mmap(const struct side *side, const struct side_proc *proc, con
 		a[1] < DIFF_TASK_SIZE;
 }
 
+/*
+ * Linux 6.18 promises itself what a move cuts off, and never gives it back: little of that is made to
+ * happen, and nothing where it counts.  More than there is memory is refused, and so does no harm.
+ */
+static bool leaks_promises(const struct side *side, const struct side_proc *proc, const uint64_t *a)
+{
+	const struct vmarea_config *config = &side->machine->config;
+	uint64_t nr_pages = (a[1] - a[2]) / DIFF_PAGE;
+
+	if (!(a[3] & MREMAP_FIXED) || a[1] <= a[2] ||
+	    !side_any_flag(proc, a[0], DIFF_PAGE, VM_ACCOUNT))
+		return false;
+	if (config->overcommit == VMAREA_OVERCOMMIT_NEVER)
+		return true;
+	return nr_pages > 16 && (nr_pages <= config->total_ram_pages + config->total_swap_pages ||
+				 config->overcommit == VMAREA_OVERCOMMIT_ALWAYS);
+}
+
 static bool skip_mremap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
 {
 	if (hits_agent(side, a[0], a[1]) || hits_agent(side, a[0], a[2]) ||
-	    ((a[3] & MREMAP_FIXED) && hits_agent(side, a[4], a[2])))
+	    ((a[3] & MREMAP_FIXED) && hits_agent(side, a[4], a[2])) ||
+	    leaks_promises(side, proc, a))
 		return true;
 	if (side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_HUGEPAGE) &&
 	    side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED))
