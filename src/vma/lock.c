@@ -50,7 +50,11 @@
  *   3. mm_lock_seq is made even: VMA write locks end.
  *   4. The mmap lock is released (or downgraded).
  *   5. References of removed VMAs to files are dropped: that calls the embedder, so it comes after
- *      the unlock.
+ *      the unlock.  A section that is downgraded is a driver's, and has removed nothing.
+ *
+ * The numbers are 32 bits and wrap.  A VMA that nobody wrote to for exactly a multiple of 2^31
+ * sections looks write-locked in the next: to readers, who take the mmap lock then, and also to its
+ * writer, who does not wait for them.  Linux has the same hole, of the same size.
  *
  * Rejected: a lock word in each VMA that the end of the section walks over (cost by the number of
  * areas touched), and hazard pointers (a store and a fence on the reader's side).
@@ -319,9 +323,8 @@ void mm_write_unlock(struct mm_struct *mm)
 void mm_write_downgrade(struct mm_struct *mm)
 	__context_unsafe("ends the token of a lock")
 {
-	struct vmarea *instance = mm->instance;
-	struct vm_area_struct *late = mm_write_end(mm);
-
+	/* Their files would be put under the read lock, where release() may not be called. */
+	VM_BUG_ON(mm->dead, "areas were removed in a section that is downgraded");
+	mm_write_end(mm);
 	rwsem_downgrade(&mm->mmap_lock);
-	put_late(instance, late);
 }

@@ -28,6 +28,7 @@ int mm_write_lock_killable(struct mm_struct *mm)
  * what was removed.
  */
 void mm_write_unlock(struct mm_struct *mm)	__releases(vma_stable) __may_sleep;
+/* The same, and goes on with the lock for read.  No area may have been removed. */
 void mm_write_downgrade(struct mm_struct *mm)
 	__releases(vma_stable) __acquires_shared(vma_stable) __may_sleep;
 /* For who took mm->mmap_lock for write by another way (try, killable): begins the section. */
