@@ -107,6 +107,8 @@ static unsigned long commit_limit(const struct vmarea_config *config)
 	} else {
 		huge = config->nr_huge_2m_pages * PAGES_OF_2M +
 		       config->nr_huge_1g_pages * PAGES_OF_1G;
+		/* A machine may be said to have more of them than memory: then that is all. */
+		huge = min(huge, config->total_ram_pages);
 		limit = (config->total_ram_pages - huge) * config->overcommit_ratio / 100;
 	}
 	return limit + config->total_swap_pages;

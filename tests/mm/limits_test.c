@@ -274,6 +274,21 @@ static void huge_files_are_not_accounted(void **state)
 
 #define PAGES_2M	512ul
 
+static void huge_pages_beyond_all_memory_leave_none_to_promise(void **state)
+{
+	struct space s;
+
+	(void)state;
+	space_init(&s);
+	s.config.overcommit = VMAREA_OVERCOMMIT_NEVER;
+	s.config.total_ram_pages = PAGES_2M;
+	s.config.nr_huge_2m_pages = 2;
+	s.config.user_reserve_kbytes = s.config.admin_reserve_kbytes = 0;
+	space_create(&s);
+	assert_int_equal(map(&s, SPACE_PAGE, RW, 0), -ENOMEM);
+	space_close(&s);
+}
+
 /* What a shared mapping sets aside is the file's: not lost when the file is. */
 static void shared_huge_pages_come_back_with_the_file(void **state)
 {
@@ -349,6 +364,7 @@ int main(void)
 		cmocka_unit_test(noreserve_counts_when_nothing_is_overcommitted),
 		cmocka_unit_test(kinds_of_area),
 		cmocka_unit_test(huge_files_are_not_accounted),
+		cmocka_unit_test(huge_pages_beyond_all_memory_leave_none_to_promise),
 		cmocka_unit_test(shared_huge_pages_come_back_with_the_file),
 		cmocka_unit_test(two_mms_set_the_same_huge_pages_aside),
 	};
