@@ -25,7 +25,7 @@ struct machine {
 	char release[160];		/* "Linux 6.18.44" */
 	struct vmarea_config config;
 	bool root;			/* may raise limits; the agent starts with capabilities */
-	bool no_exec_shm;
+	bool legacy_layout;		/* vm.legacy_va_layout: bottom-up, always */
 };
 
 void machine_probe(struct machine *m);

@@ -114,6 +114,17 @@ static unsigned int probe_features(void)
 	return features;
 }
 
+/* A hint below the lowest is moved up to it. */
+static unsigned long lowest_hint(unsigned long otherwise)
+{
+	void *p = mmap((void *)DIFF_PAGE, DIFF_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return otherwise;
+	munmap(p, DIFF_PAGE);
+	return (unsigned long)p <= 1ul << 20 ? (unsigned long)p : otherwise;
+}
+
 void machine_probe(struct machine *m)
 {
 	struct utsname name;
@@ -132,6 +143,8 @@ void machine_probe(struct machine *m)
 	m->config.admin_reserve_kbytes = read_number("/proc/sys/vm/admin_reserve_kbytes", 8192);
 	m->config.max_map_count = (unsigned int)read_number("/proc/sys/vm/max_map_count", 65530);
 	m->config.mmap_min_addr = read_number("/proc/sys/vm/mmap_min_addr", 65536);
+	m->config.lsm_mmap_min_addr = lowest_hint(m->config.lsm_mmap_min_addr);
+	m->legacy_layout = read_number("/proc/sys/vm/legacy_va_layout", 0);
 	m->config.nr_huge_2m_pages = (unsigned int)read_number(
 		"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", 0);
 	m->config.nr_huge_1g_pages = (unsigned int)read_number(

@@ -26,6 +26,10 @@
 #include "diff.h"
 #include "diff_agent_image.h"
 
+#ifndef MFD_EXEC
+# define MFD_EXEC	0x0010u
+#endif
+
 enum { OUR_FD = 200, PATIENCE_SECONDS = 30 };
 
 static _Noreturn void defect(const char *what)
@@ -44,15 +48,34 @@ static int high_fd(int fd, const char *what)
 	return high;
 }
 
+/* Linux 6.3 wants to be told that it is for execution, older ones do not know how. */
+static int executable_memory(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_EXEC);
+
+	return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC) : fd;
+}
+
+/* In a container that may be forbidden; with other addresses each time nothing could be compared. */
+static void check_fixed_addresses(void)
+{
+	if (personality(0xffffffff) >= 0 && personality(ADDR_NO_RANDOMIZE) >= 0)
+		return;
+	cli_error("diff", "random addresses cannot be switched off here: personality: %s",
+		  strerror(errno));
+	exit(EXIT_DEFECT);
+}
+
 void runner_open(struct runner *runner, const struct machine *machine,
 		 const struct test_files *files)
 {
 	size_t left = sizeof(diff_agent_image);
 	const unsigned char *from = diff_agent_image;
 
+	check_fixed_addresses();
 	runner->machine = machine;
 	runner->files = files;
-	runner->agent_fd = high_fd(memfd_create("agent", MFD_CLOEXEC), "memfd_create");
+	runner->agent_fd = high_fd(executable_memory("agent"), "memfd_create");
 	while (left) {
 		ssize_t n = write(runner->agent_fd, from, left);
 
@@ -379,7 +402,7 @@ void runner_probe(struct runner *runner, const struct round_setup *setup,
 	read_totals(pid, start);
 	read_limits(pid, start);
 	config->brk = shared->initial_brk;
-	config->bottom_up = setup->layout == LAYOUT_BOTTOM_UP;
+	config->bottom_up = setup->layout == LAYOUT_BOTTOM_UP || runner->machine->legacy_layout;
 	if (config->bottom_up)
 		config->mmap_base = config->mmap_legacy_base = shared->unhinted;
 	else
