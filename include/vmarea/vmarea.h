@@ -193,7 +193,7 @@ enum mm_rlimit { MM_RLIMIT_AS, MM_RLIMIT_DATA, MM_RLIMIT_STACK, MM_RLIMIT_MEMLOC
  * mm_config.bottom_up and an area at 0.
  */
 #define MM_PERS_READ_IMPLIES_EXEC	0x0400000u
-#define MM_PERS_ADDR_COMPAT_LAYOUT	0x0200000u	/* bottom-up; an unlimited stack does it too */
+#define MM_PERS_ADDR_COMPAT_LAYOUT	0x0200000u	/* bottom-up */
 #define MM_PERS_MMAP_PAGE_ZERO		0x0100000u
 
 struct mm_config {

@@ -11,8 +11,9 @@
  *	                                    | bottom-up: the lowest that fits ->|
  *	            |1G..2G| MAP_32BIT: bottom-up
  *
- * Top-down falls back to bottom-up if nothing fits.  A layout that is bottom-up (the personality,
- * or an unlimited stack at exec) is so from the start.
+ * Top-down falls back to bottom-up if nothing fits.  A layout that is bottom-up (by the personality
+ * at exec) is so from the start.  An unlimited stack at exec is no such layout: mmap_base is at a
+ * sixth of task_size then.
  *
  * Guard gaps.  The pages just below a stack (VM_GROWSDOWN) are kept free for it: a search finds a
  * free range in the tree, which knows nothing of gaps, and then looks at the area above it.  If the
