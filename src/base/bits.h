@@ -10,8 +10,6 @@
 
 #include "base/compiler.h"
 
-#define BITS_PER_LONG		64
-
 #define BIT(n)			(1ul << (n))
 
 /* @a is a power of two, of any integer type: it is widened to that of @x first. */

@@ -77,7 +77,4 @@ unsigned long port_warn_count(void);
 			VM_BUG_ON(cond, ##__VA_ARGS__);				\
 	} while (0)
 
-/* A path that cannot be taken. */
-#define VM_UNREACHABLE()	VM_BUG_ON(true, "not reachable")
-
 #endif

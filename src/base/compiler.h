@@ -15,9 +15,7 @@
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 
-#define __noinline		__attribute__((noinline))
 #define __cold			__attribute__((cold))
-#define __unused		__attribute__((unused))
 #define __printf(fmt, first)	__attribute__((format(printf, fmt, first)))
 
 /* Both machines this is tuned for fetch 64-byte lines, in pairs. */

@@ -20,8 +20,6 @@ struct list_head {
 	struct list_head *prev;
 };
 
-#define LIST_HEAD_INIT(name)	{ &(name), &(name) }
-
 static inline void list_init(struct list_head *link)
 {
 	link->next = link;

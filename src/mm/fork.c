@@ -18,7 +18,6 @@
  * The parent's areas are write-locked: who reads one under its VMA lock is waited for, so that for
  * drivers the moment of the copy is one without readers.
  */
-#include "file/file.h"
 #include "mm/lifetime.h"
 #include "mm/mm.h"
 #include "vma/handle.h"

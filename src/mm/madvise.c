@@ -148,16 +148,16 @@ static int check_guard_install(const struct area_part *part)
 	return part->vma->vm_flags & VM_LOCKED ? -EINVAL : check_guard_remove(part);
 }
 
-/* Is there room in the area for one huge page, at a place where the file has one too? */
+/*
+ * Is there room in the area for one huge page, at a place where the file has one too?  Of an area that
+ * ends below 2 MiB Linux believes it: the place wraps, and what follows finds no page to collapse.
+ */
 static bool huge_page_fits(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
 {
-	unsigned long last;
+	unsigned long last = ALIGN_DOWN(vma->vm_end - HUGE_PAGE, HUGE_PAGE);
 
-	if (vma->vm_end - vma->vm_start < HUGE_PAGE)
-		return false;
-	last = ALIGN_DOWN(vma->vm_end - HUGE_PAGE, HUGE_PAGE);
-	return last >= vma->vm_start &&
+	return last >= vma->vm_start && last + HUGE_PAGE <= vma->vm_end &&
 	       (vma_is_anonymous(vma) || IS_ALIGNED(vma->vm_pgdelta, HUGE_PAGE >> PAGE_SHIFT));
 }
 

@@ -5,7 +5,6 @@
  * A name is a property like a flag: areas are split for it, and areas with different names do not
  * merge.  What was named is shown as [anon:NAME], or as [anon_shmem:NAME] if it is shared.
  */
-#include "base/atomic.h"
 #include "mm/advise.h"
 
 /* ------------------------------------------------------------------ names -- */

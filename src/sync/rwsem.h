@@ -244,7 +244,6 @@ static inline bool rwsem_is_contended(const struct rwsem *sem)
 #define rwsem_write_lock(sem)		rwsem_write_lock_at((sem), 0, WITNESS_HERE)
 
 /* The second lock of one rank, in an order that the caller keeps: subclass 1, 2... */
-#define rwsem_read_lock_nested(sem, subclass)	rwsem_read_lock_at((sem), (subclass), WITNESS_HERE)
 #define rwsem_write_lock_nested(sem, subclass)	rwsem_write_lock_at((sem), (subclass), WITNESS_HERE)
 
 /* True if taken.  Never waits, never overtakes a waiter. */

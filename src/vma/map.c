@@ -9,10 +9,7 @@
  * Reserve first: map_reserve() puts VMAs on mm->spare and nodes into the tree's pool, so that
  * nothing after it can fail for want of memory.  What is left over serves the next call.
  */
-#include "base/atomic.h"
-#include "file/file.h"
 #include "port/port.h"
-#include "vma/anon.h"
 #include "vma/instance.h"
 #include "vma/lock.h"
 #include "vma/map.h"

@@ -36,7 +36,6 @@
 #include "base/atomic.h"
 #include "file/file.h"
 #include "vma/anon.h"
-#include "vma/handle.h"
 #include "vma/lock.h"
 #include "vma/merge.h"
 
