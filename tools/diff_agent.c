@@ -558,8 +558,10 @@ static long do_call(const struct diff_call *c)
 
 static int same_result(const struct diff_call *c, long result)
 {
-	if (result == c->result || (c->judge & JUDGE_ANY))
+	if (result == c->result)
 		return 1;
+	if (c->judge & JUDGE_PAGES)
+		return c->result >= 0 || result < 0;
 	if (c->judge & JUDGE_LENGTH)
 		return result < (int64_t)c->arg[1] && c->result < (int64_t)c->arg[1];
 	/* A guard page: SEGV_MAPERR to a touch; to the others the errors of a failed fault. */

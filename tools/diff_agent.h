@@ -74,7 +74,7 @@ enum touch_kind { TOUCH_READ, TOUCH_WRITE, TOUCH_EXEC, NR_TOUCH_KINDS };
 enum touch_result { TOUCH_DONE, TOUCH_MAPERR, TOUCH_ACCERR, TOUCH_BUS };
 
 /* How the result is judged; no bit: it must be the expected one. */
-#define JUDGE_ANY	0x01	/* pages decide, which the library does not have */
+#define JUDGE_PAGES	0x01	/* success may be an error there, and an error another one */
 #define JUDGE_GUARD	0x02	/* or as if a guard page were there */
 #define JUDGE_LENGTH	0x04	/* a full transfer, or anything less where less is expected */
 

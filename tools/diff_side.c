@@ -370,10 +370,10 @@ static long do_call(struct side *side, struct side_proc *proc, struct diff_call 
 	case OP_MREMAP:
 		return mm_mremap(mm, a[0], a[1], a[2], a[3], a[4]);
 	case OP_MADVISE:
-		c->judge |= (int)a[2] == MADV_COLLAPSE ? JUDGE_ANY : 0;
+		c->judge |= (int)a[2] == MADV_COLLAPSE ? JUDGE_PAGES : 0;
 		return mm_madvise(mm, a[0], a[1], (int)a[2]);
 	case OP_PROCESS_MADVISE:
-		c->judge |= (int)a[4] == MADV_COLLAPSE ? JUDGE_ANY : 0;
+		c->judge |= (int)a[4] == MADV_COLLAPSE ? JUDGE_PAGES : 0;
 		return do_process_madvise(side, proc, a);
 	case OP_MLOCK:
 		return mm_mlock(mm, a[0], a[1]);
