@@ -149,8 +149,9 @@ static int check_guard_install(const struct area_part *part)
 }
 
 /*
- * Is there room in the area for one huge page, at a place where the file has one too?  Of an area that
- * ends below 2 MiB Linux believes it: the place wraps, and what follows finds no page to collapse.
+ * Is there room in the area for one huge page, at a place where the file has one too?  Of an area
+ * that ends below 2 MiB Linux believes it: the place wraps, and what follows finds no page to
+ * collapse.
  */
 static bool huge_page_fits(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
