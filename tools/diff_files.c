@@ -284,7 +284,7 @@ void files_reset(const struct test_files *files)
 		const struct test_file *file = &files->file[i];
 
 		if (file->label && file->mappable && (file->desc.flags & FILE_WRITE) &&
-		    !(file->desc.flags & (FILE_SEAL_WRITE | FILE_HUGETLB | FILE_APPEND_ONLY)) &&
+		    !(file->desc.flags & (FILE_SEAL_WRITE | FILE_APPEND_ONLY)) &&
 		    ftruncate(file->fd, (off_t)file->desc.size_bytes)) {
 			cli_error("diff", "%s: cannot be resized: %s", file->label,
 				  strerror(errno));

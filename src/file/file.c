@@ -123,8 +123,22 @@ void file_put(struct file *file)
 	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */
 }
 
+/* Huge pages beyond the new end are kept no longer. */
+static void unreserve(struct file *file, uint64_t bytes)
+{
+	unsigned long pages = (bytes + (1ul << file->huge_shift) - 1) >> file->huge_shift;
+	unsigned long kept = atomic_load_relaxed(&file->reserved);
+
+	while (kept > pages && !atomic_cas_relaxed(&file->reserved, &kept, pages))
+		;
+	if (kept > pages)
+		huge_pages_put(file->instance, file->huge_shift, (long)(kept - pages));
+}
+
 void file_set_size(struct file *file, uint64_t bytes)
 {
+	if (file_flags(file) & FILE_HUGETLB)
+		unreserve(file, bytes);
 	atomic_store_relaxed(&file->size_bytes, bytes);
 }
 

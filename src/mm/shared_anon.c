@@ -154,6 +154,16 @@ static bool keep_for_area(struct vm_area_struct *vma)
 	return true;
 }
 
+/* A file of huge pages becomes as long as what is mapped to be written. */
+static void grow_huge_file(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
+{
+	unsigned long end = (vma_pgoff_at(vma, vma->vm_end - 1) + 1) << PAGE_SHIFT;
+
+	if ((vma->vm_flags & VM_WRITE) && file_size(vma->vm_file) < end)
+		file_set_size(vma->vm_file, end);
+}
+
 int hugetlb_mmap(struct vm_area_struct *vma)
 {
 	unsigned int shift = huge_shift_of(vma);
@@ -163,10 +173,12 @@ int hugetlb_mmap(struct vm_area_struct *vma)
 	vma->vm_ops = &hugetlb_vm_ops;
 	if (vma_pgoff_at(vma, vma->vm_start) & (BIT(shift - PAGE_SHIFT) - 1))
 		return -EINVAL;
-	if (vma->vm_flags & VM_NORESERVE)
-		return 0;
-	kept = vma->vm_flags & VM_MAYSHARE ? keep_for_file(vma) : keep_for_area(vma);
-	return kept ? 0 : -ENOMEM;
+	kept = (vma->vm_flags & VM_NORESERVE) ||
+	       (vma->vm_flags & VM_MAYSHARE ? keep_for_file(vma) : keep_for_area(vma));
+	if (!kept)
+		return -ENOMEM;
+	grow_huge_file(vma);
+	return 0;
 }
 
 void hugetlb_forget(const struct vm_area_struct *vma)
