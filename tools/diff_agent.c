@@ -188,8 +188,8 @@ static int same_area(const struct diff_area *expected, const struct diff_area *f
 		return 0;
 	if (expected->prot & AREA_OWN_OBJECT)
 		return (expected->prot & 0xf) == found->prot &&
-			(expected->dev == found->dev || expected->dev == AREA_ANY_DEVICE) &&
-			same_object(expected->inode, found->inode);
+			(!expected->inode || (expected->dev == found->dev &&
+					      same_object(expected->inode, found->inode)));
 	return expected->prot == found->prot && expected->inode == found->inode &&
 		expected->dev == found->dev;
 }

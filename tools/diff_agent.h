@@ -100,10 +100,11 @@ struct diff_area {
 #define AREA_WRITE	0x2
 #define AREA_EXEC	0x4
 #define AREA_SHARED	0x8
-/* A shared anonymous object: its inode number is anyone's choice, but the same one each time. */
+/*
+ * A shared anonymous object: its inode number is anyone's choice, but the same one each time.  Inode
+ * 0: any object, of any device.
+ */
 #define AREA_OWN_OBJECT	0x80000000u
-/* Its device, too, where each size of huge pages has one. */
-#define AREA_ANY_DEVICE	0xffffffffu
 
 struct diff_map {
 	uint32_t nr;

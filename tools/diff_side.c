@@ -106,8 +106,11 @@ static void see_area(struct side *side, vma_any vma, struct side_area *out)
 		return;
 	}
 	out->seen.prot |= AREA_OWN_OBJECT;
+	/* An object of huge pages is not to be kept: its pages would be missed elsewhere. */
+	if (out->flags & VM_HUGETLB)
+		return;
 	out->seen.inode = own_object(side, file);
-	out->seen.dev = out->flags & VM_HUGETLB ? AREA_ANY_DEVICE : side->shmem_dev;
+	out->seen.dev = side->shmem_dev;
 }
 
 static void see_map(struct side *side, struct side_proc *proc)
