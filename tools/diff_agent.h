@@ -76,6 +76,7 @@ enum touch_result { TOUCH_DONE, TOUCH_MAPERR, TOUCH_ACCERR, TOUCH_BUS };
 /* How the result is judged; no bit: it must be the expected one. */
 #define JUDGE_PAGES	0x01	/* success may be an error there, and an error another one */
 #define JUDGE_GUARD	0x02	/* or as if a guard page were there */
+#define JUDGE_ANY	0x08	/* pages of a file decide, which others may have made */
 #define JUDGE_LENGTH	0x04	/* a full transfer, or anything less where less is expected */
 
 struct diff_call {
