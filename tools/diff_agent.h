@@ -102,8 +102,8 @@ struct diff_area {
 #define AREA_EXEC	0x4
 #define AREA_SHARED	0x8
 /*
- * A shared anonymous object: its inode number is anyone's choice, but the same one each time.  Inode
- * 0: any object, of any device.
+ * A shared anonymous object: its inode number is anyone's choice, but the same one each time.
+ * Inode 0: any object, of any device.
  */
 #define AREA_OWN_OBJECT	0x80000000u
 

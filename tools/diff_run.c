@@ -56,7 +56,7 @@ static int executable_memory(const char *name)
 	return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC) : fd;
 }
 
-/* In a container that may be forbidden; with other addresses each time nothing could be compared. */
+/* Containers may forbid it; with other addresses each time nothing could be compared. */
 static void check_fixed_addresses(void)
 {
 	if (personality(0xffffffff) >= 0 && personality(ADDR_NO_RANDOMIZE) >= 0)

@@ -113,8 +113,8 @@ static bool skip_mmap(const struct side *side, const struct side_proc *proc, con
 }
 
 /*
- * Linux 6.18 promises itself what a move cuts off, and never gives it back: little of that is made to
- * happen, and nothing where it counts.  More than there is memory is refused, and so does no harm.
+ * Linux 6.18 promises itself what a move cuts off, and never gives it back: little of that is made
+ * to happen, and nothing where it counts.  More than there is memory is refused, and so does no harm.
  */
 static bool leaks_promises(const struct side *side, const struct side_proc *proc, const uint64_t *a)
 {
@@ -238,7 +238,8 @@ static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes
 	if (file < FILE_FIRST_SIZED || file >= (uint64_t)side->files->nr)
 		return true;
 	f = &side->files->file[file];
-	return !f->label || !f->mappable || !(f->desc.flags & FILE_WRITE) || bytes > 1024 * DIFF_PAGE ||
+	return !f->label || !f->mappable || !(f->desc.flags & FILE_WRITE) ||
+		bytes > 1024 * DIFF_PAGE ||
 		(f->desc.flags & (FILE_SEAL_WRITE | FILE_HUGETLB | FILE_APPEND_ONLY));
 }
 
