@@ -122,10 +122,28 @@ static struct test_file *add(struct test_files *files, const char *label, int fd
 	return file;
 }
 
+/*
+ * Only of file systems of which it is known what they do: stacked ones map a file that is none of
+ * ours, btrfs shows another device than stat() does.
+ */
+static bool is_known_disk(int fd)
+{
+	struct statfs fs;
+
+	if (fd < 0 || fstatfs(fd, &fs))
+		return false;
+	return (unsigned long)fs.f_type == EXT4_SUPER_MAGIC ||
+		(unsigned long)fs.f_type == XFS_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC;
+}
+
 static struct test_file *add_disk(struct test_files *files, const char *label, int fd)
 {
-	struct test_file *file = add(files, label, fd, true);
+	bool known = is_known_disk(fd);
+	struct test_file *file;
 
+	if (!known && fd >= 0)
+		close(fd);
+	file = add(files, label, known ? fd : -1, true);
 	file->disk = true;
 	if (file->desc.placement == FILE_PLACE_HUGE)
 		file->desc.flags |= FILE_MAP_SYNC;

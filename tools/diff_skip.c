@@ -114,9 +114,11 @@ static bool skip_mmap(const struct side *side, const struct side_proc *proc, con
 
 /*
  * Linux 6.18 promises itself what a move cuts off, and never gives it back: little of that is made
- * to happen, and nothing where it counts.  More than there is memory is refused, and so does no harm.
+ * to happen, and nothing where it counts.  More than there is memory is refused, which does no
+ * harm.
  */
-static bool leaks_promises(const struct side *side, const struct side_proc *proc, const uint64_t *a)
+static bool leaks_promises(const struct side *side, const struct side_proc *proc,
+			   const uint64_t *a)
 {
 	const struct vmarea_config *config = &side->machine->config;
 	uint64_t nr_pages = (a[1] - a[2]) / DIFF_PAGE;
