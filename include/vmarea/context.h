@@ -24,37 +24,37 @@
 #include <stddef.h>
 
 #if defined(WARN_CONTEXT_ANALYSIS) && defined(__clang__)
-# define __ctx(attr)	__attribute__((attr))
+# define __vmarea_ctx(attr)	__attribute__((attr))
 #else
-# define __ctx(attr)
+# define __vmarea_ctx(attr)
 #endif
 
 /* ------------------------------------------- what a function needs, takes and gives back -- */
 
-#define __must_hold(...)		__ctx(requires_capability(__VA_ARGS__))
-#define __must_hold_shared(...)		__ctx(requires_shared_capability(__VA_ARGS__))
-#define __must_not_hold(...)		__ctx(locks_excluded(__VA_ARGS__))
-#define __acquires(...)			__ctx(acquire_capability(__VA_ARGS__))
-#define __acquires_shared(...)		__ctx(acquire_shared_capability(__VA_ARGS__))
-#define __releases(...)			__ctx(release_capability(__VA_ARGS__))
-#define __releases_shared(...)		__ctx(release_shared_capability(__VA_ARGS__))
+#define __must_hold(...)		__vmarea_ctx(requires_capability(__VA_ARGS__))
+#define __must_hold_shared(...)		__vmarea_ctx(requires_shared_capability(__VA_ARGS__))
+#define __must_not_hold(...)		__vmarea_ctx(locks_excluded(__VA_ARGS__))
+#define __acquires(...)			__vmarea_ctx(acquire_capability(__VA_ARGS__))
+#define __acquires_shared(...)		__vmarea_ctx(acquire_shared_capability(__VA_ARGS__))
+#define __releases(...)			__vmarea_ctx(release_capability(__VA_ARGS__))
+#define __releases_shared(...)		__vmarea_ctx(release_shared_capability(__VA_ARGS__))
 
 /* Taken only if the function returns @ret: true, false, nonzero, 0, nonnull or NULL. */
-#define __cond_acquires(ret, x)		__ctx(try_acquire_capability(__ctx_ret_##ret, x))
-#define __cond_acquires_shared(ret, x)	__ctx(try_acquire_shared_capability(__ctx_ret_##ret, x))
-#define __ctx_ret_true			1
-#define __ctx_ret_nonzero		1
-#define __ctx_ret_nonnull		1
-#define __ctx_ret_false			0
-#define __ctx_ret_0			0
-#define __ctx_ret_NULL			0
+#define __cond_acquires(ret, x)		__vmarea_ctx(try_acquire_capability(__vmarea_ctx_ret_##ret, x))
+#define __cond_acquires_shared(ret, x)	__vmarea_ctx(try_acquire_shared_capability(__vmarea_ctx_ret_##ret, x))
+#define __vmarea_ctx_ret_true			1
+#define __vmarea_ctx_ret_nonzero		1
+#define __vmarea_ctx_ret_nonnull		1
+#define __vmarea_ctx_ret_false			0
+#define __vmarea_ctx_ret_0			0
+#define __vmarea_ctx_ret_NULL			0
 
 /* A check at run time: past it, the analysis takes the lock for held. */
-#define __assumes_ctx_lock(x)		__ctx(assert_capability(x))
-#define __assumes_shared_ctx_lock(x)	__ctx(assert_shared_capability(x))
+#define __assumes_ctx_lock(x)		__vmarea_ctx(assert_capability(x))
+#define __assumes_shared_ctx_lock(x)	__vmarea_ctx(assert_shared_capability(x))
 
 /* Not analysed: the inside of a lock, and what the analysis cannot follow.  Say why. */
-#define __no_context_analysis		__ctx(no_thread_safety_analysis)
+#define __no_context_analysis		__vmarea_ctx(no_thread_safety_analysis)
 #define __context_unsafe(why)		__no_context_analysis
 
 /*
@@ -62,9 +62,9 @@
  * An attribute of one member can name another member from clang 19 on.
  */
 #if defined(__clang__) && __clang_major__ >= 19
-# define __guarded_by(...)		__ctx(guarded_by(__VA_ARGS__))
-# define __pt_guarded_by(...)		__ctx(pt_guarded_by(__VA_ARGS__))
-# define __acquired_after(...)		__ctx(acquired_after(__VA_ARGS__))
+# define __guarded_by(...)		__vmarea_ctx(guarded_by(__VA_ARGS__))
+# define __pt_guarded_by(...)		__vmarea_ctx(pt_guarded_by(__VA_ARGS__))
+# define __acquired_after(...)		__vmarea_ctx(acquired_after(__VA_ARGS__))
 #else
 # define __guarded_by(...)
 # define __pt_guarded_by(...)
@@ -74,15 +74,15 @@
 /* ------------------------------------------------------------------------ kinds of context -- */
 
 /* context_lock_struct(rwsem) { ... };  defines struct rwsem, a lock. */
-#define context_lock_struct(name, ...)	struct __ctx(capability(#name)) __VA_ARGS__ name
+#define context_lock_struct(name, ...)	struct __vmarea_ctx(capability(#name)) __VA_ARGS__ name
 
 /*
  * token_context_lock(vma_stable, );  defines a rule.  No object of that name exists.  What follows
  * the comma are attributes; ISO C wants the comma in any case.
  */
 #define token_context_lock(name, ...)						\
-	struct __ctx(capability("context")) __VA_ARGS__ __ctx_lock_##name;	\
-	extern const struct __ctx_lock_##name *const name
+	struct __vmarea_ctx(capability("context")) __VA_ARGS__ __vmarea_ctx_lock_##name;	\
+	extern const struct __vmarea_ctx_lock_##name *const name
 
 /* A context that one thread may enter again while it is in it. */
 #if defined(WARN_CONTEXT_ANALYSIS) && defined(__has_attribute)

@@ -5,8 +5,8 @@
  * Everything the core needs and cannot compute comes through this header: memory, waiting for
  * another thread, the clock, randomness, background threads, read-copy-update, and somewhere to
  * put a message.  A port is a folder beside this file that supplies them; one is chosen when
- * the library is built, with -DVMAREA_PORT_LINUX (the default).  There is no table of function
- * pointers, so what is hot is inlined.
+ * the library is built, with -DVMAREA_PORT_LINUX (the default) or -DVMAREA_PORT_SIM.  There is no
+ * table of function pointers, so what is hot is inlined.
  *
  * A port supplies, with exactly these names and these promises:
  *
@@ -38,6 +38,8 @@
  *		@word need not exist any more.
  *	Both work between processes when the word lies in memory that they share.
  *	void port_cpu_relax(void)	for the body of a spin loop
+ *	PORT_SPIN_ROUNDS(n)		how often to look before sleeping where @n would be right if
+ *					each thread had a CPU: 1 where only one runs at a time
  *	void port_yield(void)		lets another thread have this CPU
  *
  * Clock and chance
@@ -113,6 +115,9 @@
 
 #ifdef VMAREA_PORT_LINUX
 # include "port/linux/port_linux.h"
+#endif
+#ifdef VMAREA_PORT_SIM
+# include "port/sim/port_sim.h"
 #endif
 
 #endif

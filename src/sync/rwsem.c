@@ -54,7 +54,7 @@
  * Rounds of spinning before sleep: some microseconds.  A memory call holds the lock for one or
  * two, a sleep and wake-up cost tens.
  */
-#define SPIN_ROUNDS	100
+#define SPIN_ROUNDS	PORT_SPIN_ROUNDS(100)
 
 enum gate { GATE_NONE, GATE_READERS, GATE_WRITERS, GATE_FRONT };
 

@@ -3,7 +3,7 @@
 #include "sync/spinlock.h"
 
 /* One to three microseconds: longer than a section, shorter than going to sleep and waking. */
-#define SPIN_ROUNDS	64
+#define SPIN_ROUNDS	PORT_SPIN_ROUNDS(64)
 
 /*
  * The sleep below is not one in the sense of __may_sleep: it lasts as long as another holder's

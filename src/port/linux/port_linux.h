@@ -35,6 +35,7 @@ static inline bool port_fail_site(void)
 int port_wait(const u32 *word, u32 expected, u64 deadline_ns)	__may_sleep;
 void port_wake(u32 *word, int nr);
 void port_yield(void);
+#define PORT_SPIN_ROUNDS(n)	(n)
 
 #if defined(__x86_64__)
 # define port_cpu_relax()	__builtin_ia32_pause()
