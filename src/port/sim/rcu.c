@@ -45,7 +45,10 @@ static struct {
 	struct vclock work_done_clock, work_done_view;
 } rcu;
 
-/* The objects that commuting is decided by. */
+/*
+ * The objects that commuting is decided by.  What waits for a grace period or for works has none:
+ * it can go on once that is over, and who ends it says so (search_edge()).
+ */
 static const char rcu_object, work_object;
 
 void rcu_reset(void)
@@ -169,7 +172,7 @@ void port_synchronize_rcu(void)
 		sim_fail(FAIL_BUG, "port_synchronize_rcu() in an RCU read section");
 	point(OP_RCU_SYNC, true, &rcu_object, pc);
 	grace_begin(&me->grace);
-	point(OP_GRACE, true, &rcu_object, pc);
+	point(OP_GRACE, true, NULL, pc);
 	grace_end(&me->grace);
 }
 
@@ -214,8 +217,7 @@ void rcu_main(void)
 		for (u32 i = 0; i < SIM_THREADS; i++)
 			if (sim.thread[i].op.kind == OP_RCU_BARRIER)
 				search_edge(me, &sim.thread[i]);
-		sim_point(&(struct sim_op){ .kind = OP_CALLBACK, .writes = true,
-					    .object = &rcu_object });
+		sim_point(&(struct sim_op){ .kind = OP_CALLBACK });
 	}
 }
 
@@ -230,8 +232,9 @@ void port_rcu_barrier(void)
 
 	if (me->rcu_depth)
 		sim_fail(FAIL_BUG, "port_rcu_barrier() in an RCU read section");
+	point(OP_RCU_SYNC, true, &rcu_object, __builtin_return_address(0));
 	me->barrier_target = rcu.nr;
-	point(OP_RCU_BARRIER, true, &rcu_object, __builtin_return_address(0));
+	point(OP_RCU_BARRIER, true, NULL, __builtin_return_address(0));
 	vclock_join(&me->clock, &rcu.done_clock);		/* c */
 	vclock_join(&me->view, &rcu.done_view);
 	memory_full_fence(me);
@@ -296,8 +299,9 @@ void port_work_flush(void)
 {
 	struct sim_thread *me = sim.current;
 
+	point(OP_WORK_PUSH, true, &work_object, __builtin_return_address(0));
 	me->barrier_target = rcu.nr_work;
-	point(OP_WORK_FLUSH, true, &work_object, __builtin_return_address(0));
+	point(OP_WORK_FLUSH, true, NULL, __builtin_return_address(0));
 	vclock_join(&me->clock, &rcu.work_done_clock);		/* c */
 	vclock_join(&me->view, &rcu.work_done_view);
 	memory_full_fence(me);

@@ -121,7 +121,7 @@ static bool may_go_on(const struct sim_thread *t)
 	case OP_MUTEX_LOCK:
 		return !*t->mutex;
 	case OP_JOIN:
-		return users_done();
+		return users_done() && !rcu_callbacks_queued() && !work_ready();
 	default:
 		return true;
 	}
@@ -500,8 +500,10 @@ int port_wait(const u32 *word, u32 expected, u64 deadline_ns)
 	me->sleep_nr = ++sim.sleep_nr;
 	me->woken = me->timed_out = false;
 	me->state = SIM_ASLEEP;
-	sim_point(&(struct sim_op){ .kind = OP_ASLEEP, .writes = true, .bytes = 4, .object = word,
-				    .pc = pc });
+	/* Woken, it commutes with everything; for no reason or too late, not with being woken. */
+	sim_point(&(struct sim_op){ .kind = OP_ASLEEP, .writes = true, .bytes = 4, .pc = pc,
+				    .object = sim.limit.spurious || sim.limit.timeouts ? word :
+											 NULL });
 	trace_step(&me->op, me->woken);
 	memory_full_fence(me);
 	return me->timed_out ? -ETIMEDOUT : 0;

@@ -15,12 +15,14 @@
  *
  * ALL is a depth-first search over all choices, made finite by two reductions:
  *
- *   dynamic partial order reduction (Flanagan and Godefroid, 2005)
+ *   dynamic partial order reduction (Flanagan and Godefroid, 2005), with source sets (Abdulla and
+ *   others, 2014)
  *	Two steps *depend* on each other if they are of one object and one of them writes.  When a
  *	step is done, the last steps that it depends on, and that nothing orders before it, are
- *	looked up: at each such node the other order has to be tried too, so the thread (or one that
- *	leads to it) is added to the node's backtrack set.  Threads that nobody adds are never
- *	tried.
+ *	looked up: at each such node the other order has to be tried too.  So a thread that can
+ *	begin an execution of that order is added to the node's backtrack set; which it is matters:
+ *	one that cannot might be asleep, and then nobody would begin it.  Threads that nobody adds
+ *	are never tried.
  *   sleep sets (Godefroid, 1996)
  *	What has been explored from a node need not be explored again behind a sibling until
  *	something dependent happens.
@@ -52,6 +54,7 @@ struct node {
 		const void *object;
 		bool writes;
 	} op[SIM_THREADS];
+	struct vclock before;		/* what is before the step that it chose, and that step */
 };
 
 /* Who did what to one object. */
@@ -59,7 +62,9 @@ struct dep {
 	const void *object;
 	u32 gen;
 	s32 w_node, r_node[SIM_THREADS];
-	u32 w_thread;
+	s32 lock_node;			/* the last OP_MUTEX_LOCK */
+	u32 w_thread, lock_thread;
+	enum sim_op_kind w_kind;
 	struct vclock w_clock, r_clock;
 };
 
@@ -82,6 +87,7 @@ static struct {
 	struct node *node;
 	u32 nr_nodes, depth;		/* of the path to follow; how far it has been */
 	s32 step_node;			/* the node that chose the step under way */
+	s32 repeated;			/* nodes before this one are as last time */
 	struct vclock before[SIM_THREADS];
 	struct dep dep[DEPS];
 	bool first;
@@ -177,6 +183,7 @@ bool search_next(void)
 	s.executions++;
 	s.asked = s.nr_loud = s.depth = 0;
 	s.step_node = -1;
+	s.repeated = (s32)s.nr_nodes - 1;
 	memset(s.before, 0, sizeof(s.before));
 	if (s.set.kind == SEARCH_PCT)
 		pct_begin();
@@ -350,33 +357,74 @@ static struct dep *dep_of(const void *object)
 		memset(d, 0, sizeof(*d));
 		d->gen = sim.gen;
 		d->object = object;
-		d->w_node = -1;
+		d->w_node = d->lock_node = -1;
 		memset(d->r_node, 0xff, sizeof(d->r_node));
 		return d;
 	}
 	sim_fail(FAIL_LIVELOCK, "more than %u objects in one execution", DEPS);
 }
 
+/* Is the step of node @a before that of node @b, which came later? */
+static bool is_before(s32 a, s32 b)
+{
+	return s.node[b].before.at[s.node[a].chosen] > (u32)a;
+}
+
 /*
- * The step of @me that is about to be done could have come before what node @at chose: there, it or
- * a thread that leads to it has to be tried.
+ * The steps after node @at that do not need what it chose, and then the one that @me is about to
+ * do: which threads could have been the first of them?  Bits.
+ *
+ *	at ... k ... m ... me		k, m: not after at.  A thread's first step among them is an
+ *					initial if none of the others is before it.
+ */
+static u32 initials(s32 at, u32 me)
+{
+	const struct node *last = &s.node[s.step_node];
+	u32 first[SIM_THREADS] = { 0 };		/* of each thread among them: node + 1 */
+	bool me_is_first = true;
+	u32 mask = 0;
+
+	for (s32 k = at + 1; k < s.step_node; k++) {
+		const struct node *n = &s.node[k];
+		bool is_first = true;
+
+		if (n->is_value || is_before(at, k))
+			continue;
+		if (last->op[me].object && n->op[n->chosen].object == last->op[me].object &&
+		    (n->op[n->chosen].writes || last->op[me].writes))
+			me_is_first = false;
+		if (first[n->chosen])
+			continue;
+		for (u32 r = 0; r < SIM_THREADS; r++)
+			is_first &= !first[r] || n->before.at[r] < first[r];
+		first[n->chosen] = (u32)k + 1;
+		if (is_first)
+			mask |= 1u << n->chosen;
+	}
+	for (u32 r = 0; r < SIM_THREADS; r++)
+		me_is_first &= !first[r] || s.before[me].at[r] < first[r];
+	if (!first[me] && me_is_first)
+		mask |= 1u << me;
+	return mask;
+}
+
+/*
+ * The step that @me is about to do could have come before what node @at chose.  One of the threads
+ * that could begin such an execution has to be tried there; one that is tried already will do.
  */
 static void try_before(s32 at, u32 me)
 {
 	struct node *n = &s.node[at];
-	u8 leads = 0;
+	u32 mask;
 
-	if (n->enabled & (1u << me)) {
-		n->backtrack |= (u8)(1u << me);
+	/* Both in the part that is repeated: it was seen to when they were first met. */
+	if (s.step_node < s.repeated)
 		return;
-	}
-	for (u32 q = 0; q < SIM_THREADS; q++)
-		if ((n->enabled & (1u << q)) && s.before[me].at[q] > (u32)at + 1)
-			leads |= (u8)(1u << q);
-	if (!leads)
-		n->backtrack |= n->enabled;
-	else if (!(leads & n->backtrack))
-		n->backtrack |= leads & (u8)-leads;
+	mask = initials(at, me);
+	if (mask & n->backtrack)
+		return;
+	mask &= n->enabled;
+	n->backtrack |= (u8)(mask ? mask & -mask : n->enabled);
 }
 
 static bool unordered(s32 node, u32 thread, u32 me)
@@ -389,7 +437,11 @@ static void note_dependence(const struct sim_op *op, u32 me)
 	struct dep *d = dep_of(op->object);
 	struct vclock *before = &s.before[me];
 
-	if (unordered(d->w_node, d->w_thread, me))
+	/* A lock is not taken before it is given back: the other order is that of the takers. */
+	if (op->kind == OP_MUTEX_LOCK && unordered(d->lock_node, d->lock_thread, me))
+		try_before(d->lock_node, me);
+	if (unordered(d->w_node, d->w_thread, me) &&
+	    !(op->kind == OP_MUTEX_LOCK && d->w_kind == OP_MUTEX_UNLOCK))
 		try_before(d->w_node, me);
 	for (u32 q = 0; op->writes && q < SIM_THREADS; q++)
 		if (unordered(d->r_node[q], q, me))
@@ -398,9 +450,14 @@ static void note_dependence(const struct sim_op *op, u32 me)
 	if (op->writes)
 		vclock_join(before, &d->r_clock);
 	before->at[me] = (u32)s.step_node + 1;
+	if (op->kind == OP_MUTEX_LOCK) {
+		d->lock_node = s.step_node;
+		d->lock_thread = me;
+	}
 	if (op->writes) {
 		d->w_node = s.step_node;
 		d->w_thread = me;
+		d->w_kind = op->kind;
 		d->w_clock = *before;
 		memset(d->r_node, 0xff, sizeof(d->r_node));
 		memset(&d->r_clock, 0, sizeof(d->r_clock));
@@ -420,6 +477,7 @@ void search_step(void)
 		note_dependence(&me->op, me->id);
 	else
 		s.before[me->id].at[me->id] = (u32)s.step_node + 1;
+	s.node[s.step_node].before = s.before[me->id];
 }
 
 void search_edge(const struct sim_thread *by, const struct sim_thread *t)
@@ -433,9 +491,12 @@ static u32 pct_thread(u32 enabled)
 {
 	u32 best = (u32)__builtin_ctz(enabled);
 
-	for (u32 i = 0; i < ARRAY_SIZE(s.change_at); i++)
-		if (s.change_at[i] && s.change_at[i] == sim.steps)
-			s.priority[sim.current->id] = --s.lowest;
+	for (u32 i = 0; i < ARRAY_SIZE(s.change_at); i++) {
+		if (!s.change_at[i] || s.change_at[i] > sim.steps)
+			continue;
+		s.priority[sim.current->id] = --s.lowest;
+		s.change_at[i] = 0;
+	}
 	for (u32 i = 0; i < SIM_THREADS; i++)
 		if ((enabled & (1u << i)) && s.priority[i] > s.priority[best])
 			best = i;
