@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-"""report.py RESULTS.jsonl: the figures of one run beside one another, and the targets."""
+"""report.py RESULTS.jsonl: the figures of one run beside one another, the targets, shared cache lines."""
 import collections
 import json
 import os
 import platform
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "conflicts"))
+sys.dont_write_bytecode = True
+import matrix                                                           # noqa: E402
 
 TARGETS = [  # what, against, threads, at least so many times as fast
     ("lookup", "maple", 1, 1.5),
@@ -24,8 +28,12 @@ def cpu():
 def main():
     rows = collections.OrderedDict()
     spread = {}
+    conflicts = []
     for line in open(sys.argv[1]):
         r = json.loads(line)
+        if "conflict" in r:
+            conflicts.append(r)
+            continue
         rows.setdefault((r["what"], r["n"], r["threads"]), collections.OrderedDict())[r["index"]] = r["ns"]
         if "min" in r:
             spread[r["what"], r["n"], r["threads"], r["index"]] = (r["min"], r["max"])
@@ -64,6 +72,7 @@ def main():
             print(f"  {'met   ' if ratio >= 1.9 else 'MISSED'} lookup by two threads, {n} areas: "
                   f"{ratio:.2f} times one, target 1.9")
     print(f"\n{missed} missed")
+    matrix.show_all(conflicts)
 
 
 main()

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-# Everything that is measured, beside its peers in the same run, as ratios.
+# Everything that is measured, beside its peers in the same run, as ratios; then which cache lines
+# calls share.
 #	bench.sh [SIZES]	the numbers of ranges; the default takes about ten minutes
 set -eu
 cd "$(dirname "$0")/.."
@@ -47,4 +48,5 @@ for n in $sizes; do
 	done
 done
 "$dir/bench/calls_bench" >>"$out"
+bench/conflicts/vmarea-conflicts --build "$dir" --json >>"$out"
 python3 bench/report.py "$out"
