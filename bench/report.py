@@ -72,7 +72,8 @@ def main():
             print(f"  {'met   ' if ratio >= 1.9 else 'MISSED'} lookup by two threads, {n} areas: "
                   f"{ratio:.2f} times one, target 1.9")
     print(f"\n{missed} missed")
-    matrix.show_all(conflicts)
+    if conflicts:
+        matrix.show_all(conflicts)
 
 
 main()

@@ -3,9 +3,9 @@
  * Makes the calls of each pair one after the other on two threads, in a new world, and prints the
  * lines that one of them wrote and the other touched: JSON, which vmarea-conflicts names and shows.
  *
- * The second call finds what the first has left.  Where they commute that is no other state to it, as
- * far as it could say; but what both take from one pool is not the same thing, as it would be if both
- * began in one state.
+ * The second call finds what the first has left.  Where they commute that is no other state to it,
+ * as far as it could say; but what both take from one pool is not the same thing, as it would be if
+ * both began in one state.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -193,9 +193,10 @@ static void print_pair(const struct call *const call[NR_SIDES], enum place place
 	memset(lines, 0, sizeof(lines));
 	fold(SIDE_A);
 	fold(SIDE_B);
-	printf("{\"pair\": [\"%s\", \"%s\"], \"place\": \"%s\", \"made\": [%zu, %zu], \"blocks\": [",
-	       call[SIDE_A]->name, call[SIDE_B]->name, place_name[place],
-	       turns[SIDE_A].nr_accesses, turns[SIDE_B].nr_accesses);
+	printf("{\"pair\": [\"%s\", \"%s\"], \"place\": \"%s\", ", call[SIDE_A]->name,
+	       call[SIDE_B]->name, place_name[place]);
+	printf("\"made\": [%zu, %zu], \"blocks\": [", turns[SIDE_A].nr_accesses,
+	       turns[SIDE_B].nr_accesses);
 	print_blocks();
 	printf("], \"A\": [");
 	print_accesses(SIDE_A);

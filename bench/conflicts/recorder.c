@@ -2,7 +2,8 @@
 /*
  * The entry points that -fsanitize=thread calls, and the memory behind them.
  *
- * Nothing here is compiled with the sanitizer.  A thread's records are its own, so there is no lock.
+ * Nothing here is compiled with the sanitizer.  A thread's records are its own, and threads take
+ * turns, so there is no lock.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -32,7 +33,7 @@
 #define CLOCK_STEP_NS	1000
 
 struct thread {
-	uintptr_t stack_low, stack_high;
+	uintptr_t stack_low, stack_high;	/* with the thread's variables, in glibc */
 	bool recording;
 
 	struct recorder_access log[MAX_ACCESSES];
@@ -85,7 +86,7 @@ static void record(const volatile void *p, size_t bytes, enum recorder_kind kind
 	if (!self || !self->recording || !bytes ||
 	    (access.addr >= self->stack_low && access.addr < self->stack_high))
 		return;
-	at = (access.addr * 31 + access.pc * 0x9e3779b97f4a7c15ul) >> 20;
+	at = (access.addr * 0x9e3779b97f4a7c15ul ^ access.pc * 0xc2b2ae3d27d4eb4ful) >> 32;
 	for (;; at++) {
 		uint32_t *slot = &self->hash[at % HASH_SLOTS];
 
@@ -123,7 +124,8 @@ static void find_stack(struct thread *t)
 	void *stack;
 	size_t bytes;
 
-	if (pthread_getattr_np(pthread_self(), &attr) || pthread_attr_getstack(&attr, &stack, &bytes))
+	if (pthread_getattr_np(pthread_self(), &attr) ||
+	    pthread_attr_getstack(&attr, &stack, &bytes))
 		die("where is this thread's stack?");
 	pthread_attr_destroy(&attr);
 	t->stack_low = (uintptr_t)stack;

@@ -50,8 +50,8 @@ struct recorder_block {
 #define RECORDER_THREADS	3
 
 /*
- * Once for each thread that is to be seen, at its beginning, @nr from 0.  Gives it an id that is the
- * same in each run (the library spreads some lines by it) and a slot with RCU.
+ * Once for each thread that is to be seen, at its beginning, @nr from 0.  Gives it an id that is
+ * the same in each run (the library spreads some lines by it) and a slot with RCU.
  */
 void recorder_enter(unsigned int nr);
 
