@@ -134,7 +134,7 @@ int vma_set_anon_name(struct vma_mut *vma, const char *text)
 			return -ENOMEM;
 	}
 	/* Pairs with the acquire of who copies the name out under RCU. */
-	atomic_store_release(&area->anon_name, name);
+	vma_set_release(area, anon_name, name);
 	anon_name_put(old);
 	return 0;
 }
@@ -143,8 +143,10 @@ int vma_set_anon_name(struct vma_mut *vma, const char *text)
 
 void __vm_flags_set(struct vma_new *vma, vm_flags_t flags)
 {
+	struct vm_area_struct *area = vma_from_new(vma);
+
 	VM_WARN_ON(flags & ~VM_HOOK_MAY_SET, "a hook sets flags %lx", (unsigned long)flags);
-	vma_from_new(vma)->vm_flags |= flags & VM_HOOK_MAY_SET;
+	vma_init(area, vm_flags, area->vm_flags | (flags & VM_HOOK_MAY_SET));
 }
 
 struct vma_mixedmap *vma_set_mixedmap(struct vma_new *vma)
@@ -153,7 +155,7 @@ struct vma_mixedmap *vma_set_mixedmap(struct vma_new *vma)
 
 	VM_BUG_ON(area->vm_flags & VM_PFNMAP, "VM_MIXEDMAP on a VM_PFNMAP VMA at %lx",
 		  area->vm_start);
-	area->vm_flags |= VM_MIXEDMAP;
+	vma_init(area, vm_flags, area->vm_flags | VM_MIXEDMAP);
 	return handle_mixedmap(area);
 }
 
@@ -161,8 +163,8 @@ void vma_set_owner(struct vma_new *vma, const struct vm_operations_struct *ops, 
 {
 	struct vm_area_struct *area = vma_from_new(vma);
 
-	area->vm_ops = ops ? ops : &file_vm_ops;
-	area->vm_private_data = data;
+	vma_init(area, vm_ops, ops ? ops : &file_vm_ops);
+	vma_init(area, vm_private_data, data);
 }
 
 static int try_clear(struct vma_new *vma, vm_flags_t now, vm_flags_t may)
@@ -172,7 +174,7 @@ static int try_clear(struct vma_new *vma, vm_flags_t now, vm_flags_t may)
 
 	if (area->vm_flags & now)
 		return -EINVAL;
-	area->vm_flags &= ~may;
+	vma_init(area, vm_flags, area->vm_flags & ~may);
 	return 0;
 }
 

@@ -42,17 +42,17 @@ static void insert(struct mm_struct *mm, const struct area_desc *area)
 	struct vm_area_struct *vma = vma_new(mm);
 	unsigned long nr_pages = (area->end - area->start) >> PAGE_SHIFT;
 
-	vma->vm_start = area->start;
-	vma->vm_end = area->end;
-	vma->vm_flags = area->flags;
-	vma->vm_pgdelta = area->pgoff - (area->start >> PAGE_SHIFT);
-	vma->vm_file = area->file ? file_get(area->file) : NULL;
-	vma->vm_ops = ops_of(area);
-	vma->special = area->special;
+	vma_init(vma, vm_start, area->start);
+	vma_init(vma, vm_end, area->end);
+	vma_init(vma, vm_flags, area->flags);
+	vma_init(vma, vm_pgdelta, area->pgoff - (area->start >> PAGE_SHIFT));
+	vma_init(vma, vm_file, area->file ? file_get(area->file) : NULL);
+	vma_init(vma, vm_ops, ops_of(area));
+	vma_init(vma, special, area->special);
 	map_insert(vma);
 	mm_account(mm, area->flags, (long)nr_pages);
 	if (area->flags & VM_LOCKED)
-		mm->locked_vm += nr_pages;
+		mm_add(mm, locked_vm, nr_pages);
 	if (area->flags & VM_ACCOUNT)
 		atomic_add_relaxed(&mm->instance->committed, (long)nr_pages);
 	/* It was laid in: nothing is allocated. */

@@ -67,9 +67,9 @@ static void add_pages(struct mm_struct *mm, unsigned long start, unsigned long e
 		vma = vma_merge_new(&proposal);
 	if (!vma) {
 		vma = vma_new(mm);
-		vma->vm_start = start;
-		vma->vm_end = end;
-		vma->vm_flags = flags;
+		vma_init(vma, vm_start, start);
+		vma_init(vma, vm_end, end);
+		vma_init(vma, vm_flags, flags);
 		map_insert(vma);
 	}
 	if (has_feature(mm->instance, VMAREA_FEATURE_SOFT_DIRTY))
@@ -89,7 +89,7 @@ static bool grow(struct mm_struct *mm, unsigned long start, unsigned long end)
 	add_pages(mm, start, end, flags);
 	mm_account(mm, flags, (long)nr_pages);
 	if (flags & VM_LOCKED)
-		mm->locked_vm += nr_pages;
+		mm_add(mm, locked_vm, nr_pages);
 	return true;
 }
 
@@ -120,7 +120,7 @@ static bool move_break(struct mm_struct *mm, unsigned long brk, unsigned long *g
 	} else if (new_end != old_end && !shrink(mm, new_end, old_end)) {
 		return false;
 	}
-	atomic_store_relaxed(&mm->brk, brk);	/* mm_query() names [heap] by it */
+	mm_set_relaxed(mm, brk, brk);	/* mm_query() names [heap] by it */
 	return true;
 }
 

@@ -37,12 +37,12 @@ static int copy_area(struct mm_struct *child, struct vm_area_struct *vma)
 			return err;
 	}
 	copy = vma_copy(child, vma);
-	copy->vm_start = vma->vm_start;
-	copy->vm_end = vma->vm_end;
-	copy->vm_flags &= ~VM_LOCKED_MASK;
+	vma_init(copy, vm_start, vma->vm_start);
+	vma_init(copy, vm_end, vma->vm_end);
+	vma_init(copy, vm_flags, copy->vm_flags & ~VM_LOCKED_MASK);
 	/* What is kept of the huge page pool is kept for the parent (shared_anon.c). */
 	if ((vma->vm_flags & (VM_HUGETLB | VM_MAYSHARE)) == VM_HUGETLB)
-		copy->vm_private_data = NULL;
+		vma_init(copy, vm_private_data, NULL);
 	if (!(vma->vm_flags & VM_WIPEONFORK))
 		err = anon_fork(copy, vma);
 	if (err) {
@@ -92,20 +92,20 @@ static void open_areas(struct mm_struct *child)
 static void copy_settings(struct mm_struct *child, const struct mm_struct *mm)
 	__must_hold(vma_stable)
 {
-	child->def_flags = mm->def_flags & ~VM_LOCKED_MASK;
-	child->task_size = mm->task_size;
-	child->mmap_base = mm->mmap_base;
-	child->mmap_legacy_base = mm->mmap_legacy_base;
-	child->bottom_up = mm->bottom_up;
-	child->thp_disable = mm->thp_disable;
-	child->memory_merge = mm->memory_merge;
-	child->start_code = mm->start_code;
-	child->end_code = mm->end_code;
-	child->start_data = mm->start_data;
-	child->end_data = mm->end_data;
-	child->start_brk = mm->start_brk;
-	child->brk = mm->brk;
-	child->start_stack = mm->start_stack;
+	mm_set(child, def_flags, mm->def_flags & ~VM_LOCKED_MASK);
+	mm_set(child, task_size, mm->task_size);
+	mm_set(child, mmap_base, mm->mmap_base);
+	mm_set(child, mmap_legacy_base, mm->mmap_legacy_base);
+	mm_set(child, bottom_up, mm->bottom_up);
+	mm_set(child, thp_disable, mm->thp_disable);
+	mm_set(child, memory_merge, mm->memory_merge);
+	mm_set(child, start_code, mm->start_code);
+	mm_set(child, end_code, mm->end_code);
+	mm_set(child, start_data, mm->start_data);
+	mm_set(child, end_data, mm->end_data);
+	mm_set(child, start_brk, mm->start_brk);
+	mm_set(child, brk, mm->brk);
+	mm_set(child, start_stack, mm->start_stack);
 	for (int i = 0; i < MM_NR_RLIMITS; i++)
 		child->rlimit[i] = mm_rlimit(mm, i);
 	child->caps = atomic_load_relaxed(&mm->caps);
@@ -150,6 +150,7 @@ int mm_fork(struct mm_user *user, struct mm_user **out)
 		mm_discard(child);
 		return err;
 	}
+	mm_make_known(child);
 	*out = handle_user(child);
 	return 0;
 }
@@ -174,9 +175,9 @@ int mm_exec(struct mm_user *user, const struct mm_config *config)
 		nr_accounted = mm_count_committed(mm);
 		mm_drop_cut_locked(mm, 0, ~0ul);
 		mm_uncommit(mm, nr_accounted);
-		mm->def_flags &= ~VM_LOCKED_MASK;
-		mm->locked_vm = 0;
-		mm->locked_stray = 0;
+		mm_set(mm, def_flags, mm->def_flags & ~VM_LOCKED_MASK);
+		mm_set(mm, locked_vm, 0);
+		mm_set(mm, locked_stray, 0);
 		mm_set_layout(mm, config);
 	}
 	mm_write_unlock(mm);

@@ -91,7 +91,8 @@ struct mm_struct *mm_alloc(struct vmarea *instance)
 	rwsem_init(&mm->mmap_lock, LOCK_RANK_MMAP);
 	spin_lock_init(&mm->page_table_lock, LOCK_RANK_MM_TABLES);
 	kill_group_init(&mm->kill);
-	mm->instance = instance;
+	mm_make_private(mm);
+	mm_init(mm, instance, instance);
 	mm->mm_users = 1;
 	mm->mm_count = 1;
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
@@ -117,18 +118,18 @@ bool mm_layout_valid(const struct mm_config *c)
 void mm_set_layout(struct mm_struct *mm, const struct mm_config *config)
 {
 	/* mincore() and process_madvise() check by it before they lock. */
-	atomic_store_relaxed(&mm->task_size, config->task_size);
-	mm->mmap_base = config->mmap_base;
-	mm->mmap_legacy_base = config->mmap_legacy_base;
-	mm->bottom_up = config->bottom_up;
-	mm->start_code = config->start_code;
-	mm->end_code = config->end_code;
-	mm->start_data = config->start_data;
-	mm->end_data = config->end_data;
+	mm_set_relaxed(mm, task_size, config->task_size);
+	mm_set(mm, mmap_base, config->mmap_base);
+	mm_set(mm, mmap_legacy_base, config->mmap_legacy_base);
+	mm_set(mm, bottom_up, config->bottom_up);
+	mm_set(mm, start_code, config->start_code);
+	mm_set(mm, end_code, config->end_code);
+	mm_set(mm, start_data, config->start_data);
+	mm_set(mm, end_data, config->end_data);
 	/* mm_query() names [heap] and [stack] by these, without a lock. */
-	atomic_store_relaxed(&mm->start_brk, config->start_brk);
-	atomic_store_relaxed(&mm->brk, config->brk);
-	atomic_store_relaxed(&mm->start_stack, config->start_stack);
+	mm_set_relaxed(mm, start_brk, config->start_brk);
+	mm_set_relaxed(mm, brk, config->brk);
+	mm_set_relaxed(mm, start_stack, config->start_stack);
 }
 
 int mm_create(struct vmarea *instance, const struct mm_config *config, struct mm_user **out)
@@ -146,6 +147,7 @@ int mm_create(struct vmarea *instance, const struct mm_config *config, struct mm
 		mm->rlimit[i] = config->rlimit[i];
 	mm->caps = config->caps;
 	mm->personality = config->personality;
+	mm_make_known(mm);
 	*out = handle_user(mm);
 	return 0;
 }
@@ -217,7 +219,7 @@ static void free_areas(struct mm_struct *mm) __may_sleep
 	}
 	rt_destroy(&mm->areas);
 	rt_init(&mm->areas);
-	mm->map_count = 0;
+	mm_set(mm, map_count, 0);
 }
 
 static void free_spares(struct mm_struct *mm)
@@ -226,8 +228,8 @@ static void free_spares(struct mm_struct *mm)
 	while (mm->spare) {
 		struct vm_area_struct *vma = mm->spare;
 
-		mm->spare = vma->next_free;
-		mm->nr_spare--;
+		mm_set(mm, spare, vma->next_free);
+		mm_sub(mm, nr_spare, 1);
 		vma_pool_free(mm->instance, vma);
 	}
 	anon_unreserve(mm);
@@ -235,6 +237,7 @@ static void free_spares(struct mm_struct *mm)
 
 static void mm_teardown(struct mm_struct *mm) __may_sleep
 {
+	mm_make_private(mm);
 	close_areas(mm);
 	free_areas(mm);
 	free_spares(mm);

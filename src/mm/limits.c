@@ -78,13 +78,13 @@ bool mm_may_expand(const struct mm_struct *mm, vm_flags_t flags, unsigned long n
 
 void mm_account(struct mm_struct *mm, vm_flags_t flags, long nr_pages)
 {
-	mm->total_vm += (unsigned long)nr_pages;
+	mm_add(mm, total_vm, (unsigned long)nr_pages);
 	if (is_exec(flags))
-		mm->exec_vm += (unsigned long)nr_pages;
+		mm_add(mm, exec_vm, (unsigned long)nr_pages);
 	else if (mm_is_stack(flags))
-		mm->stack_vm += (unsigned long)nr_pages;
+		mm_add(mm, stack_vm, (unsigned long)nr_pages);
 	else if (mm_is_data(flags))
-		mm->data_vm += (unsigned long)nr_pages;
+		mm_add(mm, data_vm, (unsigned long)nr_pages);
 }
 
 bool mm_may_lock(const struct mm_struct *mm, vm_flags_t flags, unsigned long bytes)

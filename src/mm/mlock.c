@@ -57,9 +57,9 @@ static int lock_piece(struct vm_area_struct *vma, unsigned long start, unsigned 
 	if (!vma_modify(vma, start, end, &to, &err))
 		return err;
 	if (!(lock_flags & VM_LOCKED))
-		mm->locked_vm -= nr_pages;
+		mm_sub(mm, locked_vm, nr_pages);
 	else if (!(old & VM_LOCKED))
-		mm->locked_vm += nr_pages;
+		mm_add(mm, locked_vm, nr_pages);
 	return 0;
 }
 
@@ -292,9 +292,9 @@ static int apply_mlockall(struct mm_struct *mm, int flags)
 		err = reserve_anon(mm, 0, mm->task_size);
 	if (err)
 		return err;
-	mm->def_flags &= ~VM_LOCKED_MASK;
+	mm_set(mm, def_flags, mm->def_flags & ~VM_LOCKED_MASK);
 	if (flags & MCL_FUTURE)
-		mm->def_flags |= lock_flags;
+		mm_set(mm, def_flags, mm->def_flags | lock_flags);
 	if (flags & MCL_CURRENT)
 		lock_all_areas(mm, lock_flags);
 	else if (!(flags & MCL_FUTURE))

@@ -243,8 +243,8 @@ static int setup_backing(struct mapping *m, struct vm_area_struct *vma)
 	if (vma->vm_file)
 		file_put(vma->vm_file);
 	file_set_size(m->backing, m->end - m->start);
-	vma->vm_file = m->backing;
-	vma->vm_ops = &shared_anon_vm_ops;
+	vma_init(vma, vm_file, m->backing);
+	vma_init(vma, vm_ops, &shared_anon_vm_ops);
 	m->backing = NULL;
 	return 0;
 }
@@ -261,7 +261,7 @@ static int setup_file(struct mapping *m, struct vm_area_struct *vma)
 		return 0;
 	if (file_flags(file) & FILE_DEV_ZERO)
 		return 0;
-	vma->vm_ops = &file_vm_ops;
+	vma_init(vma, vm_ops, &file_vm_ops);
 	if ((vma->vm_flags & VM_SYNC) &&
 	    (file_flags(file) & (FILE_MAP_SYNC | FILE_DAX)) == FILE_MAP_SYNC)
 		return -EOPNOTSUPP;
@@ -288,11 +288,11 @@ static int insert_new(struct mapping *m, struct vm_area_struct **out)
 	struct vm_area_struct *vma = vma_new(m->mm);
 	int err;
 
-	vma->vm_start = m->start;
-	vma->vm_end = m->end;
-	vma->vm_flags = m->flags;
-	vma->vm_pgdelta = m->pgoff - (m->start >> PAGE_SHIFT);
-	vma->vm_file = m->file ? file_get(m->file) : NULL;
+	vma_init(vma, vm_start, m->start);
+	vma_init(vma, vm_end, m->end);
+	vma_init(vma, vm_flags, m->flags);
+	vma_init(vma, vm_pgdelta, m->pgoff - (m->start >> PAGE_SHIFT));
+	vma_init(vma, vm_file, m->file ? file_get(m->file) : NULL);
 	err = setup_file(m, vma);
 	if (err) {
 		vma_discard(vma);
@@ -300,7 +300,7 @@ static int insert_new(struct mapping *m, struct vm_area_struct **out)
 	}
 	if (m->mm->memory_merge && has_late_hook(m->file) &&
 	    mm_ksm_compatible(vma->vm_file, vma->vm_flags))
-		vma->vm_flags |= VM_MERGEABLE;
+		vma_init(vma, vm_flags, vma->vm_flags | VM_MERGEABLE);
 	map_insert(vma);
 	*out = vma;
 	return 0;
@@ -319,7 +319,7 @@ static void account_new(struct mapping *m, struct vm_area_struct *vma)
 		if ((flags & (VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE)) || dax)
 			flags &= ~VM_LOCKED_MASK;
 		else
-			m->mm->locked_vm += nr_pages;
+			mm_add(m->mm, locked_vm, nr_pages);
 	}
 	if (has_feature(m->mm->instance, VMAREA_FEATURE_SOFT_DIRTY))
 		flags |= VM_SOFTDIRTY;

@@ -215,10 +215,10 @@ static struct vm_area_struct *copy_area(const struct remap *r)
 	if (copy)
 		return copy;
 	copy = vma_copy(r->mm, vma);
-	copy->vm_start = p.start;
-	copy->vm_end = p.end;
-	copy->vm_pgdelta = p.pgdelta;
-	copy->anon = anon_chain_get(vma->anon);
+	vma_init(copy, vm_start, p.start);
+	vma_init(copy, vm_end, p.end);
+	vma_init(copy, vm_pgdelta, p.pgdelta);
+	vma_init(copy, anon, anon_chain_get(vma->anon));
 	map_insert(copy);
 	vma_ops_open(copy);
 	return copy;
@@ -268,7 +268,7 @@ static void drop_source(struct remap *r, bool accounted)
 	vma = vma_at(r->mm, start);
 	/* As with the promise: the pool's pages are kept by the copy (shared_anon.c). */
 	if (vma->vm_flags & VM_HUGETLB)
-		vma->vm_private_data = NULL;
+		vma_set(vma, vm_private_data, NULL);
 	mm_drop_cut_locked(r->mm, start, end);
 }
 
@@ -283,7 +283,7 @@ static void leave_source_empty(struct remap *r, const struct vm_area_struct *cop
 
 	if (vma->vm_flags & VM_LOCKED) {
 		map_set_flags(vma, vma->vm_flags & ~VM_LOCKED_MASK);
-		r->mm->locked_stray += vma_pages(vma);
+		mm_add(r->mm, locked_stray, vma_pages(vma));
 	}
 	/* No page of it is left that its anon_vma would be needed for. */
 	if (vma != copy && vma->anon && vma->vm_start == r->addr &&
@@ -291,7 +291,7 @@ static void leave_source_empty(struct remap *r, const struct vm_area_struct *cop
 		struct anon_chain *chain = vma->anon;
 
 		vma_lock_write(vma);
-		atomic_store_relaxed(&vma->anon, NULL);
+		vma_set_anon(vma, NULL);
 		anon_chain_put(chain);
 	}
 }
@@ -335,7 +335,7 @@ static long move(struct remap *r)
 	copy = copy_area(r);
 	mm_account(r->mm, flags, (long)(r->new_len >> PAGE_SHIFT));
 	if (flags & VM_LOCKED)
-		r->mm->locked_vm += r->new_len >> PAGE_SHIFT;
+		mm_add(r->mm, locked_vm, r->new_len >> PAGE_SHIFT);
 	if (ops && ops->mremap) {
 		vma_lock_write(copy);
 		err = ops->mremap(handle_mut(copy));
@@ -444,7 +444,7 @@ static long grow_in_place(struct remap *r)
 	}
 	mm_account(r->mm, flags, (long)(more >> PAGE_SHIFT));
 	if (flags & VM_LOCKED)
-		r->mm->locked_vm += more >> PAGE_SHIFT;
+		mm_add(r->mm, locked_vm, more >> PAGE_SHIFT);
 	return (long)r->addr;
 }
 

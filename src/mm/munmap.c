@@ -66,7 +66,7 @@ void mm_forget_area(struct mm_struct *mm, const struct vm_area_struct *vma)
 
 	mm_account(mm, vma->vm_flags, -(long)nr_pages);
 	if (vma->vm_flags & VM_LOCKED)
-		mm->locked_vm -= nr_pages;
+		mm_sub(mm, locked_vm, nr_pages);
 	if (vma->vm_flags & VM_HUGETLB)
 		hugetlb_forget(vma);
 }

@@ -82,7 +82,7 @@ long mm_set_thp_disable(struct mm_user *user, bool disable)
 
 	if (err)
 		return err;
-	mm->thp_disable = disable;
+	mm_set(mm, thp_disable, disable);
 	mm_write_unlock(mm);
 	return 0;
 }
@@ -126,7 +126,7 @@ static int set_memory_merge_locked(struct mm_struct *mm, bool merge)
 	if (err)
 		return err;
 	mark_all_mergeable(mm, merge);
-	mm->memory_merge = merge;
+	mm_set(mm, memory_merge, merge);
 	return 0;
 }
 

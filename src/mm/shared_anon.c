@@ -25,7 +25,7 @@ static void shared_anon_release(struct file *file)
 /* The object is mapped again: remap_file_pages(). */
 static int shared_anon_mmap(struct file *file, struct vma_new *vma)
 {
-	vma_from_new(vma)->vm_ops = &shared_anon_vm_ops;
+	vma_init(vma_from_new(vma), vm_ops, &shared_anon_vm_ops);
 	return 0;
 }
 
@@ -150,7 +150,7 @@ static bool keep_for_area(struct vm_area_struct *vma)
 {
 	if (!huge_pages_take(vma->vm_mm->instance, huge_shift_of(vma), huge_pages(vma)))
 		return false;
-	vma->vm_private_data = vma->vm_mm;
+	vma_init(vma, vm_private_data, vma->vm_mm);
 	return true;
 }
 
@@ -169,8 +169,8 @@ int hugetlb_mmap(struct vm_area_struct *vma)
 	unsigned int shift = huge_shift_of(vma);
 	bool kept;
 
-	vma->vm_flags |= VM_HUGETLB | VM_DONTEXPAND;
-	vma->vm_ops = &hugetlb_vm_ops;
+	vma_init(vma, vm_flags, vma->vm_flags | VM_HUGETLB | VM_DONTEXPAND);
+	vma_init(vma, vm_ops, &hugetlb_vm_ops);
 	if (vma_pgoff_at(vma, vma->vm_start) & (BIT(shift - PAGE_SHIFT) - 1))
 		return -EINVAL;
 	kept = (vma->vm_flags & VM_NORESERVE) ||

@@ -52,7 +52,7 @@ static int attach_mmap(struct file *file, struct vma_new *vma) __in_mmap_hook
 	struct attach *attach = file->private_data;
 
 	atomic_add_relaxed(&attach->nr_areas, 1);
-	vma_from_new(vma)->vm_ops = &shm_vm_ops;
+	vma_init(vma_from_new(vma), vm_ops, &shm_vm_ops);
 	return 0;
 }
 

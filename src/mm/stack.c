@@ -63,7 +63,7 @@ int mm_expand_down_locked(struct vm_area_struct *vma, unsigned long addr)
 	if (!admit(vma, addr, nr_pages))
 		return -EFAULT;
 	if (vma->vm_flags & VM_LOCKED)
-		mm->locked_vm += nr_pages;
+		mm_add(mm, locked_vm, nr_pages);
 	mm_account(mm, vma->vm_flags, (long)nr_pages);
 	map_resize(vma, addr, vma->vm_end);
 	return 0;

@@ -158,7 +158,7 @@ static int check_area(struct check *c, const struct rt_entry *entry)
 		return err;
 	mm_account(&c->sums, vma->vm_flags, (long)vma_pages(vma));
 	if (vma->vm_flags & VM_LOCKED)
-		c->sums.locked_vm += vma_pages(vma);
+		mm_add(&c->sums, locked_vm, vma_pages(vma));
 	c->end = vma->vm_end;
 	c->nr++;
 	return 0;
@@ -235,6 +235,7 @@ int mm_validate(struct mm_user *user, char *why, size_t why_bytes)
 	struct check c = { .mm = mm_from_user(user), .why = text_in(why, why_bytes) };
 	int err;
 
+	mm_make_private(&c.sums);
 	mm_write_lock(c.mm);
 	err = check_areas(&c);
 	if (!err)

@@ -247,6 +247,23 @@ void witness_assert_held_at(const void *lock, u32 rank, enum witness_mode mode, 
 		report_lock(w, "needed for writing and held for reading", lock, rank, place, h);
 }
 
+void witness_unguarded(const char *type, const void *object, const char *field, const char *needs,
+		       const char *place)
+{
+	char buf[REPORT_BYTES];
+	struct text t = text_in(buf, sizeof(buf));
+
+	text_str(&t, "field written under too little: ");
+	text_str(&t, type);
+	text_str(&t, ".");
+	text_str(&t, field);
+	text_str(&t, " of 0x");
+	text_hex(&t, (uintptr_t)object);
+	text_at(&t, " at ", place);
+	text_at(&t, ", which needs ", needs);
+	report(witness_self(), &t);
+}
+
 static void report_left(struct witness *w, const char *place)
 {
 	char buf[REPORT_BYTES];

@@ -58,6 +58,10 @@ bool witness_holds(const void *lock, enum witness_mode mode);
 /* Reports if @lock is not held so. */
 void witness_assert_held_at(const void *lock, u32 rank, enum witness_mode mode, const char *place);
 
+/* Reports that @field of the struct @type at @object was written without what it @needs. */
+void witness_unguarded(const char *type, const void *object, const char *field, const char *needs,
+		       const char *place);
+
 /* Reports each lock, and an RCU read section, that this thread still has. */
 void witness_assert_none_held_at(const char *place);
 

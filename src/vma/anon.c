@@ -213,7 +213,7 @@ static struct anon_chain *chain_create(void) __may_sleep
 static void spare_push(struct mm_struct *mm, struct anon_chain *chain)
 {
 	chain->next_spare = mm->spare_anon;
-	mm->spare_anon = chain;
+	mm_set_ptl(mm, spare_anon, chain);
 }
 
 static struct anon_chain *spare_pop(struct mm_struct *mm)
@@ -221,7 +221,7 @@ static struct anon_chain *spare_pop(struct mm_struct *mm)
 	struct anon_chain *chain = mm->spare_anon;
 
 	if (chain) {
-		mm->spare_anon = chain->next_spare;
+		mm_set_ptl(mm, spare_anon, chain->next_spare);
 	}
 	return chain;
 }
@@ -276,7 +276,7 @@ static bool give_chain(struct mm_struct *mm, struct vm_area_struct *vma)
 		mine = mine ? anon_chain_get(mine) : spare_pop(mm);
 		done = mine;
 		if (mine)
-			atomic_store_relaxed(&vma->anon, mine);
+			vma_set_anon(vma, mine);
 	}
 	spin_unlock(&mm->page_table_lock);
 	return done;
@@ -317,7 +317,7 @@ int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent)
 	struct anon_chain *from = parent->anon, *chain;
 	struct anon_vma *av, *own;
 
-	child->anon = NULL;
+	vma_init(child, anon, NULL);
 	if (!from)
 		return 0;
 	av = anon_vma_alloc();
@@ -349,7 +349,7 @@ int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent)
 	if (own != av)
 		port_free(av, sizeof(*av));
 	chain_init(chain, own);
-	child->anon = chain;
+	vma_init(child, anon, chain);
 	return 0;
 }
 

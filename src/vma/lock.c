@@ -261,7 +261,7 @@ static struct vm_area_struct *detach_dead(struct mm_struct *mm)
 {
 	struct vm_area_struct *dead = mm->dead, *late = NULL;
 
-	mm->dead = NULL;
+	mm_set(mm, dead, NULL);
 	while (dead) {
 		struct vm_area_struct *vma = dead;
 
@@ -270,12 +270,12 @@ static struct vm_area_struct *detach_dead(struct mm_struct *mm)
 		anon_chain_put(vma->anon);
 		anon_name_put(vma->anon_name);
 		if (vma->vm_file) {
-			vma->next_free = late;
+			vma_set_next(vma, &mm->mmap_lock, late);
 			late = vma;
 		} else if (mm->nr_spare < MAX_SPARE) {
-			vma->next_free = mm->spare;
-			mm->spare = vma;
-			mm->nr_spare++;
+			vma_set_next(vma, &mm->mmap_lock, mm->spare);
+			mm_set(mm, spare, vma);
+			mm_add(mm, nr_spare, 1);
 		} else {
 			vma_pool_free(mm->instance, vma);
 		}

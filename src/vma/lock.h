@@ -10,6 +10,7 @@
 #ifndef VMA_LOCK_H
 #define VMA_LOCK_H
 
+#include "vma/guard.h"
 #include "vma/types.h"
 
 /* Set in vm_refcnt while a writer waits for the readers; it keeps new ones out. */

@@ -60,9 +60,9 @@ int map_reserve(struct mm_struct *mm, unsigned long nr_new, unsigned long nr_tou
 
 		if (!vma)
 			return -ENOMEM;
-		vma->next_free = mm->spare;
-		mm->spare = vma;
-		mm->nr_spare++;
+		vma_set_next(vma, &mm->mmap_lock, mm->spare);
+		mm_set(mm, spare, vma);
+		mm_add(mm, nr_spare, 1);
 	}
 	return rt_reserve(&mm->areas, nr_touched, nr_new);
 }
@@ -79,12 +79,12 @@ struct vm_area_struct *vma_new(struct mm_struct *mm)
 	struct vm_area_struct *vma = mm->spare;
 
 	VM_BUG_ON(!vma, "a VMA beyond what map_reserve() was asked for");
-	mm->spare = vma->next_free;
-	mm->nr_spare--;
+	mm_set(mm, spare, vma->next_free);
+	mm_sub(mm, nr_spare, 1);
 	/* A late reader may look at the two words behind it: those stay as detaching left them. */
 	__builtin_memset(vma, 0, offsetof(struct vm_area_struct, vm_lock_seq));
-	vma->next_free = NULL;
-	vma->vm_mm = mm;
+	vma_set_next(vma, &mm->mmap_lock, NULL);
+	vma_init(vma, vm_mm, mm);
 	return vma;
 }
 
@@ -94,8 +94,8 @@ void vma_discard(struct vm_area_struct *vma)
 
 	/* Dropped with those that a write section removes: file_put() may not be called here. */
 	vma_attach(vma);
-	vma->next_free = mm->dead;
-	mm->dead = vma;
+	vma_set_next(vma, &mm->mmap_lock, mm->dead);
+	mm_set(mm, dead, vma);
 }
 
 void map_insert(struct vm_area_struct *vma)
@@ -105,7 +105,7 @@ void map_insert(struct vm_area_struct *vma)
 	mm_assert_write_locked(mm);
 	vma_attach(vma);
 	rt_insert(&mm->areas, vma->vm_start, vma->vm_end, vma, vma->vm_flags);
-	mm->map_count++;
+	mm_add(mm, map_count, 1);
 }
 
 static void bury(struct vm_area_struct *vma)
@@ -114,9 +114,9 @@ static void bury(struct vm_area_struct *vma)
 	struct mm_struct *mm = vma->vm_mm;
 
 	vma_lock_write(vma);
-	vma->next_free = mm->dead;
-	mm->dead = vma;
-	mm->map_count--;
+	vma_set_next(vma, &mm->mmap_lock, mm->dead);
+	mm_set(mm, dead, vma);
+	mm_sub(mm, map_count, 1);
 }
 
 void map_remove(struct vm_area_struct *vma)
@@ -142,8 +142,8 @@ void map_resize(struct vm_area_struct *vma, unsigned long start, unsigned long e
 {
 	vma_lock_write(vma);
 	rt_update(&vma->vm_mm->areas, vma->vm_start, start, end, vma, vma->vm_flags);
-	vma->vm_start = start;
-	vma->vm_end = end;
+	vma_set(vma, vm_start, start);
+	vma_set(vma, vm_end, end);
 }
 
 void map_set_flags(struct vm_area_struct *vma, vm_flags_t flags)
@@ -151,6 +151,6 @@ void map_set_flags(struct vm_area_struct *vma, vm_flags_t flags)
 	if (flags == vma->vm_flags)
 		return;
 	vma_lock_write(vma);
-	vma->vm_flags = flags;
+	vma_set(vma, vm_flags, flags);
 	rt_update(&vma->vm_mm->areas, vma->vm_start, vma->vm_start, vma->vm_end, vma, flags);
 }

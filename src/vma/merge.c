@@ -124,7 +124,7 @@ static void take_over_anon(struct vm_area_struct *target, struct anon_chain *cha
 	if (target->anon || !chain)
 		return;
 	vma_lock_write(target);
-	atomic_store_relaxed(&target->anon, anon_chain_get(chain));
+	vma_set_anon(target, anon_chain_get(chain));
 }
 
 static void map_set_name(struct vm_area_struct *vma, struct anon_name *name)
@@ -136,7 +136,7 @@ static void map_set_name(struct vm_area_struct *vma, struct anon_name *name)
 		return;
 	vma_lock_write(vma);
 	/* Pairs with the acquire load of a reader that copies the name under RCU. */
-	atomic_store_release(&vma->anon_name, anon_name_get(name));
+	vma_set_release(vma, anon_name, anon_name_get(name));
 	anon_name_put(old);
 }
 

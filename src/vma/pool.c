@@ -11,6 +11,7 @@
  * at the moment the host forks, and would never give it back in the child: a fork waits for it.
  */
 #include "port/port.h"
+#include "vma/guard.h"
 #include "vma/instance.h"
 
 /* About a page: 29 areas are what a small process has. */
@@ -41,11 +42,11 @@ static struct vm_area_struct *pool_grow(struct vmarea *instance) __may_sleep
 	if (!slab)
 		return NULL;
 	for (int i = 1; i < SLAB_VMAS - 1; i++)
-		slab->vma[i].next_free = &slab->vma[i + 1];
+		vma_init(&slab->vma[i], next_free, &slab->vma[i + 1]);
 	spin_lock(&instance->pool_lock);
 	slab->next = instance->slabs;
 	instance->slabs = slab;
-	slab->vma[SLAB_VMAS - 1].next_free = instance->pool;
+	vma_set_next(&slab->vma[SLAB_VMAS - 1], &instance->pool_lock, instance->pool);
 	instance->pool = &slab->vma[1];
 	spin_unlock(&instance->pool_lock);
 	return &slab->vma[0];
@@ -61,7 +62,7 @@ struct vm_area_struct *vma_pool_alloc(struct vmarea *instance)
 void vma_pool_free(struct vmarea *instance, struct vm_area_struct *vma)
 {
 	spin_lock(&instance->pool_lock);
-	vma->next_free = instance->pool;
+	vma_set_next(vma, &instance->pool_lock, instance->pool);
 	instance->pool = vma;
 	spin_unlock(&instance->pool_lock);
 }

@@ -10,6 +10,7 @@
  */
 #include "file/file.h"
 #include "vma/anon.h"
+#include "vma/guard.h"
 #include "vma/handle.h"
 #include "vma/instance.h"
 #include "vma/merge.h"
@@ -18,13 +19,13 @@ struct vm_area_struct *vma_copy(struct mm_struct *to, const struct vm_area_struc
 {
 	struct vm_area_struct *copy = vma_new(to);
 
-	copy->vm_flags = vma->vm_flags;
-	copy->vm_pgdelta = vma->vm_pgdelta;
-	copy->vm_file = vma->vm_file ? file_get(vma->vm_file) : NULL;
-	copy->vm_ops = vma->vm_ops;
-	copy->vm_private_data = vma->vm_private_data;
-	copy->special = vma->special;
-	copy->anon_name = anon_name_get(vma->anon_name);
+	vma_init(copy, vm_flags, vma->vm_flags);
+	vma_init(copy, vm_pgdelta, vma->vm_pgdelta);
+	vma_init(copy, vm_file, vma->vm_file ? file_get(vma->vm_file) : NULL);
+	vma_init(copy, vm_ops, vma->vm_ops);
+	vma_init(copy, vm_private_data, vma->vm_private_data);
+	vma_init(copy, special, vma->special);
+	vma_init(copy, anon_name, anon_name_get(vma->anon_name));
 	return copy;
 }
 
@@ -41,9 +42,9 @@ int vma_split_unlimited(struct vm_area_struct *vma, unsigned long addr, enum spl
 			return err;
 	}
 	copy = vma_copy(vma->vm_mm, vma);
-	copy->anon = anon_chain_get(vma->anon);
-	copy->vm_start = keep == SPLIT_KEEP_LOW ? addr : start;
-	copy->vm_end = keep == SPLIT_KEEP_LOW ? end : addr;
+	vma_init(copy, anon, anon_chain_get(vma->anon));
+	vma_init(copy, vm_start, keep == SPLIT_KEEP_LOW ? addr : start);
+	vma_init(copy, vm_end, keep == SPLIT_KEEP_LOW ? end : addr);
 	if (keep == SPLIT_KEEP_LOW)
 		map_resize(vma, start, addr);
 	else

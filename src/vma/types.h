@@ -9,8 +9,14 @@
  *	w	the mmap write lock, to read or write
  *	1	written once, before anyone else can see the object
  *	a	atomic; the comment at the use says what it pairs with
- *	p	page_table_lock with the mmap lock in any mode to write; mmap write lock to rely on
+ *	p	page_table_lock with the mmap lock in any mode, or as V, to write; mmap write lock
+ *		to rely on
+ *	t	page_table_lock, to read or write
+ *	f	the lock of the chain of free VMAs that it is in: the mmap write lock, the pool's
  *	i	has its own lock inside
+ *
+ * A field of class m, V, w, 1, p, t or f is written through the accessors of vma/guard.h, which in
+ * a debug build check just that.
  *
  * m, V and w are one token to the analysis of locks (VMA_GUARDED): it sees that a lock is held, and
  * that it is one for writing where there is a write.
@@ -32,6 +38,13 @@
 
 #define VMA_GUARDED		__guarded_by(vma_stable)
 
+/* Who alone knows the mm, before it is made known and from the last mmput() on; 0: nobody. */
+#ifdef CONFIG_VMAREA_DEBUG
+# define MM_PRIVATE_MEMBER	u32 known_to;
+#else
+# define MM_PRIVATE_MEMBER
+#endif
+
 struct anon_chain;
 struct anon_name;
 
@@ -49,7 +62,7 @@ struct vm_area_struct {
 	struct mm_struct *vm_mm;		/* 1	until the memory is used again */
 	struct file *vm_file;			/* 1	a reference */
 	const struct vm_operations_struct *vm_ops; /* 1	after the mmap() hook */
-	void *vm_private_data;			/* 1	after the mmap() hook; V if VM_HUGETLB */
+	void *vm_private_data;			/* 1/V	after the mmap() hook; V if VM_HUGETLB */
 
 	struct anon_chain *anon;		/* p	NULL until touched; back under w + V */
 	struct anon_name *anon_name VMA_GUARDED; /* V	readers under RCU may copy it out */
@@ -58,7 +71,7 @@ struct vm_area_struct {
 	u32 vm_lock_seq;			/* a	== mm_lock_seq: write-locked */
 	u32 vm_refcnt;				/* a	0 detached, else 1 + readers; VMA_WRITER */
 
-	struct vm_area_struct *next_free;	/* w	mm->spare, mm->dead; or the pool's lock */
+	struct vm_area_struct *next_free;	/* f	mm->spare, mm->dead, the pool */
 };
 
 /* A VMA of which nobody may say it is anonymous must have ops: these, if it has no others. */
@@ -80,7 +93,7 @@ struct mm_struct {
 	struct vm_area_struct *spare VMA_GUARDED; /* w	for the next split: it cannot fail */
 	struct vm_area_struct *dead VMA_GUARDED; /* w	out of the tree at the next publish */
 	u32 nr_spare VMA_GUARDED;		/* w */
-	struct anon_chain *spare_anon;		/* p	for the next write faults */
+	struct anon_chain *spare_anon;		/* t	for the next write faults */
 
 	unsigned long total_vm VMA_GUARDED;	/* m	all these in pages */
 	unsigned long data_vm VMA_GUARDED;	/* m */
@@ -107,7 +120,8 @@ struct mm_struct {
 	u32 caps;				/* a	relaxed */
 	u32 personality;			/* a	relaxed */
 
-	struct port_work put_work;		/* mmput_async(), by the last user only */
+	struct port_work put_work;		/* i	mmput_async(), by the last user only */
+	MM_PRIVATE_MEMBER			/* a	debug builds: see vma/guard.h */
 };
 
 static inline unsigned long vma_pages(const struct vm_area_struct *vma)

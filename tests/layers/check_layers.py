@@ -17,7 +17,7 @@ LONGEST_FUNCTION = 70
 COLUMNS = 100
 # An access that orders others, and a comment that says what it pairs with: in words, or by a letter of
 # the essay: (A), O1, or alone: a, b.
-ORDERS = re.compile(r"\batomic_\w*_(?:acquire|release|acq_rel|seq_cst)\b")
+ORDERS = re.compile(r"\batomic_\w*_(?:acquire|release|acq_rel|seq_cst)\b|\bvma_set_release\b")
 NAMES_PARTNER = re.compile(r"\b[Pp]airs\b|\bwith \w|\([A-Z]\)|\b[A-Z]\d\b|^[a-z](?:, [a-z])*$")
 LONGEST_FILE = {".c": 800, ".h": 400}
 

@@ -248,12 +248,14 @@ static void kinds_of_area(void **state)
 		assert_int_equal(mm_is_data(c->flags), c->data);
 		assert_int_equal(mm_is_stack(c->flags), c->stack);
 		assert_int_equal(mm_is_accountable(NULL, c->flags), c->accountable);
+		mm_write_lock(mm);
 		mm_account(mm, c->flags, 3);
 		assert_int_equal(mm->total_vm, 3);
 		assert_int_equal(mm->data_vm, c->total == 'd' ? 3 : 0);
 		assert_int_equal(mm->exec_vm, c->total == 'x' ? 3 : 0);
 		assert_int_equal(mm->stack_vm, c->total == 's' ? 3 : 0);
 		mm_account(mm, c->flags, -3);
+		mm_write_unlock(mm);
 		assert_int_equal(mm->total_vm, 0);
 	}
 	space_close(&s);
