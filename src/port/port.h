@@ -54,6 +54,13 @@
  *		lock checker keeps what the thread holds there; there is none in a release build.
  *	void port_thread_on_exit(void (*fn)(void *state))
  *		fn is called with the calling thread's state when that thread ends.
+ *	Where a thread is, in a debug build:
+ *	unsigned int port_backtrace(const void **pcs, unsigned int max)
+ *		The addresses to which the calling function and its callers will return, innermost
+ *		first: how many, at most @max.  Cheap, for it is called with every lock, and in a
+ *		signal handler too.
+ *	void port_describe_pc(const void *pc, char *buf, size_t bytes)
+ *		Such an address as text, "function+0x1c" if that can be found out.
  *
  * Background work
  *	int port_work(struct port_work *w, void (*fn)(struct port_work *w))
@@ -106,6 +113,9 @@
 
 #include "base/compiler.h"
 #include "base/bug.h"
+
+/* What the lock checker of debug builds keeps for each thread; most of it is backtraces. */
+#define PORT_THREAD_STATE_BYTES	8192
 
 #define PORT_NO_DEADLINE	UINT64_MAX
 

@@ -41,7 +41,7 @@
 #define __LOCK_RANK_ENUM(name, text, kind, guards)	LOCK_RANK_##name,
 
 enum lock_rank {
-	LOCK_RANK_NONE,			/* in no order: only recursion is checked */
+	LOCK_RANK_NONE,			/* in no order of the table: it is learned */
 	LOCK_RANKS(__LOCK_RANK_ENUM)
 	LOCK_RANK_NR,
 };

@@ -67,7 +67,7 @@ void rwsem_write_wake(struct rwsem *sem);
 void rwsem_downgrade_state(struct rwsem *sem);
 
 /* Marks for the analysis first; what is behind them follows. */
-static inline void rwsem_init(struct rwsem *sem, enum lock_rank rank)
+static inline void rwsem_init_at(struct rwsem *sem, enum lock_rank rank, const char *place)
 	__assumes_ctx_lock(sem);
 static __always_inline void rwsem_read_lock_at(struct rwsem *sem, unsigned int subclass,
 					       const char *place)
@@ -94,13 +94,14 @@ static __always_inline void rwsem_write_unlock_at(struct rwsem *sem, const char 
 static __always_inline void rwsem_downgrade_at(struct rwsem *sem, const char *place)
 	__releases(sem) __acquires_shared(sem);
 
-static inline __no_context_analysis void rwsem_init(struct rwsem *sem, enum lock_rank rank)
+static inline __no_context_analysis void
+rwsem_init_at(struct rwsem *sem, enum lock_rank rank, const char *place)
 {
 	sem->state = 0;
 	sem->readers_gate = 0;
 	sem->writers_gate = 0;
 	sem->front_gate = 0;
-	witness_set_rank(sem, rank);
+	witness_init(sem, rank, place);
 }
 
 /* Takes it for reading if no writer is inside or waits (F1). */
@@ -128,20 +129,22 @@ static __always_inline __no_context_analysis void
 rwsem_read_lock_at(struct rwsem *sem, unsigned int subclass, const char *place)
 {
 	might_sleep_at(place);
-	witness_before(sem, witness_rank(sem), subclass, place);
+	witness_before(sem, witness_class_of(sem), subclass, place);
 	if (unlikely(!rwsem_read_try(sem)))
 		rwsem_read_wait(sem, RWSEM_PATIENT);
-	witness_after(sem, witness_rank(sem), subclass, WITNESS_SHARED, place);
+	witness_after(sem, witness_class_of(sem), subclass, WITNESS_SHARED, place);
+	witness_taken(sem, place);
 }
 
 static __always_inline __no_context_analysis void
 rwsem_write_lock_at(struct rwsem *sem, unsigned int subclass, const char *place)
 {
 	might_sleep_at(place);
-	witness_before(sem, witness_rank(sem), subclass, place);
+	witness_before(sem, witness_class_of(sem), subclass, place);
 	if (unlikely(!rwsem_write_try(sem)))
 		rwsem_write_wait(sem, RWSEM_PATIENT);
-	witness_after(sem, witness_rank(sem), subclass, WITNESS_EXCLUSIVE, place);
+	witness_after(sem, witness_class_of(sem), subclass, WITNESS_EXCLUSIVE, place);
+	witness_taken(sem, place);
 }
 
 static __always_inline __no_context_analysis int
@@ -150,11 +153,13 @@ rwsem_read_lock_patient_at(struct rwsem *sem, struct rwsem_patience patience, co
 	int err = 0;
 
 	might_sleep_at(place);
-	witness_before(sem, witness_rank(sem), 0, place);
+	witness_before(sem, witness_class_of(sem), 0, place);
 	if (unlikely(!rwsem_read_try(sem)))
 		err = rwsem_read_wait(sem, patience);
-	if (!err)
-		witness_after(sem, witness_rank(sem), 0, WITNESS_SHARED, place);
+	if (!err) {
+		witness_after(sem, witness_class_of(sem), 0, WITNESS_SHARED, place);
+		witness_taken(sem, place);
+	}
 	return err;
 }
 
@@ -164,11 +169,13 @@ rwsem_write_lock_patient_at(struct rwsem *sem, struct rwsem_patience patience, c
 	int err = 0;
 
 	might_sleep_at(place);
-	witness_before(sem, witness_rank(sem), 0, place);
+	witness_before(sem, witness_class_of(sem), 0, place);
 	if (unlikely(!rwsem_write_try(sem)))
 		err = rwsem_write_wait(sem, patience);
-	if (!err)
-		witness_after(sem, witness_rank(sem), 0, WITNESS_EXCLUSIVE, place);
+	if (!err) {
+		witness_after(sem, witness_class_of(sem), 0, WITNESS_EXCLUSIVE, place);
+		witness_taken(sem, place);
+	}
 	return err;
 }
 
@@ -177,7 +184,8 @@ rwsem_read_trylock_at(struct rwsem *sem, const char *place)
 {
 	if (!rwsem_read_try(sem))
 		return false;
-	witness_after(sem, witness_rank(sem), 0, WITNESS_SHARED, place);
+	witness_after(sem, witness_class_of(sem), 0, WITNESS_SHARED, place);
+	witness_taken(sem, place);
 	return true;
 }
 
@@ -186,7 +194,8 @@ rwsem_write_trylock_at(struct rwsem *sem, const char *place)
 {
 	if (!rwsem_write_try(sem))
 		return false;
-	witness_after(sem, witness_rank(sem), 0, WITNESS_EXCLUSIVE, place);
+	witness_after(sem, witness_class_of(sem), 0, WITNESS_EXCLUSIVE, place);
+	witness_taken(sem, place);
 	return true;
 }
 
@@ -195,7 +204,7 @@ rwsem_read_unlock_at(struct rwsem *sem, const char *place)
 {
 	u64 was;
 
-	witness_release(sem, WITNESS_SHARED, place);
+	witness_release(sem, witness_label(sem), WITNESS_SHARED, place);
 	/* O1: pairs with the acquire of the writer that follows. */
 	was = atomic_sub_release(&sem->state, RWSEM_IN);
 	VM_DEBUG_ON(!(was & RWSEM_IN_MASK), "not read locked: %llx", (unsigned long long)was);
@@ -208,7 +217,7 @@ rwsem_write_unlock_at(struct rwsem *sem, const char *place)
 {
 	u64 s = atomic_load_relaxed(&sem->state);
 
-	witness_release(sem, WITNESS_EXCLUSIVE, place);
+	witness_release(sem, witness_label(sem), WITNESS_EXCLUSIVE, place);
 	VM_DEBUG_ON(!(s & RWSEM_WRITER), "not write locked: %llx", (unsigned long long)s);
 	/* O1: pairs with the acquires of the holders that follow. */
 	if (unlikely((s & ~RWSEM_PHASE) != RWSEM_WRITER ||
@@ -240,6 +249,8 @@ static inline bool rwsem_is_contended(const struct rwsem *sem)
 	return atomic_load_relaxed(&sem->state) & (RWSEM_RWAIT_MASK | RWSEM_WWAIT_MASK);
 }
 
+/* Of LOCK_RANK_NONE: one class with all locks that are initialised at the same place. */
+#define rwsem_init(sem, rank)		rwsem_init_at((sem), (rank), WITNESS_HERE)
 #define rwsem_read_lock(sem)		rwsem_read_lock_at((sem), 0, WITNESS_HERE)
 #define rwsem_write_lock(sem)		rwsem_write_lock_at((sem), 0, WITNESS_HERE)
 

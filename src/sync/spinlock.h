@@ -28,7 +28,7 @@ enum { SPIN_FREE, SPIN_HELD, SPIN_WAITED_FOR };
 
 void spin_lock_wait(struct spinlock *lock);
 
-static inline void spin_lock_init(struct spinlock *lock, enum lock_rank rank)
+static inline void spin_lock_init_at(struct spinlock *lock, enum lock_rank rank, const char *place)
 	__assumes_ctx_lock(lock);
 static __always_inline void spin_lock_at(struct spinlock *lock, unsigned int subclass,
 					 const char *place)
@@ -38,10 +38,11 @@ static __always_inline bool spin_trylock_at(struct spinlock *lock, const char *p
 static __always_inline void spin_unlock_at(struct spinlock *lock, const char *place)
 	__releases(lock) __leaves_atomic;
 
-static inline __no_context_analysis void spin_lock_init(struct spinlock *lock, enum lock_rank rank)
+static inline __no_context_analysis void
+spin_lock_init_at(struct spinlock *lock, enum lock_rank rank, const char *place)
 {
 	lock->word = SPIN_FREE;
-	witness_set_rank(lock, rank);
+	witness_init(lock, rank, place);
 }
 
 static __always_inline bool spin_try(struct spinlock *lock)
@@ -55,10 +56,11 @@ static __always_inline bool spin_try(struct spinlock *lock)
 static __always_inline __no_context_analysis void
 spin_lock_at(struct spinlock *lock, unsigned int subclass, const char *place)
 {
-	witness_before(lock, witness_rank(lock), subclass, place);
+	witness_before(lock, witness_class_of(lock), subclass, place);
 	if (unlikely(!spin_try(lock)))
 		spin_lock_wait(lock);
-	witness_after(lock, witness_rank(lock), subclass, WITNESS_SPIN, place);
+	witness_after(lock, witness_class_of(lock), subclass, WITNESS_SPIN, place);
+	witness_taken(lock, place);
 }
 
 static __always_inline __no_context_analysis bool
@@ -66,14 +68,15 @@ spin_trylock_at(struct spinlock *lock, const char *place)
 {
 	if (!spin_try(lock))
 		return false;
-	witness_after(lock, witness_rank(lock), 0, WITNESS_SPIN, place);
+	witness_after(lock, witness_class_of(lock), 0, WITNESS_SPIN, place);
+	witness_taken(lock, place);
 	return true;
 }
 
 static __always_inline __no_context_analysis void
 spin_unlock_at(struct spinlock *lock, const char *place)
 {
-	witness_release(lock, WITNESS_SPIN, place);
+	witness_release(lock, witness_label(lock), WITNESS_SPIN, place);
 	/* Pairs with the acquires of spin_try() and spin_lock_wait(). */
 	if (unlikely(atomic_xchg_release(&lock->word, SPIN_FREE) == SPIN_WAITED_FOR))
 		port_wake(&lock->word, 1);
@@ -103,6 +106,8 @@ static inline bool spin_is_locked(const struct spinlock *lock)
 	return atomic_load_relaxed(&lock->word) != SPIN_FREE;
 }
 
+/* Of LOCK_RANK_NONE: one class with all locks that are initialised at the same place. */
+#define spin_lock_init(lock, rank)	spin_lock_init_at((lock), (rank), WITNESS_HERE)
 #define spin_lock(lock)			spin_lock_at((lock), 0, WITNESS_HERE)
 /* The second lock of one rank, in an order that the caller keeps: subclass 1, 2... */
 #define spin_lock_nested(lock, subclass)	spin_lock_at((lock), (subclass), WITNESS_HERE)

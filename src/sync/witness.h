@@ -4,16 +4,17 @@
  *
  * A lock tells the checker before it waits, when it has been taken, and when it is given back;
  * see witness.c for what is reported.  Locks of sync/ do so themselves.  A lock made elsewhere
- * (the one in a VMA) calls the same functions:
+ * (the one in a VMA, a driver's own) calls the same functions:
  *
- *	witness_before(lock, rank, subclass, place);	it may wait: not for a trylock
+ *	witness_before(lock, class, subclass, place);	it may wait: not for a trylock
  *	...						taken
- *	witness_after(lock, rank, subclass, mode, place);
+ *	witness_after(lock, class, subclass, mode, place);
  *	...
- *	witness_release(lock, mode, place);
+ *	witness_release(lock, label, mode, place);
  *
- * place is WITNESS_HERE, or what the caller was given as its own caller's.  subclass is 0, or
- * more for the second, third... lock of one rank that is taken in a fixed order.
+ * class is a rank (rank.h) or what witness_class() made of a name.  place is WITNESS_HERE, or what
+ * the caller was given as its own caller's.  subclass is 0, or more for the second, third... lock
+ * of one class that is taken in a fixed order.
  */
 #ifndef SYNC_WITNESS_H
 #define SYNC_WITNESS_H
@@ -32,22 +33,44 @@ enum witness_mode {
 
 #ifdef CONFIG_VMAREA_DEBUG
 
+# include "base/atomic.h"
+
 # define WITNESS_HERE		(__FILE__ ":" __WITNESS_LINE(__LINE__))
 
-/* A member of each lock. */
-# define WITNESS_MEMBER		u32 rank;
-# define witness_rank(lock)	((lock)->rank)
-# define witness_set_rank(lock, to)	((lock)->rank = (to))
+/* What each lock of sync/ says of itself. */
+struct witness_label {
+	u32 class;			/* 1 */
+	u32 taker;			/* a	took it last and has it; 0: nobody known */
+	const char *taken_at;		/* a */
+};
+
+# define WITNESS_MEMBER		struct witness_label label; /* i */
+# define witness_label(lock)	(&(lock)->label)
+# define witness_class_of(lock)	((lock)->label.class)
+# define witness_init(lock, rank, place)					\
+	((lock)->label = (struct witness_label){ .class = witness_class_at((rank), (place)) })
+/* Says who has @lock, to whoever then tries to give it back. */
+# define witness_taken(lock, place)						\
+	do {									\
+		atomic_store_relaxed(&(lock)->label.taken_at, (place));		\
+		atomic_store_relaxed(&(lock)->label.taker, port_thread_id());	\
+	} while (0)
+
+/* The class of all locks that are called @name, a string that stays.  The first call makes it. */
+u32 witness_class(const char *name);
+/* @rank itself; for LOCK_RANK_NONE the class of all locks that are initialised at @place. */
+u32 witness_class_at(enum lock_rank rank, const char *place);
 
 /* Reports an order that could deadlock, or a second attempt at a lock already held. */
-void witness_before(const void *lock, u32 rank, unsigned int subclass, const char *place);
+void witness_before(const void *lock, u32 class, unsigned int subclass, const char *place);
 
 /* Notes that @lock is held.  Reports it if it already was, unless both are shared. */
-void witness_after(const void *lock, u32 rank, unsigned int subclass, enum witness_mode mode,
+void witness_after(const void *lock, u32 class, unsigned int subclass, enum witness_mode mode,
 		   const char *place);
 
-/* Reports a lock that is not held, or is held in another mode. */
-void witness_release(const void *lock, enum witness_mode mode, const char *place);
+/* Reports a lock that is not held, or is held in another mode.  @label may be NULL. */
+void witness_release(const void *lock, struct witness_label *label, enum witness_mode mode,
+		     const char *place);
 
 /* Exclusive to shared. */
 void witness_downgrade(const void *lock, const char *place);
@@ -56,14 +79,28 @@ void witness_downgrade(const void *lock, const char *place);
 bool witness_holds(const void *lock, enum witness_mode mode);
 
 /* Reports if @lock is not held so. */
-void witness_assert_held_at(const void *lock, u32 rank, enum witness_mode mode, const char *place);
-
-/* Reports that @field of the struct @type at @object was written without what it @needs. */
-void witness_unguarded(const char *type, const void *object, const char *field, const char *needs,
-		       const char *place);
+void witness_assert_held_at(const void *lock, u32 class, enum witness_mode mode,
+			    const char *place);
 
 /* Reports each lock, and an RCU read section, that this thread still has. */
 void witness_assert_none_held_at(const char *place);
+
+/* What was held when a call of the program began. */
+struct witness_call {
+	const char *name;
+	u32 nr;
+	u32 rcu_depth;
+};
+
+struct witness_call witness_call_begins(const char *name);
+/* Reports what has been taken since and is still held. */
+void witness_call_returns(const struct witness_call *call);
+
+/* Among the declarations of a function that the program calls, and that leaves nothing held. */
+# define witness_call()								\
+	const struct witness_call __witness_call				\
+		__attribute__((cleanup(witness_call_returns), unused)) =	\
+		witness_call_begins(__func__)
 
 void witness_rcu_enter(const char *place);
 void witness_rcu_leave(const char *place);
@@ -72,8 +109,23 @@ void witness_rcu_leave(const char *place);
 void witness_might_sleep(const char *place);
 
 /*
+ * For checkers of other rooms: a report in the witness's form, with the calling thread's stack and
+ * all that it holds.  Each string may be NULL but the first.
+ */
+struct witness_finding {
+	const char *summary;		/* the first line, after which may come " at @place" */
+	const char *place;
+	const char *rule;		/* what is broken, in a sentence */
+	const char *details;		/* lines of its own, each indented by two and ended */
+	const char *advice;
+};
+
+void witness_report_finding(const struct witness_finding *finding);
+
+/*
  * Sends the calling thread's reports to fn(arg, text); when fn returns, the thread goes on as
- * if all were well.  NULL: back to the default, which is port_panic().
+ * if all were well.  NULL: back to the default, which is to print the text and then port_panic()
+ * with its first line.
  */
 void witness_set_report(void (*fn)(void *arg, const char *text), void *arg);
 
@@ -81,19 +133,23 @@ void witness_set_report(void (*fn)(void *arg, const char *text), void *arg);
 
 # define WITNESS_HERE		NULL
 # define WITNESS_MEMBER
-# define witness_rank(lock)	LOCK_RANK_NONE
-# define witness_set_rank(lock, to)	((void)(to))
+# define witness_label(lock)	NULL
+# define witness_class_of(lock)	LOCK_RANK_NONE
+# define witness_init(lock, rank, place)	((void)(rank), (void)(place))
+# define witness_taken(lock, place)	((void)(place))
 
 /* Their arguments have no effects, and count as used. */
-# define witness_before(lock, rank, subclass, place)				\
-	((void)(lock), (void)(rank), (void)(subclass), (void)(place))
-# define witness_after(lock, rank, subclass, mode, place)			\
-	((void)(lock), (void)(rank), (void)(subclass), (void)(mode), (void)(place))
-# define witness_release(lock, mode, place)	((void)(lock), (void)(mode), (void)(place))
+# define witness_before(lock, class, subclass, place)				\
+	((void)(lock), (void)(class), (void)(subclass), (void)(place))
+# define witness_after(lock, class, subclass, mode, place)			\
+	((void)(lock), (void)(class), (void)(subclass), (void)(mode), (void)(place))
+# define witness_release(lock, label, mode, place)				\
+	((void)(lock), (void)(label), (void)(mode), (void)(place))
 # define witness_downgrade(lock, place)		((void)(lock), (void)(place))
-# define witness_assert_held_at(lock, rank, mode, place)			\
-	((void)(lock), (void)(rank), (void)(mode), (void)(place))
+# define witness_assert_held_at(lock, class, mode, place)			\
+	((void)(lock), (void)(class), (void)(mode), (void)(place))
 # define witness_assert_none_held_at(place)	((void)(place))
+# define witness_call()				struct __witness_no_call
 # define witness_rcu_enter(place)		((void)(place))
 # define witness_rcu_leave(place)		((void)(place))
 # define witness_might_sleep(place)		((void)(place))
@@ -110,6 +166,6 @@ static inline void might_sleep_at(const char *place)
 #define might_sleep()			might_sleep_at(WITNESS_HERE)
 #define witness_assert_none_held()	witness_assert_none_held_at(WITNESS_HERE)
 #define witness_assert_held(lock, mode)						\
-	witness_assert_held_at((lock), witness_rank(lock), (mode), WITNESS_HERE)
+	witness_assert_held_at((lock), witness_class_of(lock), (mode), WITNESS_HERE)
 
 #endif

@@ -20,7 +20,7 @@
 static struct rwsem mmap_lock, other_mmap_lock, i_mmap;
 static struct spinlock table, other_table, lru;
 
-static char reports[4][512];
+static char reports[4][8192];
 static int nr_reports;
 
 static void note_report(void *arg, const char *text)
@@ -163,10 +163,10 @@ static void test_recursion(void **state)
 static void test_release(void **state)
 {
 	(void)state;
-	witness_release(&i_mmap, WITNESS_SHARED, WITNESS_HERE);
+	witness_release(&i_mmap, NULL, WITNESS_SHARED, WITNESS_HERE);
 	EXPECT("release of a lock that is not held", "witness_test.c:");
 	rwsem_read_lock(&mmap_lock);
-	witness_release(&mmap_lock, WITNESS_EXCLUSIVE, WITNESS_HERE);
+	witness_release(&mmap_lock, NULL, WITNESS_EXCLUSIVE, WITNESS_HERE);
 	EXPECT("release in the wrong mode: mmap lock", "(read) taken at ");
 	witness_after(&mmap_lock, LOCK_RANK_MMAP, 0, WITNESS_SHARED, WITNESS_HERE);
 	witness_downgrade(&mmap_lock, WITNESS_HERE);
@@ -305,7 +305,9 @@ static void test_signal_handler(void **state)
 static void test_default_is_panic(void **state)
 {
 	int fds[2], status;
-	char out[1024] = "";
+	char out[8192] = "";
+	size_t at = 0;
+	ssize_t got;
 	pid_t pid;
 
 	(void)state;
@@ -323,7 +325,8 @@ static void test_default_is_panic(void **state)
 		_exit(0);
 	}
 	close(fds[1]);
-	assert_true(read(fds[0], out, sizeof(out) - 1) > 0);
+	while ((got = read(fds[0], out + at, sizeof(out) - 1 - at)) > 0)
+		at += (size_t)got;
 	close(fds[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));

@@ -3,7 +3,7 @@
  * The port to a Linux process.
  *
  * Files: port_linux.c (memory, waiting, clock, threads, messages), rcu.c (grace periods),
- * work.c (background work), bg.c (the thread behind both).
+ * work.c (background work), bg.c (the thread behind both), backtrace.c (for debug builds).
  *
  * Memory comes from the C library up to a megabyte, and from the kernel above, where its pages
  * are zero already.  port_free() is told the size, so neither needs a header.

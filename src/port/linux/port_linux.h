@@ -59,9 +59,10 @@ u64 port_random(void);
 #define PORT_TLS	__thread __attribute__((tls_model("initial-exec")))
 
 #ifdef CONFIG_VMAREA_DEBUG
-# define PORT_THREAD_STATE_BYTES	1536
 void *port_thread_state(void);
 void port_thread_on_exit(void (*fn)(void *state));
+unsigned int port_backtrace(const void **pcs, unsigned int max);
+void port_describe_pc(const void *pc, char *buf, size_t bytes);
 #endif
 
 extern PORT_TLS u32 port_tid_cache;
