@@ -4,7 +4,8 @@
  * is held, and so what may be done.
  *
  * There are two objects, an mm and a VMA.  A handle is the pointer to one of them, and costs
- * nothing; its type is the proof.
+ * nothing; its type is the proof.  (In a debug build it also carries where it came from, and each
+ * use is checked.  So compare what two handles name, mm_user_mm() or vma_start(), not the handles.)
  *
  *	struct mm_struct	an mm, mmgrab()bed: it may be dead already
  *	struct mm_user		an mm with mm_users > 0		mmget_not_zero(), mmget()
@@ -123,7 +124,10 @@ VMAREA_API void mmput_async(struct mm_user *mm)		__consumes_arg;
 VMAREA_API struct mm_user *__nullable mmget_not_zero(struct mm_struct *mm)
 	__must_check __ended_by(mmput) __ended_by(mmput_async);
 
-/* One more reference for somebody who has one already.  Returns @mm. */
+/*
+ * One more reference for somebody who has one already, and a handle of its own for it: put each by
+ * its own.
+ */
 VMAREA_API struct mm_user *mmget(struct mm_user *mm)
 	__must_check __ended_by(mmput) __ended_by(mmput_async);
 

@@ -55,7 +55,7 @@ struct mmap_read *mmap_read_lock_until(struct mm_user *user, uint64_t deadline_n
 
 void mmap_read_unlock(struct mmap_read *lock)
 {
-	mm_read_unlock(mm_from_read(lock));
+	mm_read_unlock(mm_end_read(lock));
 }
 
 static struct mmap_write *begin_write(struct mm_struct *mm)
@@ -96,13 +96,13 @@ struct mmap_write *mmap_write_lock_until(struct mm_user *user, uint64_t deadline
 
 void mmap_write_unlock(struct mmap_write *lock)
 {
-	mm_write_unlock(mm_from_write(lock));
+	mm_write_unlock(mm_end_write(lock));
 }
 
 struct mmap_read *mmap_write_downgrade(struct mmap_write *lock)
 	__context_unsafe("a token that is exclusive and then shared")
 {
-	struct mm_struct *mm = mm_from_write(lock);
+	struct mm_struct *mm = mm_end_write(lock);
 
 	mm_write_downgrade(mm);
 	return handle_read(mm);
@@ -136,7 +136,7 @@ struct vma_ref *vma_lookup(mmap_any lock, unsigned long addr)
 	const struct mm_struct *mm = mm_from_any(lock);
 
 	mm_assert_locked(mm);
-	return handle_ref(vma_at(mm, addr));
+	return handle_found(lock, vma_at(mm, addr));
 }
 
 struct vma_ref *vma_find(mmap_any lock, unsigned long addr)
@@ -144,25 +144,26 @@ struct vma_ref *vma_find(mmap_any lock, unsigned long addr)
 	const struct mm_struct *mm = mm_from_any(lock);
 
 	mm_assert_locked(mm);
-	return handle_ref(vma_first(mm, addr));
+	return handle_found(lock, vma_first(mm, addr));
 }
 
 struct vma_ref *lock_vma_under_rcu(struct mm_user *user, unsigned long addr)
 {
-	return handle_ref(vma_lock_read(mm_from_user(user), addr));
+	return handle_reader(vma_lock_read(mm_from_user(user), addr));
 }
 
 void vma_end_read(struct vma_ref *vma)
 {
-	vma_unlock_read(vma_from_ref(vma));
+	vma_unlock_read(vma_end_ref(vma));
 }
 
 struct vma_mut *vma_start_write(struct mmap_write *lock, struct vma_ref *ref)
 {
 	struct vm_area_struct *vma = vma_from_ref(ref);
 
+	section_match(lock, ref, HANDLE_FUNC);
 	VM_BUG_ON(vma->vm_mm != mm_from_write(lock), "the VMA at %lx is of another mm",
 		  vma->vm_start);
 	vma_lock_write(vma);
-	return handle_mut(vma);
+	return handle_mut(lock, vma);
 }

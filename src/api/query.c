@@ -143,10 +143,8 @@ static void format_name(struct text *name, const struct vm_area_struct *vma, uns
 static void format_name_locked(struct text *name, struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
 {
-	const char *own = NULL;
+	const char *own = vma_ops_name(vma);
 
-	if (vma->vm_ops && vma->vm_ops->name)
-		own = vma->vm_ops->name(handle_ref(vma));
 	if (own)
 		text_str(name, own);
 	else

@@ -43,7 +43,7 @@ unsigned long vma_pgoff(vma_any vma)
 
 struct mm_user *vma_mm(vma_any vma)
 {
-	return handle_user(vma_from_any(vma)->vm_mm);
+	return handle_mm_of(vma);
 }
 
 struct file *vma_file(vma_any vma)
@@ -93,7 +93,7 @@ struct vma_mixedmap *vma_as_mixedmap(struct vma_ref *vma)
 {
 	struct vm_area_struct *area = vma_from_ref(vma);
 
-	return area->vm_flags & VM_MIXEDMAP ? handle_mixedmap(area) : NULL;
+	return area->vm_flags & VM_MIXEDMAP ? handle_mixedmap(vma, area) : NULL;
 }
 
 struct vma_mixedmap *vma_as_owned_mixedmap(struct vma_ref *vma,
@@ -156,7 +156,7 @@ struct vma_mixedmap *vma_set_mixedmap(struct vma_new *vma)
 	VM_BUG_ON(area->vm_flags & VM_PFNMAP, "VM_MIXEDMAP on a VM_PFNMAP VMA at %lx",
 		  area->vm_start);
 	vma_init(area, vm_flags, area->vm_flags | VM_MIXEDMAP);
-	return handle_mixedmap(area);
+	return handle_mixedmap(vma, area);
 }
 
 void vma_set_owner(struct vma_new *vma, const struct vm_operations_struct *ops, void *data)

@@ -291,10 +291,11 @@ struct mm_user *mmget_not_zero(struct mm_struct *mm)
 
 struct mm_user *mmget(struct mm_user *user)
 {
-	u32 before = atomic_add_relaxed(&mm_of(user)->mm_users, 1);		/* (B) */
+	struct mm_struct *mm = mm_of(user);
+	u32 before = atomic_add_relaxed(&mm->mm_users, 1);			/* (B) */
 
 	VM_BUG_ON(!before, "mmget() of an mm without users");
-	return user;
+	return handle_user(mm);
 }
 
 /* True for the last: the caller has to tear the address space down. */
@@ -308,7 +309,7 @@ static bool put_user(struct mm_struct *mm)
 
 void mmput(struct mm_user *user)
 {
-	struct mm_struct *mm = mm_of(user);
+	struct mm_struct *mm = mm_end_user(user);
 
 	might_sleep();
 	if (!put_user(mm))
@@ -327,7 +328,7 @@ static void put_work(struct port_work *work) __may_sleep
 
 void mmput_async(struct mm_user *user)
 {
-	struct mm_struct *mm = mm_of(user);
+	struct mm_struct *mm = mm_end_user(user);
 
 	/* Only the last user comes here, so the work cannot be queued already. */
 	if (put_user(mm))

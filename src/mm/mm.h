@@ -15,10 +15,7 @@
 #include "vma/map.h"
 #include "vma/merge.h"
 
-static inline struct mm_struct *mm_of(struct mm_user *user)
-{
-	return mm_from_user(user);
-}
+#define mm_of(user)	mm_from_user(user)
 
 /* Wraps to less than @len for the last page of all: callers look for that. */
 static inline unsigned long page_align(unsigned long len)

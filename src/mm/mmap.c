@@ -267,7 +267,7 @@ static int setup_file(struct mapping *m, struct vm_area_struct *vma)
 		return -EOPNOTSUPP;
 	if (file_flags(file) & FILE_HUGETLB)
 		return hugetlb_mmap(vma);
-	return file->ops ? file->ops->mmap(file, handle_new(vma)) : 0;
+	return file_ops_mmap(file, vma);
 }
 
 /*

@@ -152,10 +152,10 @@ static int ask_driver(const struct protect_part *part)
 {
 	struct vm_area_struct *vma = part->vma;
 
-	if (!vma->vm_ops || !vma->vm_ops->mprotect)
+	if (!vma_has_op(vma, mprotect))
 		return 0;
 	vma_lock_write(vma);
-	return vma->vm_ops->mprotect(handle_mut(vma), part->start, part->end, part->flags);
+	return vma_ops_mprotect(vma, part->start, part->end, part->flags);
 }
 
 /* From @vma on, which contains p->start, up to the first hole or refusal. */

@@ -303,12 +303,10 @@ static int ask_to_split(const struct remap *r)
 	unsigned long end = r->addr + r->old_len;
 	int err = 0;
 
-	if (!vma->vm_ops || !vma->vm_ops->may_split)
-		return 0;
 	if (vma->vm_start != r->addr)
-		err = vma->vm_ops->may_split(handle_ref(vma), r->addr);
+		err = vma_ops_may_split(vma, r->addr);
 	if (!err && vma->vm_end != end)
-		err = vma->vm_ops->may_split(handle_ref(vma), end);
+		err = vma_ops_may_split(vma, end);
 	return err;
 }
 
@@ -338,7 +336,7 @@ static long move(struct remap *r)
 		mm_add(r->mm, locked_vm, r->new_len >> PAGE_SHIFT);
 	if (ops && ops->mremap) {
 		vma_lock_write(copy);
-		err = ops->mremap(handle_mut(copy));
+		err = vma_ops_mremap(ops, copy);
 	}
 	r->vma = NULL;
 	if (err) {

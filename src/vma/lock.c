@@ -85,12 +85,12 @@ void mm_read_unlock(struct mm_struct *mm)
 
 void mm_assert_locked(const struct mm_struct *mm)
 {
-	VM_DEBUG_ON(!rwsem_is_locked(&mm->mmap_lock));
+	witness_assert_held(&mm->mmap_lock, WITNESS_SHARED);
 }
 
 void mm_assert_write_locked(const struct mm_struct *mm)
 {
-	VM_DEBUG_ON(!rwsem_is_write_locked(&mm->mmap_lock));
+	witness_assert_held(&mm->mmap_lock, WITNESS_EXCLUSIVE);
 }
 
 void mm_write_begin(struct mm_struct *mm)
@@ -213,7 +213,7 @@ struct vm_area_struct *vma_lock_read(struct mm_struct *mm, unsigned long addr)
 void vma_unlock_read(struct vm_area_struct *vma)
 	__context_unsafe("ends the token of a lock")
 {
-	witness_release(vma, WITNESS_SHARED, WITNESS_HERE);
+	witness_release(vma, NULL, WITNESS_SHARED, WITNESS_HERE);
 	vma_put_count(vma);
 }
 

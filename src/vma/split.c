@@ -33,14 +33,12 @@ int vma_split_unlimited(struct vm_area_struct *vma, unsigned long addr, enum spl
 {
 	unsigned long start = vma->vm_start, end = vma->vm_end;
 	struct vm_area_struct *copy;
+	int err;
 
 	VM_BUG_ON(addr <= start || addr >= end, "split of %lx-%lx at %lx", start, end, addr);
-	if (vma->vm_ops && vma->vm_ops->may_split) {
-		int err = vma->vm_ops->may_split(handle_ref(vma), addr);
-
-		if (err)
-			return err;
-	}
+	err = vma_ops_may_split(vma, addr);
+	if (err)
+		return err;
 	copy = vma_copy(vma->vm_mm, vma);
 	vma_init(copy, anon, anon_chain_get(vma->anon));
 	vma_init(copy, vm_start, keep == SPLIT_KEEP_LOW ? addr : start);

@@ -39,7 +39,7 @@ static void looks_up(void **state)
 	assert_int_equal(vma_start(vma), at(0));
 	assert_int_equal(vma_end(vma), at(2));
 	assert_true(vma_flags(vma) & VM_WRITE);
-	assert_ptr_equal(vma_mm(vma), s.mm);
+	assert_ptr_equal(mm_user_mm(vma_mm(vma)), mm_user_mm(s.mm));
 	assert_null(vma_file(vma));
 	assert_null(vma_private_data(vma));
 	assert_null(vma_as_mixedmap(vma));

@@ -28,11 +28,11 @@ static void gone_after_the_last_put(void **state)
 	mm = mm_user_mm(s.mm);
 	mmgrab(mm);
 	user = mmget_not_zero(mm);
-	assert_ptr_equal(user, s.mm);
+	assert_ptr_equal(mm_user_mm(user), mm);
 	mmput(s.mm);
 	assert_true(mm_range_ok(user, at(0), 1, PROT_READ));
 	second = mmget(user);
-	assert_ptr_equal(second, user);
+	assert_ptr_equal(mm_user_mm(second), mm);
 	mmput(user);
 	assert_int_equal(p.nr_close, 0);
 	mmput(second);

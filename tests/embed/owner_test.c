@@ -220,7 +220,7 @@ static void fork_child(void **state)
 	vma = vma_lookup(lock, at(1));
 	assert_non_null(vma);
 	assert_true(vma_is_owner(vma, &probe_ops, &p));
-	assert_ptr_equal(vma_mm(vma), child);
+	assert_ptr_equal(mm_user_mm(vma_mm(vma)), mm_user_mm(child));
 	assert_ptr_not_equal(mm_user_mm(vma_mm(vma)), mine.mm);
 	mmap_read_unlock(lock);
 	mmput(s.mm);

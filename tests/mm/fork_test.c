@@ -172,19 +172,19 @@ static void test_huge_pages(void **state)
 
 static struct {
 	int opened, closed, released;
-	struct mm_user *last;
+	struct mm_struct *last;
 } driver;
 
 static void driver_open(struct vma_mut *vma) __must_hold_shared(vma_stable)
 {
 	driver.opened++;
-	driver.last = vma_mm(vma);
+	driver.last = mm_user_mm(vma_mm(vma));
 }
 
 static void driver_close(struct vma_mut *vma) __must_hold_shared(vma_stable)
 {
 	driver.closed++;
-	driver.last = vma_mm(vma);
+	driver.last = mm_user_mm(vma_mm(vma));
 }
 
 static const struct vm_operations_struct driver_vm_ops = {
@@ -230,10 +230,10 @@ static void test_driver_is_told(void **state)
 	map_driver(&s, 0, 2);
 	assert_int_equal(mm_fork(s.mm, &child), 0);
 	assert_int_equal(driver.opened, 1);
-	assert_ptr_equal(driver.last, child);
+	assert_ptr_equal(driver.last, mm_user_mm(child));
 	space_clear(&s);
 	assert_int_equal(driver.closed, 1);
-	assert_ptr_equal(driver.last, s.mm);
+	assert_ptr_equal(driver.last, mm_user_mm(s.mm));
 	assert_int_equal(driver.released, 0);
 	mmput(child);
 	assert_int_equal(driver.closed, 2);
@@ -318,7 +318,7 @@ static void test_references(void **state)
 	mm = mm_user_mm(s.mm);
 	mmgrab(mm);
 	second = mmget(s.mm);
-	assert_ptr_equal(second, s.mm);
+	assert_ptr_equal(mm_user_mm(second), mm);
 	mmput(s.mm);
 	/* Alive by the other user. */
 	assert_int_equal(driver.closed, 0);

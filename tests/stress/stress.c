@@ -100,7 +100,7 @@ static void read_locked(struct thread *t)
 		vm_flags_t flags = vma_flags(vma);
 
 		CHECK(start <= addr && addr < end);
-		CHECK(vma_mm(vma) == mm);
+		CHECK(mm_user_mm(vma_mm(vma)) == mm_user_mm(mm));
 		CHECK(vma_start(vma) == start && vma_end(vma) == end && vma_flags(vma) == flags);
 		vma_end_read(vma);
 		counts[0]++;
