@@ -141,7 +141,7 @@ static void format_name(struct text *name, const struct vm_area_struct *vma, uns
 
 /* With the mmap lock held: the driver is asked first. */
 static void format_name_locked(struct text *name, struct vm_area_struct *vma)
-	__must_hold_shared(vma_stable)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	const char *own = vma_ops_name(vma);
 
@@ -269,7 +269,7 @@ static void record_area(struct copy *copy, struct vm_area_struct *vma, const str
 /* The mmap lock is held.  What does not fit is only measured. */
 static void copy_areas(struct mm_struct *mm, unsigned long start, unsigned long end,
 		       struct copy *copy)
-	__must_hold_shared(vma_stable)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_in(mm, start, end);
 	char buf[sizeof(((struct area_info *)0)->name)];
@@ -345,6 +345,7 @@ static int visit_copy(const struct copy *copy,
 int mm_for_each_area(struct mm_user *user, unsigned long start, unsigned long end,
 		     int (*visit)(const struct area_info *info, void *arg), void *arg)
 {
+	witness_call();
 	struct copy copy;
 	int result = copy_moment(mm_from_user(user), start, end, &copy);
 
@@ -359,6 +360,7 @@ int mm_for_each_area(struct mm_user *user, unsigned long start, unsigned long en
 
 void mm_get_stats(struct mm_user *user, struct mm_stats *stats)
 {
+	witness_call();
 	struct mm_struct *mm = mm_from_user(user);
 
 	mm_read_lock(mm);

@@ -25,6 +25,7 @@
 #include "base/str.h"
 #include "file/file.h"
 #include "instance/instance.h"
+#include "sync/witness.h"
 
 #define FILE_KNOWN_FLAGS						\
 	(FILE_READ | FILE_WRITE | FILE_APPEND_ONLY | FILE_NOEXEC |	\
@@ -35,8 +36,10 @@
 static struct file *file_alloc(struct vmarea *instance, const struct file_desc *desc) __may_sleep
 {
 	size_t name_bytes = str_len(desc->name) + 1;
-	struct file *file = port_alloc(sizeof(*file));
+	struct file *file;
 
+	might_sleep();
+	file = port_alloc(sizeof(*file));
 	if (!file)
 		return NULL;
 	file->name = port_alloc(name_bytes);

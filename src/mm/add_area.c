@@ -62,6 +62,7 @@ static void insert(struct mm_struct *mm, const struct area_desc *area)
 
 int mm_add_area(struct mm_user *user, const struct area_desc *area)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	int err = mm_write_lock_killable(mm);
 

@@ -126,6 +126,7 @@ static bool move_break(struct mm_struct *mm, unsigned long brk, unsigned long *g
 
 unsigned long mm_brk(struct mm_user *user, unsigned long brk)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	unsigned long start, grown = 0;
 	bool locked;

@@ -78,7 +78,7 @@ static int copy_areas(struct mm_struct *child, struct mm_struct *mm)
 }
 
 static void open_areas(struct mm_struct *child)
-	__must_hold(vma_stable)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct rt_entry entry;
 	struct rt_iter it;
@@ -128,6 +128,7 @@ static void unlock_child(struct mm_struct *child)
 
 int mm_fork(struct mm_user *user, struct mm_user **out)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user), *child;
 	int err;
 
@@ -159,6 +160,7 @@ int mm_fork(struct mm_user *user, struct mm_user **out)
 
 int mm_exec(struct mm_user *user, const struct mm_config *config)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	unsigned long nr_accounted;
 	int err;

@@ -51,6 +51,7 @@ int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 
 	if (!config_valid(config))
 		return -EINVAL;
+	might_sleep();
 	instance = port_alloc(sizeof(*instance));
 	if (!instance)
 		return -ENOMEM;
@@ -64,6 +65,7 @@ int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 
 void vmarea_destroy(struct vmarea *instance)
 {
+	might_sleep();
 	/* The last mmput_async() of an mm, then what it left to RCU. */
 	port_work_flush();
 	port_rcu_barrier();
@@ -83,8 +85,10 @@ unsigned long vmarea_committed_pages(const struct vmarea *instance)
 
 struct mm_struct *mm_alloc(struct vmarea *instance)
 {
-	struct mm_struct *mm = port_alloc(sizeof(*mm));
+	struct mm_struct *mm;
 
+	might_sleep();
+	mm = port_alloc(sizeof(*mm));
 	if (!mm)
 		return NULL;
 	rt_init(&mm->areas);
@@ -309,6 +313,7 @@ static bool put_user(struct mm_struct *mm)
 
 void mmput(struct mm_user *user)
 {
+	witness_call();
 	struct mm_struct *mm = mm_end_user(user);
 
 	might_sleep();

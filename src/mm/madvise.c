@@ -471,6 +471,7 @@ static void unlock_for(struct mm_struct *mm, const struct advice *advice)
 
 long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int number)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	const struct advice *advice = find_advice(mm->instance, number);
 	struct need need = { 0 };
@@ -565,6 +566,7 @@ static long advise_ranges(struct mm_struct *mm, const struct mm_range *ranges,
 long mm_process_madvise(struct mm_user *user, const struct mm_range *ranges, size_t nr_ranges,
 			int number, unsigned int flags, bool self)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	const struct advice *advice = find_advice(mm->instance, number);
 	unsigned long total;

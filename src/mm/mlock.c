@@ -238,11 +238,15 @@ static long do_mlock(struct mm_struct *mm, unsigned long addr, unsigned long len
 
 long mm_mlock(struct mm_user *user, unsigned long addr, unsigned long len)
 {
+	witness_call();
+
 	return do_mlock(mm_of(user), addr, len, VM_LOCKED);
 }
 
 long mm_mlock2(struct mm_user *user, unsigned long addr, unsigned long len, int flags)
 {
+	witness_call();
+
 	if (flags & ~MLOCK_ONFAULT)
 		return -EINVAL;
 	return do_mlock(mm_of(user), addr, len,
@@ -251,6 +255,7 @@ long mm_mlock2(struct mm_user *user, unsigned long addr, unsigned long len, int 
 
 long mm_munlock(struct mm_user *user, unsigned long addr, unsigned long len)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	unsigned long start = PAGE_ALIGN_DOWN(addr), end;
 	int err;
@@ -304,6 +309,7 @@ static int apply_mlockall(struct mm_struct *mm, int flags)
 
 long mm_mlockall(struct mm_user *user, int flags)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	unsigned long limit;
 	int err;
@@ -328,6 +334,7 @@ long mm_mlockall(struct mm_user *user, int flags)
 
 long mm_munlockall(struct mm_user *user)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	int err = mm_write_lock_killable(mm);
 

@@ -466,6 +466,7 @@ static int file_to_map(struct mm_struct *mm, unsigned long map_flags, struct fil
 long mm_mmap(struct mm_user *user, unsigned long addr, unsigned long len, unsigned long prot,
 	     unsigned long flags, struct file *given, unsigned long offset_bytes)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	struct file *file, *made;
 	bool populate;

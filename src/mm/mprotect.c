@@ -223,6 +223,7 @@ static int check_args(struct protect *p, unsigned long len)
 long mm_pkey_mprotect(struct mm_user *user, unsigned long addr, unsigned long len,
 		      unsigned long prot, int pkey)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	struct protect p = {
 		.mm = mm, .start = addr, .prot = prot & ~PROT_GROWS, .grows = prot & PROT_GROWS,

@@ -297,7 +297,7 @@ static void leave_source_empty(struct remap *r, const struct vm_area_struct *cop
 }
 
 static int ask_to_split(const struct remap *r)
-	__must_hold_shared(vma_stable)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = r->vma;
 	unsigned long end = r->addr + r->old_len;
@@ -562,6 +562,7 @@ static long remap_locked(struct remap *r)
 long mm_mremap(struct mm_user *user, unsigned long addr, unsigned long old_len,
 	       unsigned long new_len, unsigned long flags, unsigned long new_addr)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	struct remap r = {
 		.mm = mm, .addr = addr, .old_len = page_align(old_len),

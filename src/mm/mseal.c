@@ -50,6 +50,7 @@ static int seal_locked(struct mm_struct *mm, unsigned long start, unsigned long 
 
 long mm_mseal(struct mm_user *user, unsigned long addr, unsigned long len, unsigned long flags)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	unsigned long end;
 	int err;

@@ -44,6 +44,7 @@ static int sync_range(const struct mm_struct *mm, unsigned long start, unsigned 
 
 long mm_msync(struct mm_user *user, unsigned long addr, unsigned long len, int flags)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	unsigned long end = addr + page_align(len);
 	int err;
@@ -68,6 +69,7 @@ long mm_msync(struct mm_user *user, unsigned long addr, unsigned long len, int f
  */
 long mm_mincore(struct mm_user *user, unsigned long addr, unsigned long len, unsigned char *vec)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	unsigned long end, nr_pages;
 	int err = 0;

@@ -116,6 +116,7 @@ static int munmap_locked(struct mm_struct *mm, unsigned long start, unsigned lon
 
 long mm_munmap(struct mm_user *user, unsigned long addr, unsigned long len)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	int err = mm_write_lock_killable(mm);
 

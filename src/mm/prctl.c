@@ -55,6 +55,7 @@ static int name_range(struct mm_struct *mm, unsigned long addr, unsigned long le
 long mm_set_anon_name(struct mm_user *user, unsigned long addr, unsigned long len,
 		      const char *text)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	struct anon_name *name = NULL;
 	int err;
@@ -77,6 +78,7 @@ long mm_set_anon_name(struct mm_user *user, unsigned long addr, unsigned long le
 
 long mm_set_thp_disable(struct mm_user *user, bool disable)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	int err = mm_write_lock_killable(mm);
 
@@ -89,6 +91,7 @@ long mm_set_thp_disable(struct mm_user *user, bool disable)
 
 long mm_get_thp_disable(struct mm_user *user)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	long disable;
 
@@ -132,6 +135,7 @@ static int set_memory_merge_locked(struct mm_struct *mm, bool merge)
 
 long mm_set_memory_merge(struct mm_user *user, bool merge)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	int err;
 
@@ -147,6 +151,7 @@ long mm_set_memory_merge(struct mm_user *user, bool merge)
 
 long mm_get_memory_merge(struct mm_user *user)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	long merge;
 

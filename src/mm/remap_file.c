@@ -49,6 +49,7 @@ static long remap_locked(struct mm_struct *mm, unsigned long start, unsigned lon
 long mm_remap_file_pages(struct mm_user *user, unsigned long addr, unsigned long size,
 			 unsigned long prot, unsigned long pgoff, unsigned long flags)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	long ret;
 

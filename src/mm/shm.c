@@ -140,6 +140,7 @@ static long attach_locked(struct mm_struct *mm, struct file *file, unsigned long
 
 long mm_shmat(struct mm_user *user, struct file *segment, unsigned long addr, int flags)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	/* An address that SHM_RND rounds to 0 is still one that was asked for. */
 	unsigned long map_flags = addr ? MAP_SHARED | MAP_FIXED : MAP_SHARED;
@@ -202,6 +203,7 @@ static long detach_locked(struct mm_struct *mm, unsigned long addr)
 
 long mm_shmdt(struct mm_user *user, unsigned long addr)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	long ret;
 

@@ -168,6 +168,7 @@ static bool touch_mapped(struct mm_struct *mm, unsigned long *pos, unsigned long
 enum mm_fault mm_touch_range(struct mm_user *user, unsigned long addr, unsigned long len,
 			     enum mm_access access)
 {
+	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	unsigned long pos = PAGE_ALIGN_DOWN(addr);
 	unsigned long end;

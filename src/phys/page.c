@@ -14,6 +14,7 @@
 #include "base/bug.h"
 #include "phys/phys.h"
 #include "port/port.h"
+#include "sync/witness.h"
 
 struct page {
 	void *bytes;				/* 1	PAGE_SIZE, owned */
@@ -23,8 +24,10 @@ struct page {
 
 struct page *page_alloc(u32 *live)
 {
-	struct page *page = port_alloc(sizeof(*page));
+	struct page *page;
 
+	might_sleep();
+	page = port_alloc(sizeof(*page));
 	if (!page)
 		return NULL;
 	page->bytes = port_alloc(PAGE_SIZE);

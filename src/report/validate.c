@@ -232,6 +232,7 @@ static int check_lists(struct check *c)
 
 int mm_validate(struct mm_user *user, char *why, size_t why_bytes)
 {
+	witness_call();
 	struct check c = { .mm = mm_from_user(user), .why = text_in(why, why_bytes) };
 	int err;
 

@@ -149,8 +149,10 @@ static void chain_init(struct anon_chain *chain, struct anon_vma *own)
 
 static struct anon_vma *anon_vma_alloc(void) __may_sleep
 {
-	struct anon_vma *av = port_alloc(sizeof(*av));
+	struct anon_vma *av;
 
+	might_sleep();
+	av = port_alloc(sizeof(*av));
 	if (av)
 		spin_lock_init(&av->lock, LOCK_RANK_ANON_FAMILY);
 	return av;
@@ -367,8 +369,10 @@ struct anon_name {
 struct anon_name *anon_name_create(const char *text)
 {
 	size_t bytes = sizeof(struct anon_name) + str_len(text) + 1;
-	struct anon_name *name = port_alloc(bytes);
+	struct anon_name *name;
 
+	might_sleep();
+	name = port_alloc(bytes);
 	if (name) {
 		name->refs = 1;
 		name->bytes = bytes;

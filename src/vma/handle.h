@@ -243,7 +243,8 @@ static inline struct vma_mut *handle_mut(struct mmap_write *lock, struct vm_area
 #define vma_has_op(vma, op)	((vma)->vm_ops && (vma)->vm_ops->op)
 
 /* Every copy of a VMA has to call it. */
-static inline void vma_ops_open(struct vm_area_struct *vma)	__must_hold(vma_stable)
+static inline void vma_ops_open(struct vm_area_struct *vma)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vma_mut *handle;
 
@@ -256,7 +257,8 @@ static inline void vma_ops_open(struct vm_area_struct *vma)	__must_hold(vma_stab
 }
 
 /* And every end of one. */
-static inline void vma_ops_close(struct vm_area_struct *vma)	__must_hold(vma_stable)
+static inline void vma_ops_close(struct vm_area_struct *vma)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vma_mut *handle;
 
@@ -270,7 +272,7 @@ static inline void vma_ops_close(struct vm_area_struct *vma)	__must_hold(vma_sta
 
 /* 0 if nobody is to be asked. */
 static inline int vma_ops_may_split(struct vm_area_struct *vma, unsigned long addr)
-	__must_hold_shared(vma_stable)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	struct vma_ref *handle;
 	int err;
@@ -287,7 +289,7 @@ static inline int vma_ops_may_split(struct vm_area_struct *vma, unsigned long ad
 /* @ops, with that hook, are those of the area that moved; the new one is write-locked. */
 static inline int vma_ops_mremap(const struct vm_operations_struct *ops,
 				 struct vm_area_struct *vma)
-	__must_hold(vma_stable)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vma_mut *handle;
 	int err;
@@ -302,7 +304,7 @@ static inline int vma_ops_mremap(const struct vm_operations_struct *ops,
 /* The VMA's write lock is held.  vma_has_op(). */
 static inline int vma_ops_mprotect(struct vm_area_struct *vma, unsigned long start,
 				   unsigned long end, vm_flags_t flags)
-	__must_hold(vma_stable)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vma_mut *handle;
 	int err;
@@ -316,7 +318,7 @@ static inline int vma_ops_mprotect(struct vm_area_struct *vma, unsigned long sta
 
 /* NULL if it has none of its own. */
 static inline const char *vma_ops_name(struct vm_area_struct *vma)
-	__must_hold_shared(vma_stable)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	struct vma_ref *handle;
 	const char *name;
@@ -332,7 +334,7 @@ static inline const char *vma_ops_name(struct vm_area_struct *vma)
 
 /* The VMA is new and nobody else knows it.  0 if the file has no such hook. */
 static inline int file_ops_mmap(struct file *file, struct vm_area_struct *vma)
-	__must_hold(vma_stable)
+	__must_hold(vma_stable) __may_sleep
 {
 	struct vma_new *handle;
 	int err;

@@ -314,8 +314,10 @@ void mm_write_unlock(struct mm_struct *mm)
 	__context_unsafe("ends the token of a lock")
 {
 	struct vmarea *instance = mm->instance;
-	struct vm_area_struct *late = mm_write_end(mm);
+	struct vm_area_struct *late;
 
+	might_sleep();
+	late = mm_write_end(mm);
 	rwsem_write_unlock(&mm->mmap_lock);
 	put_late(instance, late);
 }
@@ -323,6 +325,7 @@ void mm_write_unlock(struct mm_struct *mm)
 void mm_write_downgrade(struct mm_struct *mm)
 	__context_unsafe("ends the token of a lock")
 {
+	might_sleep();
 	/* Their files would be put under the read lock, where release() may not be called. */
 	VM_BUG_ON(mm->dead, "areas were removed in a section that is downgraded");
 	mm_write_end(mm);

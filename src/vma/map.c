@@ -52,6 +52,7 @@ unsigned long vma_count(const struct mm_struct *mm, unsigned long start, unsigne
 
 int map_reserve(struct mm_struct *mm, unsigned long nr_new, unsigned long nr_touched)
 {
+	might_sleep();
 	mm_assert_write_locked(mm);
 	if (port_fail_site())
 		return -ENOMEM;

@@ -37,8 +37,10 @@ static struct vm_area_struct *pool_pop(struct vmarea *instance)
 /* The first VMA of a new slab is the caller's, the others go to the pool. */
 static struct vm_area_struct *pool_grow(struct vmarea *instance) __may_sleep
 {
-	struct vma_slab *slab = port_alloc(sizeof(*slab));
+	struct vma_slab *slab;
 
+	might_sleep();
+	slab = port_alloc(sizeof(*slab));
 	if (!slab)
 		return NULL;
 	for (int i = 1; i < SLAB_VMAS - 1; i++)
