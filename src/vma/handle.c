@@ -259,8 +259,8 @@ static __cold void report_unknown(const void *handle, const char *type, const ch
 /* ------------------------------------------------------------------------------ use and end -- */
 
 /* The section of @handle if it may be used here as one of @kinds; else NULL, and it is reported. */
-static struct section *check(const void *handle, const char *type, unsigned int kinds,
-			     const char *func)
+static struct section *section_check(const void *handle, const char *type, unsigned int kinds,
+				     const char *func)
 {
 	u32 number = number_of(handle), word;
 	struct section *s = place_of(number);
@@ -289,13 +289,13 @@ static struct section *check(const void *handle, const char *type, unsigned int 
 
 void *section_use(const void *handle, const char *type, unsigned int kinds, const char *func)
 {
-	check(handle, type, kinds, func);
+	section_check(handle, type, kinds, func);
 	return object_of(handle);
 }
 
 void *section_end(const void *handle, const char *type, unsigned int kinds, const char *func)
 {
-	struct section *s = check(handle, type, kinds, func);
+	struct section *s = section_check(handle, type, kinds, func);
 	u32 number = number_of(handle), runs = number << 2 | SECTION_RUNS;
 
 	/* Relaxed: whoever sees `changing` reads nothing else of it. */
@@ -312,7 +312,7 @@ void section_match(const void *lock, const void *vma, const char *func)
 
 	if (number_of(lock) == number_of(vma))
 		return;
-	s = check(vma, "VMA", SECTIONS_VMA, func);
+	s = section_check(vma, "VMA", SECTIONS_VMA, func);
 	if (s)
 		report_foreign(vma, "VMA", s, func);
 }
