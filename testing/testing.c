@@ -20,6 +20,7 @@
 
 #include "port/sim/search.h"
 #include "sync/witness.h"
+#include "vma/handle.h"
 
 struct options {
 	const char *program;
@@ -162,9 +163,16 @@ static void describe_held(void *lock_state)
 {
 	char text[1024];
 
-	text[0] = 0; (void)lock_state;
+	witness_describe_held(lock_state, text, sizeof(text));
 	if (text[0])
 		sim_report("%s", text);
+}
+
+/* What the nets of a debug build remember, and what would make executions depend on one another. */
+static void forget(void)
+{
+	witness_forget_order();
+	sections_forget();
 }
 
 static void make_token(const struct run *run, char *buf, size_t bytes)
@@ -195,6 +203,7 @@ static void set_up_sim(const struct run *run)
 	sim.fail_one_in = run->fail_one_in;
 	sim.warnings_fail = !(run->vt->flags & VT_WARNINGS);
 	sim.describe_held = describe_held;
+	sim.forget = forget;
 }
 
 /* All executions of a run.  *reached: the allocation that was to fail was asked for. */

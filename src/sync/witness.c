@@ -53,6 +53,12 @@ struct witness *witness_self(void)
 	return w;
 }
 
+void witness_label_taken(struct witness_label *label, const char *place)
+{
+	atomic_store_relaxed(&label->taken_at, place);
+	atomic_store_relaxed(&label->taker, port_thread_id());
+}
+
 void witness_set_report(void (*fn)(void *arg, const char *text), void *arg)
 {
 	struct witness *w = witness_self();

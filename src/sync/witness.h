@@ -50,11 +50,8 @@ struct witness_label {
 # define witness_init(lock, rank, place)					\
 	((lock)->label = (struct witness_label){ .class = witness_class_at((rank), (place)) })
 /* Says who has @lock, to whoever then tries to give it back. */
-# define witness_taken(lock, place)						\
-	do {									\
-		atomic_store_relaxed(&(lock)->label.taken_at, (place));		\
-		atomic_store_relaxed(&(lock)->label.taker, port_thread_id());	\
-	} while (0)
+# define witness_taken(lock, place)	witness_label_taken(&(lock)->label, (place))
+void witness_label_taken(struct witness_label *label, const char *place);
 
 /* The class of all locks that are called @name, a string that stays.  The first call makes it. */
 u32 witness_class(const char *name);
@@ -104,6 +101,14 @@ void witness_call_returns(const struct witness_call *call);
 
 void witness_rcu_enter(const char *place);
 void witness_rcu_leave(const char *place);
+
+/*
+ * For a program that runs many small ones (vmarea/testing.h): forgets the orders that were learned,
+ * so that each begins alike; and what a thread holds, a line for each lock, from its
+ * port_thread_state().
+ */
+void witness_forget_order(void);
+void witness_describe_held(const void *state, char *buf, size_t bytes);
 
 /* Reports if this thread is in atomic context. */
 void witness_might_sleep(const char *place);

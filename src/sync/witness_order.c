@@ -273,4 +273,10 @@ void order_report_way(struct report *r, const struct held *h, const struct wante
 		report_step(r, from, way[nr]);
 }
 
+void witness_forget_order(void)
+{
+	order.nr_steps = 0;
+	__builtin_memset(order.after, 0, sizeof(order.after));
+}
+
 #endif

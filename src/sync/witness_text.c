@@ -52,6 +52,22 @@ void report_held(struct report *r, const struct held *h)
 	report_say(r, " (", mode_name(h->mode), ") taken at ", h->place, NULL);
 }
 
+void witness_describe_held(const void *state, char *buf, size_t bytes)
+{
+	const struct witness *w = state;
+	struct report r;
+
+	report_begin(&r, NULL);
+	for (u32 i = 0; i < w->nr; i++) {
+		if (!w->held[i].lock)
+			continue;
+		report_say(&r, "      holds ", NULL);
+		report_held(&r, &w->held[i]);
+		report_say(&r, "\n", NULL);
+	}
+	str_copy(buf, bytes, r.buf);
+}
+
 void report_rule(struct report *r, const char *rule)
 {
 	report_say(r, "\n  rule: ", rule, NULL);

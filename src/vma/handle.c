@@ -317,4 +317,11 @@ void section_match(const void *lock, const void *vma, const char *func)
 		report_foreign(vma, "VMA", s, func);
 }
 
+void sections_forget(void)
+{
+	__builtin_memset(sections, 0, sizeof(sections));
+	last_number = 0;
+	has_unnumbered = 0;
+}
+
 #endif

@@ -41,6 +41,8 @@ enum section_kind {
 
 /* A section of @object begins, in @func: the handle of it. */
 void *section_begin(enum section_kind kind, void *object, const char *func);
+/* For a program that runs many small ones (vmarea/testing.h): no section runs, no number is in use. */
+void sections_forget(void);
 /* A handle of @object from the section of the handle @owner.  NULL if @object is. */
 void *section_share(const void *owner, void *object);
 /* The object.  Reports a handle whose section does not run here, or is not one of @kinds. */
@@ -53,6 +55,10 @@ void section_match(const void *lock, const void *vma, const char *func);
 #else
 
 # define HANDLE_FUNC		NULL
+
+static inline void sections_forget(void)
+{
+}
 
 static inline void *section_begin(enum section_kind kind, void *object, const char *func)
 {

@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 BASE = ["-fsyntax-only", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-parameter",
-        "-Wno-missing-field-initializers", "-D_GNU_SOURCE", "-DVMAREA_PORT_LINUX",
+        "-Wno-missing-field-initializers", "-D_GNU_SOURCE",
         "-DWARN_CONTEXT_ANALYSIS", "-Wthread-safety", "-Wthread-safety-beta",
         "-fexperimental-late-parse-attributes", "-fdiagnostics-color=never", "-ferror-limit=0"]
 DEBUG = "-DCONFIG_VMAREA_DEBUG"
@@ -98,7 +98,8 @@ def sources(src):
 
 def complaints(clang, mode, src, include, path):
     """What one run says about one file: warnings, errors, or that it failed without a word."""
-    run = subprocess.run([clang, *BASE, *mode, "-I" + include, "-I" + src, path],
+    port = ["-DVMAREA_PORT_SIM", "-DCONFIG_VMAREA_DEBUG"] if "/port/sim/" in path else []
+    run = subprocess.run([clang, *BASE, *port, *mode, "-I" + include, "-I" + src, path],
                          capture_output=True, text=True, check=False,
                          env={**os.environ, "LC_ALL": "C"})
     found = re.findall(r"^.*\b(?:warning|error): .*$", run.stderr, re.M)

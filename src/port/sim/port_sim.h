@@ -44,7 +44,6 @@ u64 port_random(void);
 
 /* ----------------------------------------------------------------------------- threads -- */
 
-#define PORT_THREAD_STATE_BYTES	16384
 u32 port_thread_id(void);
 void *port_thread_state(void);
 void port_thread_on_exit(void (*fn)(void *state));

@@ -455,6 +455,8 @@ bool sim_execute(const struct sim_scenario *scenario)
 	sim.report[0] = 0;
 	sim.pruned = false;
 	memset(&sim.sc_clock, 0, sizeof(sim.sc_clock));
+	if (sim.forget)
+		sim.forget();
 	memory_reset();
 	race_reset();
 	heap_reset();

@@ -207,6 +207,7 @@ struct sim {
 	bool pruned;			/* the search wants no more of this execution */
 	FILE *trace;			/* NULL: none */
 	void (*describe_held)(void *lock_state);	/* adds to the report; NULL: nobody can */
+	void (*forget)(void);		/* before each execution; NULL: nothing else has a memory */
 	jmp_buf host;
 };
 
