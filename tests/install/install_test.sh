@@ -81,4 +81,54 @@ if command -v g++ >/dev/null; then
 else
 	echo "no g++: C++ is left out"
 fi
+# Scenarios: the flags are all that is needed, and the sanitizer's library does not come with them.
+# A data race that only instrumented code can have says whether they were right.
+scenario() {
+	language=$1 file=$2
+	"$language" $warnings -c "$file" $(testing --cflags) -o "$dest/scenario.o"
+	"$language" "$dest/scenario.o" $(testing --libs) -o "$dest/scenario"
+	! ldd "$dest/scenario" | grep -q tsan || fail "$language: linked with libtsan"
+	"$dest/scenario" --search all >"$dest/out" && fail "$language: the race was not found"
+	grep -q 'data race: .*counter' "$dest/out" || { cat "$dest/out"; fail "$language: another report"; }
+}
+testing() {
+	PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$prefix" "$@" vmarea-testing
+}
+if [ -e "$(dirname "$pc")/vmarea-testing.pc" ]; then
+	cat >"$dest/race.c" <<-'END'
+		#include <vmarea/testing.h>
+
+		static int counter;
+
+		static void setup(void)
+		{
+			counter = 0;
+		}
+
+		static void count(void)
+		{
+			counter++;
+			VT_CHECK(counter > 0, "%d", counter);
+		}
+
+		int main(int argc, char **argv)
+		{
+			struct vt_scenario race = {};
+			const struct vt_scenario *all[] = { &race, NULL };
+
+			race.name = "race";
+			race.setup = setup;
+			race.threads[0].name = "one";
+			race.threads[0].run = count;
+			race.threads[1].name = "other";
+			race.threads[1].run = count;
+			return vt_main(argc, argv, all);
+		}
+	END
+	cp "$dest/race.c" "$dest/race.cc"
+	scenario "$cc" "$dest/race.c"
+	if command -v g++ >/dev/null; then scenario g++ "$dest/race.cc"; fi
+else
+	echo "no vmarea-testing.pc: scenarios are not for this machine or build"
+fi
 echo "$(wc -l <"$dest/shown") functions exported, all of them declared"
