@@ -35,6 +35,13 @@ static void open_and_map(void)
 	VT_CHECK(map_ring() == (long)ADDR);
 }
 
+static void close_all(void)
+{
+	mmput(mm);
+	file_put(file);
+	vmarea_destroy(machine);
+}
+
 static void sender(void)
 {
 	int err = ring_send(&ring, 7);
@@ -45,13 +52,6 @@ static void sender(void)
 static void unmapper(void)
 {
 	VT_CHECK(!mm_munmap(mm, ADDR, RING_BYTES));
-}
-
-static void close_all(void)
-{
-	mmput(mm);
-	file_put(file);
-	vmarea_destroy(machine);
 }
 
 static const struct vt_scenario send_unmap = {
