@@ -2,6 +2,7 @@
 /* Each kind of failure is noticed, called by its name, and what is right is not. */
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "one.h"
 
@@ -21,17 +22,23 @@ static void begin(void)
 	memset(&second, 0, sizeof(second));
 }
 
-static enum sim_failure found(void (*a)(void), void (*b)(void), void (*finish)(void))
+static enum sim_failure found_after(void (*setup)(void), void (*a)(void), void (*b)(void),
+				    void (*finish)(void))
 {
 	struct search_setting set = all_orders(1);
 	struct sim_scenario scenario = {
-		.setup = begin, .finish = finish, .nr_threads = 2,
+		.setup = setup, .finish = finish, .nr_threads = 2,
 		.threads = { a, b }, .thread_names = { "one", "two" },
 	};
 	enum sim_failure why;
 
 	run_all(&scenario, &set, &why);
 	return why;
+}
+
+static enum sim_failure found(void (*a)(void), void (*b)(void), void (*finish)(void))
+{
+	return found_after(begin, a, b, finish);
 }
 
 /* ---- races */
@@ -280,11 +287,88 @@ static void test_assertions(void **state)
 	assert_int_equal(found(assert_word, nothing, NULL), FAIL_NONE);
 }
 
+/* ---- what the code under test has from malloc() */
+
+static unsigned long *volatile own;
+
+static void allocate(void)
+{
+	own = malloc(sizeof(*own));
+}
+
+static void use_own(void)
+{
+	*own = 1;
+}
+
+static void free_own(void)
+{
+	free((void *)own);
+}
+
+static void allocate_and_free(void)
+{
+	char *volatile p = malloc(10), *volatile copy = strdup("the C library's");
+
+	assert_true(p && copy && (u8)p[9] == 0xa5);
+	p[9] = 1;
+	p = realloc(p, 20);
+	assert_true(p && p[9] == 1);
+	free(p);
+	free(copy);
+	p = calloc(2, 8);
+	assert_true(p && !p[15]);
+	free(p);
+	free(NULL);
+}
+
+static void free_own_twice(void)
+{
+	allocate();
+	free_own();
+	free_own();
+}
+
+static void use_old_after_realloc(void)
+{
+	allocate();
+	free(realloc((void *)own, 100));
+	use_own();
+}
+
+static void refused(void)
+{
+	void *volatile p = malloc(1);
+
+	outcome(p != NULL);
+	free(p);
+}
+
+static void test_allocator(void **state)
+{
+	enum sim_failure why;
+
+	(void)state;
+	assert_int_equal(found(allocate_and_free, allocate_and_free, NULL), FAIL_NONE);
+	assert_int_equal(found(allocate, nothing, free_own), FAIL_NONE);
+	assert_int_equal(found(allocate, nothing, NULL), FAIL_LEAK);
+	assert_non_null(strstr(sim.report, "(allocate)"));
+	assert_int_equal(found(free_own_twice, nothing, NULL), FAIL_MEMORY);
+	assert_int_equal(found(use_old_after_realloc, nothing, NULL), FAIL_MEMORY);
+	why = found_after(allocate, use_own, free_own, NULL);
+	assert_true(why == FAIL_MEMORY || why == FAIL_RACE);
+	sim.fail_at = 1;
+	assert_int_equal(found(refused, nothing, NULL), FAIL_NONE);
+	sim.fail_at = 0;
+	assert_int_equal(seen, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_races),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_allocator),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_assertions),
 	};

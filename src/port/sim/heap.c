@@ -23,7 +23,8 @@
 struct block {
 	uintptr_t start;
 	size_t bytes;
-	const char *site;
+	const char *site;		/* NULL: pc */
+	const void *pc;
 	bool live;
 };
 
@@ -93,13 +94,13 @@ unsigned long port_alloc_count(void)
 	return sim.current->allocs;
 }
 
-bool port_fail_site_at(const char *site)
+static bool must_fail(const char *site, const void *pc)
 {
 	struct sim_thread *me = sim.current;
 	bool fails = ++me->allocs == me->fail_at;
 
 	if (sim_racing()) {
-		sim_point(&(struct sim_op){ .kind = OP_ALLOC, .place = site });
+		sim_point(&(struct sim_op){ .kind = OP_ALLOC, .place = site, .pc = pc });
 		fails |= ++sim.allocs == sim.fail_at;
 		if (sim.fail_one_in)
 			fails |= !(port_random() % sim.fail_one_in);
@@ -109,29 +110,75 @@ bool port_fail_site_at(const char *site)
 	return fails;
 }
 
+bool port_fail_site_at(const char *site)
+{
+	return must_fail(site, NULL);
+}
+
 /* -------------------------------------------------------------------------- allocation -- */
 
-void *port_alloc_at(size_t bytes, const char *site)
+static void *alloc_block(size_t bytes, const char *site, const void *pc)
 {
 	struct sim_thread *me = sim.current;
 	struct part *part;
 	struct block *block;
 	size_t room = (bytes + 2 * ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
 
-	VM_BUG_ON(!bytes);
-	VM_BUG_ON(!me, "port_alloc() outside of an execution");
-	if (port_fail_site_at(site))
+	if (must_fail(site, pc))
 		return NULL;
 	part = &parts[me->id];
 	if (part->nr == BLOCKS || part->next + room > SIM_HEAP_BASE + (me->id + 1) * PART_BYTES)
 		sim_fail(FAIL_MEMORY, "T%u has allocated more than an execution has room for",
 			 me->id);
 	block = &part->block[part->nr++];
-	*block = (struct block){ part->next, bytes, site, true };
+	*block = (struct block){ part->next, bytes, site, pc, true };
 	part->next += room;
 	if (block->start < dirty_end[me->id])
 		memset((void *)block->start, 0, bytes);
 	return (void *)block->start;
+}
+
+void *port_alloc_at(size_t bytes, const char *site)
+{
+	VM_BUG_ON(!bytes);
+	VM_BUG_ON(!sim.current, "port_alloc() outside of an execution");
+	return alloc_block(bytes, site, NULL);
+}
+
+void *heap_alloc(size_t bytes, const void *pc)
+{
+	return alloc_block(max(bytes, (size_t)1), NULL, pc);
+}
+
+size_t heap_bytes(const void *p)
+{
+	const struct block *block = block_of(p);
+
+	return block && block->start == (uintptr_t)p ? block->bytes : 0;
+}
+
+static const char *site_of(const struct block *block, char *buf, size_t bytes)
+{
+	if (block->site)
+		return block->site;
+	port_describe_pc(block->pc, buf, bytes);
+	return buf;
+}
+
+static void free_block(struct block *block, const void *pc)
+{
+	char site[256];
+
+	if (!block->live)
+		sim_fail(FAIL_MEMORY, "double free of what was allocated at %s",
+			 site_of(block, site, sizeof(site)));
+	block->live = false;
+	race_freed((void *)block->start, block->bytes, pc);
+}
+
+void heap_free(void *p, const void *pc)
+{
+	free_block(block_of(p), pc);
 }
 
 void port_free(void *p, size_t bytes)
@@ -143,13 +190,10 @@ void port_free(void *p, size_t bytes)
 		return;
 	if (!block || block->start != (uintptr_t)p)
 		sim_fail(FAIL_MEMORY, "port_free(%p) of what was not allocated", p);
-	if (!block->live)
-		sim_fail(FAIL_MEMORY, "double free of what was allocated at %s", block->site);
 	if (block->bytes != bytes)
 		sim_fail(FAIL_MEMORY, "port_free() of %zu bytes, allocated as %zu at %s", bytes,
 			 block->bytes, block->site);
-	block->live = false;
-	race_freed(p, bytes, pc);
+	free_block(block, pc);
 }
 
 long port_live_allocs(void)
@@ -164,13 +208,16 @@ long port_live_allocs(void)
 
 void heap_check_leaks(void)
 {
+	char site[256];
+
 	if (!port_live_allocs())
 		return;
 	for (u32 i = 0; i < SIM_THREADS; i++)
 		for (u32 k = 0; k < parts[i].nr; k++)
 			if (parts[i].block[k].live)
 				sim_report("  left: %zu bytes allocated by T%u at %s\n",
-					   parts[i].block[k].bytes, i, parts[i].block[k].site);
+					   parts[i].block[k].bytes, i,
+					   site_of(&parts[i].block[k], site, sizeof(site)));
 	sim_fail(FAIL_LEAK, "%ld blocks are left at the end", port_live_allocs());
 }
 
@@ -232,10 +279,12 @@ void heap_describe(const void *p, char *buf, size_t bytes)
 	uintptr_t at = (uintptr_t)p;
 
 	if (block) {
+		char site[256];
 		u32 part = (u32)((at - SIM_HEAP_BASE) / PART_BYTES);
 
 		snprintf(buf, bytes, "T%u.%u(%s)+%#lx", part,
-			 (u32)(block - parts[part].block) + 1, without_folder(block->site),
+			 (u32)(block - parts[part].block) + 1, 
+			 without_folder(site_of(block, site, sizeof(site))),
 			 at - block->start);
 		return;
 	}

@@ -274,6 +274,13 @@ bool race_watched(const void *p);
 /* ------------------------------------------------------------------------------ heap.c -- */
 
 void heap_reset(void);
+/*
+ * For code under test (malloc.c): no bytes are one, NULL if memory is to run out.  @pc: who asks.
+ */
+void *heap_alloc(size_t bytes, const void *pc);
+void heap_free(void *p, const void *pc);
+/* Of the block of this execution that begins at @p, freed or not; 0: there is none. */
+size_t heap_bytes(const void *p);
 /* Fails the execution if something is left. */
 void heap_check_leaks(void);
 /* "block 3 (mm/lifetime.c:95) + 0x40", or a symbol, or an address. */

@@ -170,7 +170,7 @@ static struct step *new_step(void)
 {
 	if (nr_steps == room_steps) {
 		room_steps = room_steps ? 2 * room_steps : 1024;
-		steps = realloc(steps, room_steps * sizeof(*steps));
+		steps = reallocarray(steps, room_steps, sizeof(*steps));	/* not malloc.c's */
 		if (!steps)
 			port_panic("no memory for a trace");
 	}
