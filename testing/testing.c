@@ -107,7 +107,7 @@ static void usage(FILE *out, const char *program)
 
 /* ----------------------------------------------------------------- for the scenario -- */
 
-void vt_fail(const char *file, int line, const char *fmt, ...)
+void vt_fail(const char *file, int line, const char *cond, const char *fmt, ...)
 {
 	char text[1024];
 	va_list args;
@@ -116,10 +116,10 @@ void vt_fail(const char *file, int line, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (!sim_running()) {
-		fprintf(stderr, "%s:%d: %s\n", file, line, text);
+		fprintf(stderr, "%s:%d: %s%s\n", file, line, cond, text);
 		exit(1);
 	}
-	sim_fail(FAIL_CHECK, "%s:%d: %s", file, line, text);
+	sim_fail(FAIL_CHECK, "%s:%d: %s%s", file, line, cond, text);
 }
 
 void vt_note(const char *fmt, ...)

@@ -69,12 +69,12 @@ struct vt_scenario {
 int vt_main(int argc, char **argv, const struct vt_scenario *const *scenarios);
 
 /* Ends the execution as a failure.  For VT_CHECK(). */
-__attribute__((noreturn, format(printf, 3, 4)))
-void vt_fail(const char *file, int line, const char *fmt, ...);
+__attribute__((noreturn, format(printf, 4, 5)))
+void vt_fail(const char *file, int line, const char *cond, const char *fmt, ...);
 
-/* What must be true, in a thread or at the end; an explanation may follow. */
+/* What must be true, in a thread or at the end; a printf format and its values may follow. */
 #define VT_CHECK(cond, ...)							\
-	((cond) ? (void)0 : vt_fail(__FILE__, __LINE__, #cond " " __VA_ARGS__))
+	((cond) ? (void)0 : vt_fail(__FILE__, __LINE__, #cond, " " __VA_ARGS__))
 
 /* A line in the trace of the calling thread: what a replay should show. */
 __attribute__((format(printf, 1, 2)))

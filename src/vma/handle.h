@@ -41,7 +41,7 @@ enum section_kind {
 
 /* A section of @object begins, in @func: the handle of it. */
 void *section_begin(enum section_kind kind, void *object, const char *func);
-/* For a program that runs many small ones (vmarea/testing.h): no section runs, no number is in use. */
+/* For a program that runs many small ones (vmarea/testing.h): no number is in use any more. */
 void sections_forget(void);
 /* A handle of @object from the section of the handle @owner.  NULL if @object is. */
 void *section_share(const void *owner, void *object);

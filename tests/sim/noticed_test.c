@@ -265,6 +265,9 @@ static void test_waiting(void **state)
 	(void)state;
 	assert_int_equal(found(first_then_second, second_then_first, NULL), FAIL_DEADLOCK);
 	assert_non_null(strstr(sim.report, "held by T"));
+	/* Both threads' stacks. */
+	assert_non_null(strstr(sim.report, "(first_then_second)"));
+	assert_non_null(strstr(sim.report, "(second_then_first)"));
 	assert_int_equal(found(first_then_second, first_then_second, NULL), FAIL_NONE);
 	assert_int_equal(found(sleep_on_word, set_and_wake, NULL), FAIL_NONE);
 	assert_int_equal(found(sleep_on_word, set_only, NULL), FAIL_LOST_WAKEUP);
@@ -272,6 +275,23 @@ static void test_waiting(void **state)
 	assert_int_equal(found(spin_for_word, set_only, NULL), FAIL_NONE);
 	assert_int_equal(found(spin_for_word, set_other, NULL), FAIL_LIVELOCK);
 	assert_int_equal(found(synchronize_in_section, nothing, NULL), FAIL_BUG);
+}
+
+static int *volatile no_place = (int *)16;
+
+static void use_nothing(void)
+{
+	*no_place = 1;
+}
+
+static void test_crash(void **state)
+{
+	(void)state;
+	assert_int_equal(found(use_nothing, nothing, NULL), FAIL_MEMORY);
+	assert_non_null(strstr(sim.report, "use_nothing"));
+	/* And the next one is as good as the first. */
+	assert_int_equal(found(use_nothing, nothing, NULL), FAIL_MEMORY);
+	assert_int_equal(found(nothing, nothing, NULL), FAIL_NONE);
 }
 
 static void assert_word(void)
@@ -370,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_allocator),
 		cmocka_unit_test(test_waiting),
+		cmocka_unit_test(test_crash),
 		cmocka_unit_test(test_assertions),
 	};
 

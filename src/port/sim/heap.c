@@ -48,7 +48,8 @@ void heap_reset(void)
 		parts = mmap(NULL, SIM_THREADS * sizeof(*parts), PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (heap != want || parts == MAP_FAILED)
-			port_panic("no memory at %p for the executions", want);
+			port_panic("no memory at %p for the executions: is the sanitizer's library "
+				   "linked?  Compile with -fsanitize=thread, link without", want);
 	}
 	for (u32 i = 0; i < SIM_THREADS; i++) {
 		dirty_end[i] = max(dirty_end[i], parts[i].next);

@@ -52,6 +52,18 @@ void __tsan_write_range(void *p, unsigned long bytes)
 	race_plain(p, (u32)bytes, true, HERE);
 }
 
+/* A C++ object's table of functions. */
+void __tsan_vptr_read(void **p)
+{
+	race_plain(p, sizeof(*p), false, HERE);
+}
+
+void __tsan_vptr_update(void **p, void *value)
+{
+	(void)value;
+	race_plain(p, sizeof(*p), true, HERE);
+}
+
 /* What clang makes of the three functions that it knows. */
 void *__tsan_memcpy(void *to, const void *from, size_t bytes)
 {

@@ -102,12 +102,15 @@ static void report_race(uintptr_t at, const char *what, const void *pc, u32 othe
 
 static void check_freed(const struct cell *cell, uintptr_t at, const char *what)
 {
-	char object[160];
+	char object[160], where[256] = "?";
 
 	if (!cell->freed)
 		return;
 	heap_describe((void *)at, object, sizeof(object));
-	sim_fail(FAIL_MEMORY, "use after free: %s of %s", what, object);
+	if (cell->w_pc)
+		port_describe_pc(cell->w_pc, where, sizeof(where));
+	sim_fail(FAIL_MEMORY, "use after free: %s of %s\n  freed by T%u %s at %s", what, object,
+		 cell->w_thread, sim.thread[cell->w_thread].name, where);
 }
 
 static void check_write(const struct cell *cell, uintptr_t at, u8 mask, bool writes, bool atomic,
@@ -217,7 +220,10 @@ void race_freed(const void *p, size_t bytes, const void *pc)
 	for (size_t done = 0; done < bytes; done += CELL_BYTES) {
 		struct cell *cell = cell_of(at + done);
 
-		if (cell)
-			cell->freed = true;
+		if (!cell)
+			continue;
+		cell->freed = true;
+		cell->w_thread = (u8)sim.current->id;
+		cell->w_pc = pc;
 	}
 }

@@ -311,6 +311,7 @@ void sim_point(const struct sim_op *op)
 	struct sim_thread *me = sim.current;
 
 	me->op = *op;
+	me->frame = __builtin_frame_address(0);
 	if (op->kind == OP_RELAX)
 		me->relaxed_at = sim.write_seq;
 	switch_to(pick());
@@ -454,9 +455,11 @@ bool sim_execute(const struct sim_scenario *scenario)
 	sim.report_len = 0;
 	sim.report[0] = 0;
 	sim.pruned = false;
+	sim.crashed = false;
 	memset(&sim.sc_clock, 0, sizeof(sim.sc_clock));
 	if (sim.forget)
 		sim.forget();
+	crash_watch();
 	memory_reset();
 	race_reset();
 	heap_reset();

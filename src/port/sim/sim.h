@@ -147,6 +147,7 @@ struct sim_thread {
 	void (*on_exit)(void *state);
 	_Alignas(16) unsigned char lock_state[PORT_THREAD_STATE_BYTES];
 
+	const void **frame;		/* where it gave its turn away, for a report */
 	jmp_buf jump;
 	ucontext_t context;
 	bool started;
@@ -204,6 +205,7 @@ struct sim {
 	unsigned long warnings;
 	bool warnings_fail;		/* VM_WARN_ON() ends the execution */
 
+	bool crashed;			/* the stack of sim.current is where its frame says */
 	bool pruned;			/* the search wants no more of this execution */
 	FILE *trace;			/* NULL: none */
 	void (*describe_held)(void *lock_state);	/* adds to the report; NULL: nobody can */
@@ -287,6 +289,11 @@ void heap_check_leaks(void);
 void heap_describe(const void *p, char *buf, size_t bytes);
 #define SIM_HEAP_BASE	0x100000000000ul
 #define SIM_HEAP_BYTES	(64ul << 20)
+
+/* ----------------------------------------------------------------------------- crash.c -- */
+
+/* From now on a fault of the hardware ends the execution, not the program. */
+void crash_watch(void);
 
 /* ------------------------------------------------------------------------------- rcu.c -- */
 

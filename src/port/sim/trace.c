@@ -64,7 +64,7 @@ static void resolve_places(void)
 	while (first < nr_places && places[first].text)
 		first++;
 	while (first < nr_places) {
-		len = (size_t)snprintf(command, sizeof(command), "addr2line -f -e /proc/%d/exe",
+		len = (size_t)snprintf(command, sizeof(command), "addr2line -f -C -e /proc/%d/exe",
 				       (int)getpid());
 		for (asked = first; asked < nr_places && len < sizeof(command) - 40; asked++)
 			len += (size_t)snprintf(command + len, sizeof(command) - len, " %#lx",
@@ -123,13 +123,14 @@ unsigned int port_backtrace(const void **pcs, unsigned int max)
 	return sim.current ? walk_frames(sim.current, __builtin_frame_address(0), pcs, max) : 0;
 }
 
-/* Where a thread that does not run has left off: glibc keeps the frame pointer garbled. */
+/* A thread that does not run is in sim_point(). */
 static u32 stack_of_thread(const struct sim_thread *t, const void **pcs, u32 max)
 {
-	if (t == sim.current)
-		return walk_frames(t, __builtin_frame_address(0), pcs, max);
-	pcs[0] = t->op.pc;
-	return pcs[0] ? 1 : 0;
+	const void **frame = t->frame;
+
+	if (t == sim.current && !sim.crashed)
+		frame = __builtin_frame_address(0);
+	return frame ? walk_frames(t, frame, pcs, max) : 0;
 }
 
 static bool is_ours(const char *text)
