@@ -31,16 +31,13 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 
 void crash_watch(void)
 {
-	static bool watching;
 	static char stack[64 << 10];
 	const stack_t alternative = { .ss_sp = stack, .ss_size = sizeof(stack) };
 	/* The handler does not return: nothing stays blocked. */
 	struct sigaction action = { .sa_sigaction = on_fault,
 				    .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 
-	if (watching)
-		return;
-	watching = true;
+	/* Before each execution: a test's own harness may have put its handlers there since. */
 	if (sigaltstack(&alternative, NULL) || sigaction(SIGSEGV, &action, NULL) ||
 	    sigaction(SIGBUS, &action, NULL) || sigaction(SIGFPE, &action, NULL))
 		port_panic("no handler for faults");

@@ -292,7 +292,7 @@ void heap_describe(const void *p, char *buf, size_t bytes);
 
 /* ----------------------------------------------------------------------------- crash.c -- */
 
-/* From now on a fault of the hardware ends the execution, not the program. */
+/* A fault of the hardware ends this execution, not the program. */
 void crash_watch(void);
 
 /* ------------------------------------------------------------------------------- rcu.c -- */
