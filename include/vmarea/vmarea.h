@@ -83,6 +83,7 @@ struct vmarea_config {
 	unsigned int nr_huge_2m_pages;		/* the pool behind MAP_HUGETLB */
 	unsigned int nr_huge_1g_pages;
 	unsigned int features;			/* VMAREA_FEATURE_* */
+	unsigned long arena_bytes;		/* memory for frames, in whole pages; 0: regions only */
 };
 
 /* What a kernel may be built without; a call that needs it fails as there. */

@@ -197,7 +197,9 @@ int vma_try_clear_mayexec(struct vma_new *vma)
 
 struct page *alloc_page(struct vmarea *instance)
 {
-	return page_alloc(&instance->nr_objects);
+	if (!instance->arena)
+		return page_alloc_loose(&instance->nr_objects);
+	return page_alloc(instance->arena, 0, PAGE_ZEROED);
 }
 
 void __free_page(struct page *page)

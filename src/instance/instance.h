@@ -16,6 +16,7 @@
 #include "base/compiler.h"
 #include "sync/spinlock.h"
 
+struct arena;
 struct vm_area_struct;
 struct vma_slab;
 
@@ -23,7 +24,8 @@ struct vmarea {
 	struct vmarea_config config;		/* 1 */
 	long committed;				/* a	pages promised; relaxed: a count to check */
 	long huge_free[2];			/* a	2 MiB, 1 GiB pages not reserved; relaxed */
-	u32 nr_objects;				/* a	mms, files and pages: 0 at destroy */
+	u32 nr_objects;				/* a	mms, files and loose pages: 0 at destroy */
+	struct arena *arena;			/* 1	frames; NULL: the instance keeps regions only */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 
 	struct spinlock pool_lock;		/* i */

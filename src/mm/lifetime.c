@@ -26,6 +26,7 @@
 #include "file/file.h"
 #include "mm/lifetime.h"
 #include "mm/mm.h"
+#include "phys/phys.h"
 #include "port/port.h"
 #include "vma/handle.h"
 
@@ -48,6 +49,7 @@ static bool config_valid(const struct vmarea_config *c)
 int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 {
 	struct vmarea *instance;
+	int err;
 
 	if (!config_valid(config))
 		return -EINVAL;
@@ -55,6 +57,13 @@ int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 	instance = port_alloc(sizeof(*instance));
 	if (!instance)
 		return -ENOMEM;
+	if (config->arena_bytes) {
+		err = arena_create(config->arena_bytes, &instance->arena);
+		if (err) {
+			port_free(instance, sizeof(*instance));
+			return err;
+		}
+	}
 	instance->config = *config;
 	instance->huge_free[0] = config->nr_huge_2m_pages;
 	instance->huge_free[1] = config->nr_huge_1g_pages;
@@ -72,6 +81,8 @@ void vmarea_destroy(struct vmarea *instance)
 	/* Acquire pairs with the releases of those who count down. */
 	VM_BUG_ON(atomic_load_acquire(&instance->nr_objects), "%u mms or files are left",
 		  instance->nr_objects);
+	if (instance->arena)
+		arena_destroy(instance->arena);
 	vma_pool_destroy(instance);
 	port_free(instance, sizeof(*instance));
 }

@@ -1,20 +1,252 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Pages: 4096 bytes of the host's memory and a count of who uses them.
+ * Frames: the memory behind areas.
+ *
+ * A *frame* is 4096 bytes of an arena, and has a number (pfn), a struct page and an address here;
+ * each of the three gives the others in a few instructions.  A *block* is 2^order frames, side by
+ * side and aligned to their size, that are allocated and freed as one; its first frame is the
+ * *head*, which has the count of references, the others are *tails*.
+ *
+ * The essay is in page_alloc.c.
  */
 #ifndef PHYS_PHYS_H
 #define PHYS_PHYS_H
 
-#include "base/compiler.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/list.h"
+#include "port/port.h"
+#include "sync/spinlock.h"
 
-struct page;
+#define PAGE_MAX_ORDER		9u		/* 2 MiB */
+#define BLOCK_FRAMES		BIT(PAGE_MAX_ORDER)
 
 /*
- * A zeroed page with one reference.  @live counts it until the last reference is gone; NULL: no
- * memory, and nothing counted.
+ * What guards a field:
+ *	a	atomic
+ *	o	who owns the frame: who allocated it, until somebody else can find it
+ *	t	the owner of the table that is in the frame (pgtable/)
+ *	l	the list that the frame is in: the arena's lock while free, the lru lock later
+ *	i	has its own lock inside
+ *	1	written before the frame is handed out for the first time
  */
-struct page *page_alloc(u32 *live)			__may_sleep __must_check;
-void page_put(struct page *page);
-void *page_bytes(struct page *page);
+struct page {
+	u32 refs;				/* a	0: free, or a tail */
+	s32 mapcount;				/* a	entries that map it: kept by the reverse map */
+	u32 flags;				/* a	order in the low bits, then PG_* */
+	u32 pfn;				/* 1 */
+	union {
+		void *mapping;			/* o	what it is a page of */
+		struct page *next;		/* t	chains of tables */
+		u32 *live;			/* 1	a loose page: its instance's count */
+	};
+	unsigned long index;			/* o	which page of that */
+	union {
+		struct list_head lru;		/* l */
+		struct port_rcu_head rcu;	/* t	on its way to be freed */
+	};
+	union {
+		unsigned long private;		/* o */
+		void *bytes;			/* 1	a loose page: its memory */
+		struct arena *arena;		/* 1	frame 0: whose frames these are */
+		struct spinlock table_lock;	/* i	the entries of a PMD or PTE table */
+	};
+} __cacheline_aligned;
+
+_Static_assert(sizeof(struct page) == 64, "a frame costs one cache line");
+
+#define PG_ORDER_MASK		0xfu
+#define PG_FREE			BIT(4)		/* head of a free block */
+#define PG_TAIL			BIT(5)		/* not the first of its block */
+#define PG_ZERO			BIT(6)		/* free, and every byte is known to be 0 */
+#define PG_LOOSE		BIT(7)		/* of no arena: see page_alloc_loose() */
+#define PG_TABLE		BIT(8)		/* a page table; index is its level */
+#define PG_ANON			BIT(9)		/* counted as anonymous where it is mapped */
+#define PG_SHMEM		BIT(10)		/* counted as shared memory */
+#define PG_FIRST_FREE_BIT	16		/* from here on: the rooms above */
+
+/* ---------------------------------------------------------------------------- the arena -- */
+
+struct arena;
+
+/* In frames.  A snapshot: while others allocate, the three parts need not add up. */
+struct arena_stats {
+	unsigned long total;
+	unsigned long free;			/* in no cache */
+	unsigned long cached;			/* free, and kept near a thread */
+	unsigned long fresh;			/* of free: never handed out since the creation */
+	unsigned long free_blocks[PAGE_MAX_ORDER + 1];	/* by order, without the fresh ones */
+};
+
+/*
+ * @bytes of frames, a multiple of the page size, at most ARENA_MAX_BYTES.  Nothing of it is the
+ * host's memory yet.  0; -EINVAL: @bytes; -ENOMEM: the host refuses.
+ */
+#define ARENA_MAX_BYTES		BIT(43)
+int arena_create(unsigned long bytes, struct arena **out)	__may_sleep __must_check;
+
+/* All frames must have been freed, those given to RCU too (port_rcu_barrier()). */
+void arena_destroy(struct arena *arena)				__may_sleep;
+
+/* The window, for who maps the same frames elsewhere: pfn n is at byte n * PAGE_SIZE of it. */
+const struct port_arena *arena_window(const struct arena *arena);
+
+/* The frame that stands for zeros wherever nobody has written.  Never freed; not to be written. */
+struct page *arena_zero_page(const struct arena *arena);
+
+void arena_get_stats(struct arena *arena, struct arena_stats *stats);
+
+/*
+ * Gives the memory of free frames back to the host, from blocks of 64 KiB on.  Returns how many
+ * frames.  Meanwhile the block it works on is not free.
+ */
+unsigned long arena_trim(struct arena *arena)			__may_sleep;
+
+/* ------------------------------------------------------------------------ taking, giving -- */
+
+/* What the bytes of a new frame are. */
+enum page_fill { PAGE_ANYTHING, PAGE_ZEROED };
+
+/*
+ * A block of 2^@order frames, with one reference.  NULL: there is none so large, nothing changed.
+ * Waits for nobody but the arena's lock.  In a debug build each call is a place for an injected
+ * failure.
+ */
+struct page *page_alloc(struct arena *arena, unsigned int order, enum page_fill fill) __must_check;
+
+/* A driver's page in an instance without an arena: of the host's ordinary memory, counted in @live. */
+struct page *page_alloc_loose(u32 *live)			__may_sleep __must_check;
+
+/* Makes a block that only the caller has a reference to into 2^order frames, one reference each. */
+void page_split(struct page *head);
+
+/* The last reference but those of put: frees.  A put orders what its holder did before the free. */
+void page_free_last(struct page *head);
+void __cold page_count_bug(const struct page *page);
+
+/* ------------------------------------------------------------------------------- lookups -- */
+
+static inline u32 page_flags(const struct page *page)
+{
+	return atomic_load_relaxed(&page->flags);
+}
+
+static inline unsigned int page_order(const struct page *page)
+{
+	return page_flags(page) & PG_ORDER_MASK;
+}
+
+/* Of a tail, its head; else the page itself.  The page may be freed meanwhile: look again. */
+static inline struct page *page_head(struct page *page)
+{
+	u32 flags = page_flags(page);
+
+	if (likely(!(flags & PG_TAIL)))
+		return page;
+	return page - (page->pfn & (BIT(flags & PG_ORDER_MASK) - 1));
+}
+
+static inline unsigned long page_pfn(const struct page *page)
+{
+	return page->pfn;
+}
+
+/* The structs of all frames lie at the start of the window, from that of frame 0 on. */
+static inline struct page *page_zeroth(const struct page *page)
+{
+	return (struct page *)page - page->pfn;
+}
+
+static inline struct arena *page_arena(const struct page *page)
+{
+	return page_zeroth(page)->arena;
+}
+
+/* The first of its bytes; of a loose page, too. */
+static inline void *page_bytes(const struct page *page)
+{
+	if (unlikely(page_flags(page) & PG_LOOSE))
+		return page->bytes;
+	return (char *)page_zeroth(page) + ((unsigned long)page->pfn << PAGE_SHIFT);
+}
+
+/* What a lookup by number needs, for who keeps it at hand. */
+static inline struct page *arena_frames(const struct arena *arena)
+{
+	return arena_window(arena)->base;
+}
+
+static inline struct page *pfn_page(struct page *frames, unsigned long pfn)
+{
+	return frames + pfn;
+}
+
+static inline void *pfn_bytes(struct page *frames, unsigned long pfn)
+{
+	return (char *)frames + (pfn << PAGE_SHIFT);
+}
+
+/* -------------------------------------------------------------------------------- counts -- */
+
+/* One more, or @nr more, for who has one already.  @head is no tail. */
+static inline void page_get_many(struct page *head, u32 nr)
+{
+	u32 before = atomic_add_relaxed(&head->refs, nr);
+
+	if (unlikely(!before || before > INT32_MAX))
+		page_count_bug(head);
+}
+
+static inline void page_get(struct page *head)
+{
+	page_get_many(head, 1);
+}
+
+/*
+ * For who found the page without a lock: false if it is free.  Whoever succeeds must look again
+ * whether it is still the page that was meant; it may have been freed and allocated in between.
+ */
+static inline bool page_try_get(struct page *head)
+{
+	u32 refs = atomic_load_relaxed(&head->refs);
+
+	do {
+		if (!refs)
+			return false;
+		/* Orders the second look after it, and pairs with the release in page_ready(). */
+	} while (!atomic_cas_acquire(&head->refs, &refs, refs + 1));
+	return true;
+}
+
+static inline void page_put_many(struct page *head, u32 nr)
+{
+	/* Pairs with itself: what any holder did is before the free. */
+	u32 before = atomic_sub_acq_rel(&head->refs, nr);
+
+	if (unlikely(before < nr))
+		page_count_bug(head);
+	if (before == nr)
+		page_free_last(head);
+}
+
+static inline void page_put(struct page *head)
+{
+	page_put_many(head, 1);
+}
+
+static inline u32 page_refs(const struct page *head)
+{
+	return atomic_load_relaxed(&head->refs);
+}
+
+static inline void page_set_flags(struct page *page, u32 flags)
+{
+	atomic_or_relaxed(&page->flags, flags);
+}
+
+static inline void page_clear_flags(struct page *page, u32 flags)
+{
+	atomic_and_relaxed(&page->flags, ~flags);
+}
 
 #endif

@@ -27,6 +27,22 @@
  *	long port_live_allocs(void)
  *		Allocated and not freed, by all threads.
  *
+ * Arenas
+ *	int port_arena_create(struct port_arena *arena, size_t bytes)
+ *		A window of @bytes zeroed bytes, a multiple of PORT_ARENA_ALIGN and so aligned,
+ *		that costs nothing until it is touched: it may be larger than the host's memory.
+ *		arena->base, bytes and fd say where; byte n of the file fd is byte n of the window,
+ *		so that the same memory can be mapped once more elsewhere.  Mapped shared: a host
+ *		that forks shares its bytes with the child.  0; -ENOMEM: the host refuses the
+ *		window or the file, and *arena is untouched.  Also a place for injected failures.
+ *	void port_arena_destroy(struct port_arena *arena)
+ *		Unmaps and closes.  Other mappings of the file keep its bytes.
+ *	int port_arena_discard(struct port_arena *arena, size_t offset, size_t bytes)
+ *		Gives the memory of whole pages back to the host, in every mapping of the file; they
+ *		read as zero afterwards.  0, or -errno: some of them may still have their bytes.
+ *	When the host has no memory left for a page that is touched, it ends the process, as it does
+ *	with any other memory that it promised.
+ *
  * Waiting
  *	int port_wait(const u32 *word, u32 expected, u64 deadline_ns)
  *		Sleeps while *word == expected, which is looked at again after the caller has been
@@ -122,6 +138,8 @@
 #if !defined(VMAREA_PORT_LINUX) && !defined(VMAREA_PORT_SIM)
 # define VMAREA_PORT_LINUX	1
 #endif
+
+#include "port/arena.h"
 
 #ifdef VMAREA_PORT_LINUX
 # include "port/linux/port_linux.h"

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* An arena as a whole: made, measured, made smaller, unmade.  See page_alloc.c. */
+#include "base/errno.h"
+#include "phys/arena.h"
+
+/* Below this a hole costs the host more than the memory is worth: 64 KiB. */
+#define TRIM_ORDER	4u
+
+/* The bytes of @nr structs, in whole blocks.  A frame holds 64 structs, one of them for itself. */
+static unsigned long map_frames(unsigned long nr)
+{
+	return ALIGN(DIV_ROUND_UP(nr, PAGE_SIZE / sizeof(struct page) - 1), BLOCK_FRAMES);
+}
+
+int arena_create(unsigned long bytes, struct arena **out)
+{
+	unsigned long nr = bytes >> PAGE_SHIFT;
+	unsigned long first = map_frames(ALIGN(nr, BLOCK_FRAMES));
+	struct arena *arena;
+	int err = -ENOMEM;
+
+	if (!nr || !PAGE_ALIGNED(bytes) || bytes > ARENA_MAX_BYTES)
+		return -EINVAL;
+	arena = port_alloc(sizeof(*arena));
+	if (!arena)
+		return -ENOMEM;
+	if (port_arena_create(&arena->window, ALIGN(first + nr, BLOCK_FRAMES) << PAGE_SHIFT))
+		goto free;
+	arena->frames = arena->window.base;
+	arena->frames->arena = arena;
+	arena->first = first;
+	arena->end = first + nr;
+	spin_lock_init(&arena->lock, LOCK_RANK_ARENA);
+	buddy_init(arena);
+	arena->zero_page = page_alloc(arena, 0, PAGE_ZEROED);
+	if (!arena->zero_page)
+		goto destroy;
+	*out = arena;
+	return 0;
+destroy:
+	port_arena_destroy(&arena->window);
+free:
+	port_free(arena, sizeof(*arena));
+	return err;
+}
+
+void arena_destroy(struct arena *arena)
+	__context_unsafe("nobody else is left")
+{
+	unsigned long nr = arena->end - arena->first;
+
+	page_put(arena->zero_page);
+	cache_drain(arena);
+	VM_BUG_ON(arena->nr_free != nr, "%lu of %lu frames are in use", nr - arena->nr_free, nr);
+	port_arena_destroy(&arena->window);
+	port_free(arena, sizeof(*arena));
+}
+
+const struct port_arena *arena_window(const struct arena *arena)
+{
+	return &arena->window;
+}
+
+struct page *arena_zero_page(const struct arena *arena)
+{
+	return arena->zero_page;
+}
+
+static unsigned long list_length(const struct list_head *head)
+{
+	unsigned long nr = 0;
+
+	for (const struct list_head *link = head->next; link != head; link = link->next)
+		nr++;
+	return nr;
+}
+
+void arena_get_stats(struct arena *arena, struct arena_stats *stats)
+{
+	*stats = (struct arena_stats){ .total = arena->end - arena->first };
+	spin_lock(&arena->lock);
+	stats->free = arena->nr_free;
+	stats->fresh = arena->end - arena->fresh;
+	for (unsigned int order = 0; order <= PAGE_MAX_ORDER; order++)
+		for (int content = 0; content < BLOCK_CONTENTS; content++)
+			stats->free_blocks[order] += list_length(&arena->blocks[order][content]);
+	spin_unlock(&arena->lock);
+	stats->cached = cache_nr_frames(arena);
+}
+
+static struct page *take_dirty(struct arena *arena, unsigned int order)
+{
+	struct list_head *dirty = &arena->blocks[order][BLOCK_DIRTY];
+	struct page *page = NULL;
+
+	spin_lock(&arena->lock);
+	if (!list_empty(dirty))
+		page = buddy_take(arena, order, BLOCK_DIRTY);
+	spin_unlock(&arena->lock);
+	return page;
+}
+
+static void put_back(struct arena *arena, struct page *page, unsigned int order,
+		     enum block_content content)
+{
+	spin_lock(&arena->lock);
+	buddy_put(arena, page, order, content);
+	spin_unlock(&arena->lock);
+}
+
+/* Large blocks first: what is put back can only join a larger one that has been passed. */
+unsigned long arena_trim(struct arena *arena)
+{
+	unsigned long nr = 0;
+
+	cache_drain(arena);
+	for (unsigned int order = PAGE_MAX_ORDER; order >= TRIM_ORDER; order--) {
+		struct page *page;
+
+		while ((page = take_dirty(arena, order))) {
+			if (port_arena_discard(&arena->window, page_pfn(page) << PAGE_SHIFT,
+					       PAGE_SIZE << order)) {
+				put_back(arena, page, order, BLOCK_DIRTY);
+				return nr;
+			}
+			put_back(arena, page, order, BLOCK_ZERO);
+			nr += BIT(order);
+		}
+	}
+	return nr;
+}

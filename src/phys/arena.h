@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Inside of the room: the arena, its free blocks (buddy.c) and its caches (cache.c).
+ *
+ * What guards a field: 1 written at creation; L the arena's lock; s who holds the slot; a atomic.
+ */
+#ifndef PHYS_ARENA_H
+#define PHYS_ARENA_H
+
+#include "phys/phys.h"
+
+/* A slot fills 8 lines; refills and spills move half of it. */
+#define CACHE_SLOTS		16u		/* a power of two */
+#define CACHE_FRAMES		60u
+#define CACHE_BATCH_ORDER	5u
+#define CACHE_BATCH		BIT(CACHE_BATCH_ORDER)
+
+struct frame_cache {
+	u32 busy;				/* a	1: somebody is in it */
+	u32 nr;					/* s	and relaxed, for statistics */
+	struct page *frames[CACHE_FRAMES];	/* s	the last one goes first */
+} __attribute__((aligned(2 * CACHELINE_BYTES)));
+
+/* Free blocks of one order, by what is known of their bytes. */
+enum block_content { BLOCK_DIRTY, BLOCK_ZERO, BLOCK_CONTENTS };
+
+struct arena {
+	struct port_arena window;		/* 1 */
+	struct page *frames;			/* 1	== window.base: the struct of frame 0 */
+	struct page *zero_page;			/* 1 */
+	unsigned long first, end;		/* 1	frame numbers */
+
+	struct spinlock lock __cacheline_aligned; /*	rank: arena */
+	unsigned long fresh;			/* L	from here to the end nobody has had a frame */
+	unsigned long nr_free;			/* L	the fresh ones too */
+	struct list_head blocks[PAGE_MAX_ORDER + 1][BLOCK_CONTENTS]; /* L */
+
+	struct frame_cache caches[CACHE_SLOTS];
+};
+
+/* ----------------------------------------------------------------------- buddy.c: blocks -- */
+
+void buddy_init(struct arena *arena);
+
+/* A block of @order, as it is; NULL: none.  Its bytes preferably, and PG_ZERO if, as wanted. */
+struct page *buddy_take(struct arena *arena, unsigned int order, enum block_content want)
+	__must_hold(&arena->lock);
+
+/* Takes back a block, and joins it with its free neighbours. */
+void buddy_put(struct arena *arena, struct page *page, unsigned int order,
+	       enum block_content content) __must_hold(&arena->lock);
+
+/* ----------------------------------------------------------------------- cache.c: frames -- */
+
+struct page *cache_take(struct arena *arena, enum block_content want);
+void cache_put(struct arena *arena, struct page *page);
+/* Everything that is in a cache goes back to the blocks. */
+void cache_drain(struct arena *arena);
+unsigned long cache_nr_frames(const struct arena *arena);
+
+/* A frame that lay in a block gets its number before anyone sees it alone. */
+static inline void page_number(const struct arena *arena, struct page *page)
+{
+	/* Written once only: readers without a lock may meet a frame that comes again. */
+	if (!page->pfn)
+		page->pfn = (u32)(page - arena->frames);
+}
+
+static inline enum block_content page_content(const struct page *page)
+{
+	return page_flags(page) & PG_ZERO ? BLOCK_ZERO : BLOCK_DIRTY;
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Memory for frames: see "Arenas" in port.h. */
+#ifndef PORT_ARENA_H
+#define PORT_ARENA_H
+
+#include "base/compiler.h"
+
+#define PORT_ARENA_ALIGN	(2ul << 20)
+
+struct port_arena {
+	void *base;			/* of PORT_ARENA_ALIGN */
+	size_t bytes;			/* a multiple of PORT_ARENA_ALIGN */
+	int fd;				/* byte 0 of the file is *base; -1: the port has no files */
+};
+
+int port_arena_create(struct port_arena *arena, size_t bytes)	__must_check __may_sleep;
+void port_arena_destroy(struct port_arena *arena)		__may_sleep;
+int port_arena_discard(struct port_arena *arena, size_t offset, size_t bytes) __must_check;
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Arenas: a file in memory, mapped shared.
+ *
+ * The file has no name, is as long as the window and has no blocks: the kernel makes a page when one
+ * is touched, and takes it back when a hole is punched.  Such a file is not counted against the
+ * host's promises before that, and the mapping says MAP_NORESERVE, so a window larger than the
+ * machine is had for nothing but its page tables.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "port/port.h"
+
+/* A place for @bytes that is aligned: more than that is reserved, and the ends are given back. */
+static char *reserve_aligned(size_t bytes)
+{
+	size_t room;
+	char *at, *base;
+
+	if (check_add_overflow(bytes, PORT_ARENA_ALIGN, &room))
+		return NULL;
+	at = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return NULL;
+	base = (char *)ALIGN((uintptr_t)at, PORT_ARENA_ALIGN);
+	if (base > at)
+		munmap(at, (size_t)(base - at));
+	munmap(base + bytes, (size_t)(at + room - (base + bytes)));
+	return base;
+}
+
+static int make_file(size_t bytes)
+{
+	int fd = memfd_create("vmarea-arena", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (bytes > INT64_MAX || ftruncate(fd, (off_t)bytes)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int create(struct port_arena *arena, size_t bytes)
+{
+	int fd = make_file(bytes);
+	char *base;
+
+	if (fd < 0)
+		return -ENOMEM;
+	base = reserve_aligned(bytes);
+	if (!base) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (mmap(base, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd,
+		 0) == MAP_FAILED) {
+		munmap(base, bytes);
+		close(fd);
+		return -ENOMEM;
+	}
+	*arena = (struct port_arena){ .base = base, .bytes = bytes, .fd = fd };
+	return 0;
+}
+
+int port_arena_create(struct port_arena *arena, size_t bytes)
+{
+	int saved = errno, err;
+
+	VM_BUG_ON(!bytes || !IS_ALIGNED(bytes, PORT_ARENA_ALIGN), "%zu bytes", bytes);
+	if (port_fail_site())
+		return -ENOMEM;
+	err = create(arena, bytes);
+	errno = saved;
+	return err;
+}
+
+void port_arena_destroy(struct port_arena *arena)
+{
+	if (munmap(arena->base, arena->bytes) || close(arena->fd))
+		port_panic("arena of %zu bytes at %p: %s", arena->bytes, arena->base,
+			   strerror(errno));
+}
+
+int port_arena_discard(struct port_arena *arena, size_t offset, size_t bytes)
+{
+	int saved = errno, err = 0;
+
+	if (fallocate(arena->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		      (off_t)bytes))
+		err = -errno;
+	errno = saved;
+	return err;
+}
