@@ -25,7 +25,7 @@ struct vmarea {
 	long committed;				/* a	pages promised; relaxed: a count to check */
 	long huge_free[2];			/* a	2 MiB, 1 GiB pages not reserved; relaxed */
 	u32 nr_objects;				/* a	mms, files and loose pages: 0 at destroy */
-	struct arena *arena;			/* 1	frames; NULL: the instance keeps regions only */
+	struct arena *arena;			/* 1	frames; NULL: regions only */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 
 	struct spinlock pool_lock;		/* i */

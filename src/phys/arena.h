@@ -31,7 +31,7 @@ struct arena {
 	unsigned long first, end;		/* 1	frame numbers */
 
 	struct spinlock lock __cacheline_aligned; /*	rank: arena */
-	unsigned long fresh;			/* L	from here to the end nobody has had a frame */
+	unsigned long fresh;			/* L	from here on nobody has had a frame */
 	unsigned long nr_free;			/* L	the fresh ones too */
 	struct list_head blocks[PAGE_MAX_ORDER + 1][BLOCK_CONTENTS]; /* L */
 

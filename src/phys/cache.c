@@ -8,8 +8,8 @@
  * a refill takes 32 frames side by side.
  *
  * A slot is only ever *tried*: a thread that finds it busy goes to the next one, and after a few to
- * the blocks.  So nobody waits for a thread that the host took off its CPU inside a slot, nor, after
- * a fork of the host, for one that does not exist any more.
+ * the blocks.  So nobody waits for a thread that the host took off its CPU inside a slot, nor,
+ * after a fork of the host, for one that does not exist any more.
  *
  * There is no thread-local state here, and a thread that ends leaves nothing that is its own.
  */

@@ -3,9 +3,9 @@
  * Frames of an arena.
  *
  * The window.  An arena is one window of the host's memory (port.h), and a frame's number is its
- * place in the window: pfn n is the 4096 bytes at n * 4096, in memory and in the file behind it.  So
- * the file is what a machine would call physical memory, frame numbers are physical addresses, and
- * whoever maps the file has the same numbers: a second mapping of some frames, or hardware that
+ * place in the window: pfn n is the 4096 bytes at n * 4096, in memory and in the file behind it.
+ * So the file is what a machine would call physical memory, frame numbers are physical addresses,
+ * and whoever maps the file has the same numbers: a second mapping of some frames, or hardware that
  * walks the page tables that lie in them.
  *
  *	byte 0                first * 4096                             end * 4096
@@ -13,9 +13,9 @@
  *	  64 bytes a frame      handed out, cached, or in a free block
  *
  * The structs lie at the start, in the frames that are numbered below `first` and are never handed
- * out.  So there is no frame 0 and a number of 0 means none; and struct, number and bytes of a frame
- * are found from one another without knowing the arena.  All of it is sparse: what nobody has had is
- * no memory yet, neither the frame nor its struct.
+ * out.  So there is no frame 0 and a number of 0 means none; and struct, number and bytes of a
+ * frame are found from one another without knowing the arena.  All of it is sparse: what nobody has
+ * had is no memory yet, neither the frame nor its struct.
  *
  * Three stores, from the near one to the far one:
  *
@@ -28,12 +28,13 @@
  *	free  --page_alloc()-->  refs 1, order n  --page_get()-->  refs 2 ..  --last put-->  free
  *	                           | page_split(): 2^n frames, refs 1, order 0
  *
- * Bytes.  Fresh frames are zero, since the host says so; so are those whose memory was given back to
- * it.  A frame that was freed is dirty.  PG_ZERO on a free frame remembers which, and only dirty
+ * Bytes.  Fresh frames are zero, since the host says so; so are those whose memory was given back
+ * to it.  A frame that was freed is dirty.  PG_ZERO on a free frame remembers which, and only dirty
  * ones are zeroed, outside of every lock, by whoever asked for zeros.
  *
- * Counts.  refs: who may look at the bytes.  Each entry of a page table that maps a frame holds one,
- * each handle too.  A tail has none: it lives as long as its head.  mapcount is the reverse map's.
+ * Counts.  refs: who may look at the bytes.  Each entry of a page table that maps a frame holds
+ * one, each handle too.  A tail has none: it lives as long as its head.  mapcount is the reverse
+ * map's.
  *
  * Locking.  One spinlock for the blocks, of rank arena: it is taken inside of everything, table
  * locks as well.  A slot of the caches is tried, never waited for.  Counts and flags are atomic.
@@ -49,15 +50,16 @@
  *  3. A free block's buddy of the same order is not free.
  *  4. total = free + cached + in use.
  *
- * Failure.  No frame is an everyday event: NULL, and nothing has changed.  Before that, what lies in
- * other threads' caches is collected.  A debug build makes the n-th call fail on demand.
+ * Failure.  No frame is an everyday event: NULL, and nothing has changed.  Before that, what lies
+ * in other threads' caches is collected.  A debug build makes the n-th call fail on demand.
  *
  * Loose pages.  An instance without an arena (bookkeeping only) still has pages for its drivers.
  * Each is a struct and 4096 bytes of ordinary memory, counted in a word of the instance, so that an
  * instance that is destroyed too early can say so.
  *
  * Rejected
- *  - Structs of their own mapping, or made on demand: a second lookup for each pfn, and a failure in
+ *  - Structs of their own mapping, or made on demand: a second lookup for each pfn, and a failure
+ *  in
  *    the middle of an allocation.
  *  - A lock-free stack of frames for all threads: its head is a line that all write.
  *  - Caches in thread-local memory: a thread that ends takes them along, and so does a program that
@@ -69,8 +71,8 @@
 
 void page_count_bug(const struct page *page)
 {
-	port_panic("page %p, pfn %u: count %u, flags %x: freed twice?", (const void *)page, page->pfn,
-		   page_refs(page), page_flags(page));
+	port_panic("page %p, pfn %u: count %u, flags %x: freed twice?", (const void *)page,
+		   page->pfn, page_refs(page), page_flags(page));
 }
 
 /* Tails are marked before the head can be found. */

@@ -32,7 +32,7 @@
  */
 struct page {
 	u32 refs;				/* a	0: free, or a tail */
-	s32 mapcount;				/* a	entries that map it: kept by the reverse map */
+	s32 mapcount;				/* a	entries that map it: the reverse map's */
 	u32 flags;				/* a	order in the low bits, then PG_* */
 	u32 pfn;				/* 1 */
 	union {
@@ -114,7 +114,7 @@ enum page_fill { PAGE_ANYTHING, PAGE_ZEROED };
  */
 struct page *page_alloc(struct arena *arena, unsigned int order, enum page_fill fill) __must_check;
 
-/* A driver's page in an instance without an arena: of the host's ordinary memory, counted in @live. */
+/* A driver's page where there is no arena: the host's ordinary memory, counted in @live. */
 struct page *page_alloc_loose(u32 *live)			__may_sleep __must_check;
 
 /* Makes a block that only the caller has a reference to into 2^order frames, one reference each. */

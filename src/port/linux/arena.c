@@ -2,8 +2,8 @@
 /*
  * Arenas: a file in memory, mapped shared.
  *
- * The file has no name, is as long as the window and has no blocks: the kernel makes a page when one
- * is touched, and takes it back when a hole is punched.  Such a file is not counted against the
+ * The file has no name, is as long as the window and has no blocks: the kernel makes a page when
+ * one is touched, and takes it back when a hole is punched.  Such a file is not counted against the
  * host's promises before that, and the mapping says MAP_NORESERVE, so a window larger than the
  * machine is had for nothing but its page tables.
  */
