@@ -121,12 +121,14 @@ token_context_lock(atomic_context, __reentrant_ctx_lock);
 # define __leaves_atomic		__releases_shared(atomic_context)
 # define __may_sleep_after_unlock	__releases_shared(atomic_context)
 # define __cond_enters_atomic		__cond_acquires_shared(nonzero, atomic_context)
+# define __cond_enters_atomic_on_0	__cond_acquires_shared(0, atomic_context)
 #else
 # define __in_atomic
 # define __enters_atomic
 # define __leaves_atomic
 # define __may_sleep_after_unlock	__may_sleep
 # define __cond_enters_atomic
+# define __cond_enters_atomic_on_0
 #endif
 
 /* ------------------------------------------------------------------- results and pointers -- */

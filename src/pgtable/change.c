@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Change: what an entry says about its page, and not which page it is.
+ *
+ * Each entry is changed by compare-and-swap, so that nothing that the hardware notes at the same
+ * time is lost.  A range is invalidated once, at its end, from the first entry to the last that
+ * says less than before; until the call returns a translation may still allow what the entry does
+ * not.
+ */
+#include "pgtable/table.h"
+
+struct change_op {
+	struct pgtable *pt;
+	struct pt_change change;
+	bool no_migrate_write;			/* migration entries lose the right to write */
+	unsigned long nr;			/* entries that differ now */
+	unsigned long start, end;		/* to invalidate; empty: start >= end */
+};
+
+static void change_soft(struct change_op *op, pte_t *entry, pte_t e)
+{
+	if (!op->no_migrate_write ||
+	    pte_soft_type(op->pt->format, e) != PT_SOFT_MIGRATE_WRITE)
+		return;
+	pte_store(entry, pte_soft(PT_SOFT_MIGRATE_READ, pte_soft_number(e)));	/* (A) */
+	op->nr++;
+}
+
+static void change_entry(struct change_op *op, unsigned long addr, unsigned int level, pte_t *entry)
+{
+	const struct pt_format *f = op->pt->format;
+	pte_t old = pte_load(entry), now;
+
+	if (!pte_present(f, old)) {
+		change_soft(op, entry, old);
+		return;
+	}
+	old = pte_apply(entry, op->change, &now);
+	op->nr += old.raw != now.raw;
+	if (pte_valid(f, old) && pte_is_less(f, old, now)) {
+		op->start = min(op->start, addr);
+		op->end = max(op->end, addr + level_reach(level));
+	}
+}
+
+static void change_table(struct change_op *op, struct page *table, const struct pt_span *span)
+{
+	pte_t *entry = pt_table_entries(table) + entry_index(span->start, PT_PTE);
+
+	for (unsigned long addr = span->start; addr < span->end; addr += PAGE_SIZE, entry++)
+		change_entry(op, addr, PT_PTE, entry);
+}
+
+/* False: by now there is a table. */
+static bool change_pmd(struct change_op *op, const struct pt_span *span)
+	__context_unsafe("which lock it is, the entry says")
+{
+	struct spinlock *lock = entry_lock(op->pt, span->pmd, PT_PMD);
+	bool table;
+
+	spin_lock(lock);
+	table = pte_is_table(op->pt->format, PT_PMD, pte_load(span->pmd));
+	if (!table && !pte_none(pte_load(span->pmd))) {
+		VM_BUG_ON(span->end - span->start != PMD_SIZE, "[%lx, %lx) cuts a 2 MiB entry",
+			  span->start, span->end);
+		change_entry(op, span->start, PT_PMD, span->pmd);
+	}
+	spin_unlock(lock);
+	return !table;
+}
+
+static void change_span(struct change_op *op, const struct pt_span *span)
+	__context_unsafe("see table_lock()")
+{
+	do {
+		struct page *table = table_lock(op->pt, span->pmd, 0);
+
+		if (table) {
+			change_table(op, table, span);
+			table_unlock(table);
+			return;
+		}
+	} while (!change_pmd(op, span));
+}
+
+static unsigned long change_range(struct change_op *op, unsigned long start, unsigned long end)
+{
+	unsigned long addr = start;
+	struct pt_span span;
+
+	op->start = ~0ul;
+	while (pt_next_span(op->pt, &addr, end, &span))
+		change_span(op, &span);
+	if (op->start < op->end)
+		pt_invalidate(op->pt, op->start, op->end, MMU_LEAVES);
+	return op->nr;
+}
+
+unsigned long pt_change_range(struct pgtable *pt, unsigned long start, unsigned long end,
+			      struct pt_change change)
+{
+	struct change_op op = { .pt = pt, .change = change };
+
+	return change_range(&op, start, end);
+}
+
+/* Where writing is allowed, the bit for it is left alone. */
+unsigned long pt_protect_range(struct pgtable *pt, unsigned long start, unsigned long end,
+			       u32 rights)
+{
+	const struct pt_format *f = pt->format;
+	u32 granted = rights & PT_WRITE ? (rights & ~PT_WRITE) | PT_READ : rights;
+	struct change_op op = {
+		.pt = pt,
+		.change = {
+			.clear = f->rights_mask & ~(rights & PT_WRITE ? f->write : 0),
+			.set = f->rights[granted & PT_RIGHTS],
+		},
+		.no_migrate_write = !(rights & PT_WRITE),
+	};
+
+	return change_range(&op, start, end);
+}
+
+pte_t pt_slot_change(struct pt_slot *slot, struct pt_change change)
+{
+	struct pgtable *pt = slot->pt;
+	pte_t old = pte_load(slot->entry), now;
+
+	if (!pte_present(pt->format, old))
+		return old;
+	old = pte_apply(slot->entry, change, &now);
+	if (pte_valid(pt->format, old) && pte_is_less(pt->format, old, now))
+		pt_invalidate(pt, slot->addr, slot->addr + level_reach(slot->level), MMU_LEAVES);
+	return old;
+}

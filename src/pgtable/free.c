@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Free: tables that serve nobody any more.
+ *
+ * A table goes if all of what it reaches over lies in the hole [floor, ceiling) that a range left:
+ *
+ *	      floor                                    ceiling
+ *	VMA |   .          range that was zapped          .   | VMA
+ *	 | PTE table | PTE table | PTE table | PTE table | PTE table |
+ *	   stays       goes        goes        goes         stays
+ *
+ * The two at the ends serve the neighbours as well, whose faults may install in them right now.
+ * From the bottom up: what a table points to goes before it.  Nobody can find the range, so nobody
+ * installs in what goes; but a lockless reader may be inside, and the hardware may remember the
+ * way: hence the gather.
+ */
+#include "pgtable/table.h"
+
+static void check_empty(const struct page *table)
+{
+	if (!VMAREA_DEBUG)
+		return;
+	for (unsigned long i = 0; i < PT_ENTRIES; i++)
+		VM_BUG_ON(!pte_none(pte_load(pt_table_entries(table) + i)),
+			  "table %lu is freed with entry %lu", page_pfn(table), i);
+}
+
+void gather_table(struct mmu_gather *gather, struct page *table, unsigned long start,
+		  unsigned long end)
+{
+	table->next = gather->tables;
+	gather->tables = table;
+	gather_range(gather, start, end);
+	atomic_sub_relaxed(&gather->pt->nr_tables, 1);
+}
+
+/* A PTE table's own lock as well: who waits for it looks at the PMD entry again. */
+static void unlink(struct mmu_gather *gather, pte_t *entry, unsigned int level, unsigned long start)
+	__context_unsafe("which lock it is, the level says")
+{
+	struct pgtable *pt = gather->pt;
+	struct spinlock *lock = entry_lock(pt, entry, level);
+	struct page *table = table_of(pt, pte_load(entry));
+
+	check_empty(table);
+	spin_lock(lock);
+	if (level == PT_PMD)
+		spin_lock_nested(&table->table_lock, 1);
+	pte_store(entry, PTE_NONE);				/* (A) */
+	if (level == PT_PMD)
+		spin_unlock(&table->table_lock);
+	spin_unlock(lock);
+	gather_table(gather, table, start, start + level_reach(level));
+}
+
+struct hole {
+	unsigned long floor, ceiling;
+};
+
+/* The tables below @entries, a table of @level that holds the entry for @addr. */
+static void free_below(struct mmu_gather *gather, pte_t *entries, unsigned int level,
+		       unsigned long addr, const struct hole *hole)
+{
+	const struct pgtable *pt = gather->pt;
+	unsigned long end = min(entry_end(addr, level + 1, ~0ul), hole->ceiling);
+
+	for (addr = max(entry_start(addr, level + 1), hole->floor); addr < end;
+	     addr = entry_end(addr, level, end)) {
+		unsigned long start = entry_start(addr, level);
+		pte_t *entry = entries + entry_index(addr, level);
+		pte_t e = pte_load_acquire(entry);		/* (A) */
+
+		if (!pte_is_table(pt->format, level, e))
+			continue;
+		if (level > PT_PMD)
+			free_below(gather, table_entries(pt, e), level - 1, addr, hole);
+		if (start >= hole->floor && start + level_reach(level) <= hole->ceiling)
+			unlink(gather, entry, level, start);
+	}
+}
+
+void pt_free_tables(struct mmu_gather *gather, unsigned long floor, unsigned long ceiling)
+{
+	const struct pgtable *pt = gather->pt;
+	const struct hole hole = { .floor = floor, .ceiling = ceiling };
+
+	free_below(gather, page_bytes(pt->root), pt->levels - 1, floor, &hole);
+}
