@@ -3,7 +3,7 @@
  * Random operations on page tables against a model: an array with one line for each page.
  *
  * After every operation
- *  - the hardware's walker finds in the raw bytes of the arena what the model says, and nothing else;
+ *  - the hardware's walker finds in the raw bytes of the arena what the model says, no more;
  *  - pt_walk() and the counts say the same;
  *  - each frame has as many references as entries name it, each table is counted;
  *  - what a TLB that remembers translations for as long as it may still allows, the tables allow.
@@ -202,8 +202,8 @@ static void check(const char *op)
 	}
 	for (int i = 0; i < PT_COUNTS; i++)
 		if ((unsigned long)counts[i] != pt_count(&s.pt, (enum pt_count)i))
-			fail_msg("seed %#lx, %s: count %d is %lu, not %ld", (unsigned long)seed, op, i,
-				 pt_count(&s.pt, (enum pt_count)i), counts[i]);
+			fail_msg("seed %#lx, %s: count %d is %lu, not %ld", (unsigned long)seed,
+				 op, i, pt_count(&s.pt, (enum pt_count)i), counts[i]);
 	nr_walked = 0;
 	assert_int_equal(pt_walk(&s.pt, 0, pt_limit(&s.pt), walked, NULL), 0);
 	assert_int_equal(nr_walked, lines);
@@ -376,6 +376,14 @@ static void op_zap(void)
 	forget(r);
 }
 
+/* What a soft entry becomes when the right to write goes. */
+static pte_t read_only(pte_t soft)
+{
+	if (pte_soft_type(s.machine->format, soft) != PT_SOFT_MIGRATE_WRITE)
+		return soft;
+	return pte_soft(PT_SOFT_MIGRATE_READ, pte_soft_number(soft));
+}
+
 static void op_protect(void)
 {
 	struct range r = any_range(WINDOW_PAGES);
@@ -387,10 +395,8 @@ static void op_protect(void)
 		u32 old = model[i].attrs, now = rights & ~PT_WRITE;
 
 		if (!model[i].page) {
-			if (!(rights & PT_WRITE) &&
-			    pte_soft_type(s.machine->format, model[i].soft) == PT_SOFT_MIGRATE_WRITE)
-				model[i].soft = pte_soft(PT_SOFT_MIGRATE_READ,
-							 pte_soft_number(model[i].soft));
+			if (!(rights & PT_WRITE))
+				model[i].soft = read_only(model[i].soft);
 			continue;
 		}
 		if (rights & PT_WRITE)
@@ -508,9 +514,7 @@ static void check_child(const struct pgtable *child, struct range r)
 
 		if (inside && share_of(i) == PT_COPY_COW) {
 			line->attrs &= ~PT_WRITE;
-			if (pte_soft_type(s.machine->format, line->soft) == PT_SOFT_MIGRATE_WRITE)
-				line->soft = pte_soft(PT_SOFT_MIGRATE_READ,
-						      pte_soft_number(line->soft));
+			line->soft = read_only(line->soft);
 		}
 		seen = *line;
 		line->attrs &= ~PT_ACCESSED;
