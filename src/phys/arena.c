@@ -12,6 +12,17 @@ static unsigned long map_frames(unsigned long nr)
 	return ALIGN(DIV_ROUND_UP(nr, PAGE_SIZE / sizeof(struct page) - 1), BLOCK_FRAMES);
 }
 
+/* In the child, too, tables come back that were given to RCU before the fork. */
+static void hold_lock(struct port_fork_guard *guard)
+{
+	spin_hold_over_fork(&container_of(guard, struct arena, fork_guard)->lock);
+}
+
+static void let_go_lock(struct port_fork_guard *guard)
+{
+	spin_let_go_after_fork(&container_of(guard, struct arena, fork_guard)->lock);
+}
+
 int arena_create(unsigned long bytes, struct arena **out)
 {
 	unsigned long nr = bytes >> PAGE_SHIFT;
@@ -24,7 +35,8 @@ int arena_create(unsigned long bytes, struct arena **out)
 	arena = port_alloc(sizeof(*arena));
 	if (!arena)
 		return -ENOMEM;
-	if (port_arena_create(&arena->window, ALIGN(first + nr, BLOCK_FRAMES) << PAGE_SHIFT))
+	if (port_arena_create(&arena->window, ALIGN(first + nr, BLOCK_FRAMES) << PAGE_SHIFT,
+			      first << PAGE_SHIFT))
 		goto free;
 	arena->frames = arena->window.base;
 	arena->frames->arena = arena;
@@ -35,6 +47,9 @@ int arena_create(unsigned long bytes, struct arena **out)
 	arena->zero_page = page_alloc(arena, 0, PAGE_ZEROED);
 	if (!arena->zero_page)
 		goto destroy;
+	arena->fork_guard.hold = hold_lock;
+	arena->fork_guard.let_go = let_go_lock;
+	port_fork_guard_add(&arena->fork_guard);
 	*out = arena;
 	return 0;
 destroy:
@@ -49,6 +64,7 @@ void arena_destroy(struct arena *arena)
 {
 	unsigned long nr = arena->end - arena->first;
 
+	port_fork_guard_del(&arena->fork_guard);
 	page_put(arena->zero_page);
 	cache_drain(arena);
 	VM_BUG_ON(arena->nr_free != nr, "%lu of %lu frames are in use", nr - arena->nr_free, nr);

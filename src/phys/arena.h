@@ -29,6 +29,7 @@ struct arena {
 	struct page *frames;			/* 1	== window.base: the struct of frame 0 */
 	struct page *zero_page;			/* 1 */
 	unsigned long first, end;		/* 1	frame numbers */
+	struct port_fork_guard fork_guard;	/* 1	keeps the lock free in forked children */
 
 	struct spinlock lock __cacheline_aligned; /*	rank: arena */
 	unsigned long fresh;			/* L	from here on nobody has had a frame */

@@ -17,6 +17,10 @@
  * frame are found from one another without knowing the arena.  All of it is sparse: what nobody has
  * had is no memory yet, neither the frame nor its struct.
  *
+ * The host forks.  The frames are shared by parent and child, so the child must leave them alone;
+ * the structs are its own copy.  So what was queued for RCU before the fork can be freed in both,
+ * each in its own books, and the books of the parent stay right.
+ *
  * Three stores, from the near one to the far one:
  *
  *	caches		single frames near a thread			cache.c

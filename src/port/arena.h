@@ -10,10 +10,11 @@
 struct port_arena {
 	void *base;			/* of PORT_ARENA_ALIGN */
 	size_t bytes;			/* a multiple of PORT_ARENA_ALIGN */
-	int fd;				/* byte 0 of the file is *base; -1: the port has no files */
+	int fd;				/* byte n of it is base[n]; -1: the port has no files */
 };
 
-int port_arena_create(struct port_arena *arena, size_t bytes)	__must_check __may_sleep;
+int port_arena_create(struct port_arena *arena, size_t bytes, size_t private_bytes)
+	__must_check __may_sleep;
 void port_arena_destroy(struct port_arena *arena)		__may_sleep;
 int port_arena_discard(struct port_arena *arena, size_t offset, size_t bytes) __must_check;
 

@@ -47,7 +47,18 @@ static int make_file(size_t bytes)
 	return fd;
 }
 
-static int create(struct port_arena *arena, size_t bytes)
+/* The window of the file, and over its start memory that a fork copies. */
+static bool map_at(char *base, size_t bytes, size_t private_bytes, int fd)
+{
+	const int prot = PROT_READ | PROT_WRITE, flags = MAP_FIXED | MAP_NORESERVE;
+
+	if (mmap(base, bytes, prot, flags | MAP_SHARED, fd, 0) == MAP_FAILED)
+		return false;
+	return !private_bytes || mmap(base, private_bytes, prot,
+				      flags | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+static int create(struct port_arena *arena, size_t bytes, size_t private_bytes)
 {
 	int fd = make_file(bytes);
 	char *base;
@@ -59,8 +70,7 @@ static int create(struct port_arena *arena, size_t bytes)
 		close(fd);
 		return -ENOMEM;
 	}
-	if (mmap(base, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd,
-		 0) == MAP_FAILED) {
+	if (!map_at(base, bytes, private_bytes, fd)) {
 		munmap(base, bytes);
 		close(fd);
 		return -ENOMEM;
@@ -69,14 +79,15 @@ static int create(struct port_arena *arena, size_t bytes)
 	return 0;
 }
 
-int port_arena_create(struct port_arena *arena, size_t bytes)
+int port_arena_create(struct port_arena *arena, size_t bytes, size_t private_bytes)
 {
 	int saved = errno, err;
 
-	VM_BUG_ON(!bytes || !IS_ALIGNED(bytes, PORT_ARENA_ALIGN), "%zu bytes", bytes);
+	VM_BUG_ON(!bytes || !IS_ALIGNED(bytes, PORT_ARENA_ALIGN) || private_bytes > bytes,
+		  "%zu bytes, %zu private", bytes, private_bytes);
 	if (port_fail_site())
 		return -ENOMEM;
-	err = create(arena, bytes);
+	err = create(arena, bytes, private_bytes);
 	errno = saved;
 	return err;
 }
