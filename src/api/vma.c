@@ -197,6 +197,7 @@ int vma_try_clear_mayexec(struct vma_new *vma)
 
 struct page *alloc_page(struct vmarea *instance)
 {
+	might_sleep();
 	if (!instance->arena)
 		return page_alloc_loose(&instance->nr_objects);
 	return page_alloc(instance->arena, 0, PAGE_ZEROED);

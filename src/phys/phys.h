@@ -53,7 +53,7 @@ struct page {
 	};
 } __cacheline_aligned;
 
-_Static_assert(sizeof(struct page) == 64, "a frame costs one cache line");
+_Static_assert(VMAREA_DEBUG || sizeof(struct page) == 64, "a frame costs one cache line");
 
 #define PG_ORDER_MASK		0xfu
 #define PG_FREE			BIT(4)		/* head of a free block */

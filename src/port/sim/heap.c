@@ -289,6 +289,10 @@ void heap_describe(const void *p, char *buf, size_t bytes)
 			 at - block->start);
 		return;
 	}
+	if (at - SIM_ARENA_BASE < SIM_ARENA_BYTES) {
+		snprintf(buf, bytes, "arena+%#lx", at - SIM_ARENA_BASE);
+		return;
+	}
 	symbol = symbol_at(at);
 	if (symbol)
 		snprintf(buf, bytes, "%s+%#lx", symbol_names + symbol->st_name,

@@ -54,7 +54,7 @@ void race_reset(void)
 {
 	if (heap_cells)
 		return;
-	heap_cells = map_cells(SIM_HEAP_BYTES);
+	heap_cells = map_cells(SIM_WATCHED_BYTES);
 	data_cells = map_cells((size_t)(_end - __data_start) + CELL_BYTES);
 }
 
@@ -62,7 +62,7 @@ static struct cell *cell_of(uintptr_t at)
 {
 	struct cell *cell;
 
-	if (at - SIM_HEAP_BASE < SIM_HEAP_BYTES)
+	if (at - SIM_HEAP_BASE < SIM_WATCHED_BYTES)
 		cell = &heap_cells[(at - SIM_HEAP_BASE) / CELL_BYTES];
 	else if (at - (uintptr_t)__data_start < (uintptr_t)(_end - __data_start))
 		cell = &data_cells[(at - (uintptr_t)__data_start) / CELL_BYTES];

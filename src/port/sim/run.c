@@ -463,6 +463,7 @@ bool sim_execute(const struct sim_scenario *scenario)
 	memory_reset();
 	race_reset();
 	heap_reset();
+	arena_reset();
 	rcu_reset();
 	for (u32 i = 0; i < SIM_THREADS; i++)
 		sim.thread[i].state = SIM_UNUSED;

@@ -290,6 +290,14 @@ void heap_describe(const void *p, char *buf, size_t bytes);
 #define SIM_HEAP_BASE	0x100000000000ul
 #define SIM_HEAP_BYTES	(64ul << 20)
 
+/* ----------------------------------------------------------------------------- arena.c -- */
+
+void arena_reset(void);
+#define SIM_ARENA_BASE	(SIM_HEAP_BASE + SIM_HEAP_BYTES)
+#define SIM_ARENA_BYTES	(64ul << 20)
+/* Both together: what is watched beside the program's own data. */
+#define SIM_WATCHED_BYTES	(SIM_HEAP_BYTES + SIM_ARENA_BYTES)
+
 /* ----------------------------------------------------------------------------- crash.c -- */
 
 /* A fault of the hardware ends this execution, not the program. */
