@@ -6,7 +6,7 @@
 /* Below this a hole costs the host more than the memory is worth: 64 KiB. */
 #define TRIM_ORDER	4u
 
-/* The bytes of @nr structs, in whole blocks.  A frame holds 64 structs, one of them for itself. */
+/* For @nr structs, in whole blocks.  A frame holds 64 structs (debug: 32), one of them its own. */
 static unsigned long map_frames(unsigned long nr)
 {
 	return ALIGN(DIV_ROUND_UP(nr, PAGE_SIZE / sizeof(struct page) - 1), BLOCK_FRAMES);
