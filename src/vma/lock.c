@@ -22,7 +22,7 @@
  *
  *	reader					writer
  *	tree lookup under RCU
- *	vm_lock_seq == mm_lock_seq? give up	mm_lock_seq++			(odd)
+ *	vm_lock_seq == mm_lock_seq? give up	mm_lock_seq++			(H)
  *	vm_refcnt++ unless 0 or VMA_WRITER (A)	vm_refcnt |= VMA_WRITER		(B)
  *	vm_mm is the mm?			wait until only attached	(C)
  *	vm_lock_seq == mm_lock_seq? undo  (D)	vm_lock_seq = mm_lock_seq
@@ -33,7 +33,9 @@
  *   (A) and (B) are read-modify-writes of one word, so one comes first.  If (A), the writer sees
  *   the reader at (C) and waits for (F), release to acquire.  If (B), the reader is turned away, or
  *   comes after (E), release to acquire, and finds the VMA write-locked at (D); unless (G) has
- *   been, and then its acquire load at (D) makes all that was written visible.
+ *   been, and then its acquire load at (D) makes all that was written visible.  What it loads may
+ *   already be the number of a later section, whose writer has not come to this VMA yet and will
+ *   wait for the reader: so (H) is a release as well.  The mmap lock brought it what (G) published.
  *
  *   The memory is type-stable: between the lookup and (A) the VMA may have been removed and used
  *   again, even in another mm.  Hence vm_mm and the range are looked at after (A).  They do not
@@ -98,7 +100,11 @@ void mm_write_begin(struct mm_struct *mm)
 	u32 seq = atomic_load_relaxed(&mm->mm_lock_seq);
 
 	VM_DEBUG_ON(seq & 1, "mm_lock_seq %u", seq);
-	atomic_store_relaxed(&mm->mm_lock_seq, seq + 1);
+	/*
+	 * Pairs with (D), as (G) does: a reader that finds this number, and not the one that (G) of
+	 * the section before wrote, takes that section's changes for done just the same.
+	 */
+	atomic_store_release(&mm->mm_lock_seq, seq + 1);
 	/* Pairs with the fence of mmap_lock_speculate_retry(): who saw a write sees this number. */
 	atomic_fence_release();
 }
@@ -185,7 +191,7 @@ static bool vma_start_read(struct mm_struct *mm, struct vm_area_struct *vma, uns
 		return false;
 	if (!vma_get_reader(vma))
 		return false;
-	/* (D): acquire pairs with (G).  The mm's number is loaded only if the VMA is its own. */
+	/* (D): acquire pairs with (G) and (H).  The mm's number is loaded only if the VMA is its own. */
 	if (likely(vma->vm_mm == mm &&
 		   atomic_load_relaxed(&vma->vm_lock_seq) !=
 			   atomic_load_acquire(&mm->mm_lock_seq) &&
