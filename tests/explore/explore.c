@@ -5,5 +5,23 @@
 int main(int argc, char **argv)
 {
 	return vt_main(argc, argv, (const struct vt_scenario *const[]){
-		&lookup_unmap, NULL });
+		&reader_writer, &two_readers_writer, &reader_two_writers, &reader_reuse,
+		&reader_reuse_reader,
+		&lookup_split, &lookup_merge, &lookup_grow, &lookup_shrink, &lookup_fixed,
+		&lookup_move, &lookup_split_merge,
+		&downgrade_reader, &downgrade_writer, &downgrade_readers_writer,
+		&get_last_put, &get_last_async, &get_put_put, &async_destroy, &grab_drop,
+		&tree_split, &tree_join, &tree_free, &tree_recycle, &tree_wait, &tree_orphan,
+		&tree_readers,
+		&speculate, &speculate_writers, &speculate_range,
+		&fork_reader, &fork_touch, &fork_query, &fork_put_touch,
+		&place_place, &place_stack, &stack_stack, &place_mremap, &place_place_stack,
+		&rwsem_exclusion, &rwsem_wake, &rwsem_readers, &rwsem_writers, &rwsem_f1, &rwsem_f2,
+		&rwsem_f3, &rwsem_f4_reader, &rwsem_f4_writer,
+		&kill_waiter, &kill_group_waiter, &kill_join, &kill_handover, &kill_mm,
+		&spin_two, &spin_trier, &spin_three,
+		&anon_both, &anon_same, &anon_chain,
+		&query_munmap, &query_reuse, &query_two_writers, &query_name, &query_walk,
+		&file_last_put, &file_put_put, &file_get_gone, &file_release_calls,
+		&pool_two_mms, NULL });
 }

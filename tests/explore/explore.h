@@ -1,14 +1,84 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* The scenarios, one file for each subject, and what they have in common. */
+/*
+ * The scenarios, one file for each subject, and what they have in common.
+ *
+ * A scenario is small on purpose: a search of all orders has to come to its end.  So what can be
+ * done before the threads start is done in set-up, and each thread makes one call or two.  What
+ * must hold is said by VT_CHECK() in the threads and by the walker at the end; that nothing races,
+ * leaks or waits for ever is the machine's to see.
+ *
+ * For each scenario there is a twin at least (twins/): the same with a defect put into the library,
+ * which the search has to find.
+ */
 #ifndef EXPLORE_H
 #define EXPLORE_H
+
+#include <errno.h>
 
 #include <vmarea/testing.h>
 
 #define PAGE		4096ul
 #define AT(page)	(0x10000000ul + (page) * PAGE)
-#define ANON		(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)
+#define ANON		(MAP_PRIVATE | MAP_ANONYMOUS)
+#define RW		(PROT_READ | PROT_WRITE)
 
-extern const struct vt_scenario lookup_unmap;
+/* Two threads by name, or more. */
+#define THREAD(fn)	{ #fn, fn }
+
+/* One machine and up to two address spaces: stage.c. */
+extern struct vmarea *machine;
+extern struct mm_user *mm, *other;
+
+/* A machine with an empty mm, whose placement goes down from AT(16) and whose guard gap is a page. */
+void stage_make(void);
+/* A second mm on it. */
+void stage_make_other(void);
+/* Pages [first, first + nr) of @in, private and anonymous. */
+void stage_map(struct mm_user *in, unsigned long first, unsigned long nr, unsigned long prot);
+/* A file, one reference. */
+struct file *stage_file(const struct file_operations *ops);
+/* The same pages of @file, which the area then keeps. */
+void stage_map_file(struct mm_user *in, unsigned long first, unsigned long nr, struct file *file);
+/* The walker finds nothing in either mm. */
+void stage_check(void);
+/* The above, then all goes. */
+void stage_end(void);
+
+/* True if a call is done; else it had no memory, and some was refused. */
+bool done(long ret);
+
+extern const struct vt_scenario
+	/* reader.c */
+	reader_writer, two_readers_writer, reader_two_writers, reader_reuse, reader_reuse_reader,
+	/* lookup.c */
+	lookup_split, lookup_merge, lookup_grow, lookup_shrink, lookup_fixed, lookup_move,
+	lookup_split_merge,
+	/* downgrade.c */
+	downgrade_reader, downgrade_writer, downgrade_readers_writer,
+	/* users.c */
+	get_last_put, get_last_async, get_put_put, async_destroy, grab_drop,
+	/* tree.c */
+	tree_split, tree_join, tree_free, tree_recycle, tree_wait, tree_orphan, tree_readers,
+	/* speculate.c */
+	speculate, speculate_writers, speculate_range,
+	/* fork.c */
+	fork_reader, fork_touch, fork_query, fork_put_touch,
+	/* place.c */
+	place_place, place_stack, stack_stack, place_mremap, place_place_stack,
+	/* rwsem.c */
+	rwsem_exclusion, rwsem_readers, rwsem_f1, rwsem_f2, rwsem_f3, rwsem_f4_reader,
+	rwsem_f4_writer, rwsem_wake, rwsem_writers,
+	/* kill.c */
+	kill_waiter, kill_group_waiter, kill_handover, kill_mm, kill_join,
+	/* spinlock.c */
+	spin_two, spin_three, spin_trier,
+	/* anon.c */
+	anon_both, anon_same, anon_chain,
+	/* query.c */
+	query_munmap, query_reuse, query_name, query_two_writers, query_walk,
+	/* file.c */
+	file_last_put, file_get_gone, file_release_calls, file_put_put,
+	/* pool.c */
+	pool_two_mms;
 
 #endif
