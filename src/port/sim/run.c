@@ -546,9 +546,22 @@ void port_wake(u32 *word, int nr)
 	trace_step(&me->op, woken);
 }
 
+/*
+ * The core's spinners look PORT_SPIN_ROUNDS() times and go on: to make them wait for somebody's
+ * write would take away the executions in which nobody writes.  So nothing happens the first time.
+ * Who comes back to the same place, and nobody has written since, may be one that spins for ever.
+ */
 void port_cpu_relax(void)
 {
-	sim_point(&(struct sim_op){ .kind = OP_RELAX, .pc = __builtin_return_address(0) });
+	struct sim_thread *me = sim.current;
+	const void *pc = __builtin_return_address(0);
+
+	if (me->relax_pc != pc || me->relax_seq != sim.write_seq) {
+		me->relax_pc = pc;
+		me->relax_seq = sim.write_seq;
+		return;
+	}
+	sim_point(&(struct sim_op){ .kind = OP_RELAX, .pc = pc });
 }
 
 void port_yield(void)

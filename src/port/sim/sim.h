@@ -135,6 +135,8 @@ struct sim_thread {
 	bool woken, timed_out;
 
 	u64 relaxed_at;			/* OP_RELAX: sim.write_seq, which has to move */
+	const void *relax_pc;		/* port_cpu_relax(): where it was last, */
+	u64 relax_seq;			/* and sim.write_seq then */
 	u32 barrier_target;		/* OP_RCU_BARRIER, OP_WORK_FLUSH: so many have to be done */
 	const u32 *mutex;		/* OP_MUTEX_LOCK */
 
