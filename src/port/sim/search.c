@@ -281,6 +281,14 @@ static bool may_preempt(u32 running, u32 enabled)
 	return !(enabled & (1u << running)) || sim.budget.preemptions;
 }
 
+static bool somebody_spins(void)
+{
+	for (u32 i = 0; i < SIM_THREADS; i++)
+		if (sim.thread[i].state == SIM_READY && sim.thread[i].op.kind == OP_RELAX)
+			return true;
+	return false;
+}
+
 static struct node *new_thread_node(u32 enabled, u32 quiet)
 {
 	struct node *n = new_node();
@@ -294,6 +302,9 @@ static struct node *new_thread_node(u32 enabled, u32 quiet)
 	}
 	if (s.set.kind == SEARCH_ALL && s.step_node >= 0)
 		n->asleep = still_asleep(&s.node[s.step_node]);
+	/* A spinner goes on after anybody's write: what its wake-up depends on is not an object. */
+	if (somebody_spins())
+		n->asleep = 0;
 	awake = enabled & ~(u32)n->asleep;
 	if (!awake) {
 		s.nr_nodes--;
