@@ -269,6 +269,22 @@ static void switch_to(struct sim_thread *next)
 	abort();
 }
 
+/*
+ * Could nobody go on but sleepers that nobody wakes and no deadline?  That they may wake for no
+ * reason does not save them: it would hide that a wake-up was forgotten.
+ */
+static bool only_by_luck(u32 enabled)
+{
+	for (u32 i = 0; i < SIM_THREADS; i++) {
+		const struct sim_thread *t = &sim.thread[i];
+
+		if ((enabled & (1u << i)) && (t->op.kind != OP_ASLEEP || t->woken ||
+					      t->deadline_ns != PORT_NO_DEADLINE))
+			return false;
+	}
+	return true;
+}
+
 /* Somebody whose turn it is.  Does not return if there is nobody. */
 static struct sim_thread *pick(void)
 {
@@ -276,7 +292,7 @@ static struct sim_thread *pick(void)
 
 	for (;;) {
 		enabled = sim_enabled();
-		if (enabled)
+		if (!only_by_luck(enabled))
 			return &sim.thread[search_thread(enabled)];
 		if (!pass_time() && !let_spinner_look())
 			fail_stuck();
