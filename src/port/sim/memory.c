@@ -180,6 +180,7 @@ static void push(struct location *loc, struct sim_thread *t, u64 value, enum sim
 	s->view = view;
 	memset(&s->seen, 0xff, sizeof(s->seen));
 	s->seen.at[t->id] = t->clock.at[t->id];
+	clock_tick(t);
 }
 
 /* ------------------------------------------------------------------------------ fences -- */
@@ -200,6 +201,7 @@ static void release_fence(struct sim_thread *t)
 {
 	t->fence_clock = t->clock;
 	t->fence_view = t->view;
+	clock_tick(t);
 }
 
 void memory_fence(enum sim_order order, const void *pc)

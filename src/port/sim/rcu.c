@@ -119,6 +119,7 @@ void port_rcu_read_unlock(void)
 	me->rcu_left_clock = me->clock;
 	me->rcu_left_view = me->view;
 	tell_graces(me);
+	clock_tick(me);
 	me->rcu_section = 0;
 }
 
@@ -144,6 +145,7 @@ static void grace_begin(struct sim_grace *grace)
 		vclock_join(&grace->view, &sim.thread[i].rcu_left_view);
 	}
 	vclock_join(&rcu.begun_view, &me->view);		/* b */
+	clock_tick(me);
 }
 
 bool rcu_grace_over(const struct sim_grace *grace)
@@ -257,6 +259,7 @@ int port_work(struct port_work *w, void (*fn)(struct port_work *w))
 	rcu.work[i] = w;
 	rcu.work_clock[i] = me->clock;
 	rcu.work_view[i] = me->view;
+	clock_tick(me);
 	search_edge(me, &sim.thread[SIM_WORK]);
 	return 0;
 }

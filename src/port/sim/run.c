@@ -424,6 +424,7 @@ static void start_users(void)
 	vclock_join(&sim.thread[SIM_RCU].view, &main->view);
 	vclock_join(&sim.thread[SIM_WORK].clock, &main->clock);
 	vclock_join(&sim.thread[SIM_WORK].view, &main->view);
+	clock_tick(main);
 }
 
 static void join_users(void)

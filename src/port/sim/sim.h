@@ -222,6 +222,15 @@ extern struct sim sim;
 /* One execution, by the choices of the search.  False: something was found, see sim.report. */
 bool sim_execute(const struct sim_scenario *scenario);
 
+/*
+ * @t has published what it knows.  What it does from here on, before its next step too, is not a
+ * part of that: a plain access behind a release is not ordered by it.
+ */
+static inline void clock_tick(struct sim_thread *t)
+{
+	t->view.at[t->id] = ++t->clock.at[t->id];
+}
+
 /* Are we inside an execution? */
 static inline bool sim_running(void)
 {

@@ -129,6 +129,7 @@ int pthread_mutex_unlock(pthread_mutex_t *mutex)
 	i = mutex_slot(mutex);
 	released[i].clock = me->clock;
 	released[i].view = me->view;
+	clock_tick(me);
 	*mutex_word(mutex) = 0;
 	for (u32 k = 0; k < SIM_THREADS; k++)
 		if (sim.thread[k].op.kind == OP_MUTEX_LOCK &&
