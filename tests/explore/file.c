@@ -5,7 +5,9 @@
 #include "sync/rcu.h"
 
 static struct file *file;
+static struct file *findable;		/* atomic: what is found under RCU, NULL once it goes */
 static int released;			/* calls of release() */
+static int closed;			/* calls of close(), by the VMA lock */
 static int work[3];			/* what holders of references have done to it */
 
 static void release(struct file *gone)
@@ -21,7 +23,7 @@ static void setup(void)
 	stage_make();
 	mmput(mm);
 	mm = NULL;
-	file = stage_file(&ops);
+	file = findable = stage_file(&ops);
 	released = work[0] = work[1] = work[2] = 0;
 }
 
@@ -34,21 +36,24 @@ static void finish(void)
 static void putter(void)
 {
 	work[0]++;
+	atomic_store_relaxed(&findable, NULL);
 	file_put(file);
 }
 
 static void finder(void)
 {
-	bool got;
+	struct file *found;
 
 	rcu_read_lock();
-	got = file_get_rcu(file);
+	found = atomic_load_relaxed(&findable);
+	if (found && !file_get_rcu(found))
+		found = NULL;
 	rcu_read_unlock();
-	if (!got)
+	if (!found)
 		return;
 	VT_CHECK(!released);
 	work[2]++;
-	file_put(file);
+	file_put(found);
 }
 
 const struct vt_scenario file_last_put = {
@@ -65,6 +70,7 @@ static void setup_two(void)
 static void putter_2(void)
 {
 	work[1]++;
+	atomic_store_relaxed(&findable, NULL);
 	file_put(file);
 }
 
@@ -89,20 +95,27 @@ static void release_and_ask(struct file *gone)
 	released++;
 }
 
-static int release_only_mmap(struct file *mapped, struct vma_new *vma)
+static void area_close(struct vma_mut *vma)
 {
-	vma_set_owner(vma, NULL, mapped);
+	closed++;
+}
+
+static const struct vm_operations_struct area_ops = { .close = area_close };
+
+static int area_mmap(struct file *mapped, struct vma_new *vma)
+{
+	vma_set_owner(vma, &area_ops, mapped);
 	return 0;
 }
 
 static const struct file_operations asking_ops = {
-	.owner = "driver", .mmap = release_only_mmap, .release = release_and_ask,
+	.owner = "driver", .mmap = area_mmap, .release = release_and_ask,
 };
 
 static void setup_mapped(void)
 {
 	stage_make();
-	released = 0;
+	released = closed = 0;
 	stage_map_file(mm, 0, 1, stage_file(&asking_ops));
 }
 
@@ -116,7 +129,7 @@ static void reader(void)
 	struct vma_ref *vma = lock_vma_under_rcu(mm, AT(0));
 
 	if (vma) {
-		VT_CHECK(!released);
+		VT_CHECK(!closed && !released);
 		vma_end_read(vma);
 	}
 }
@@ -130,7 +143,7 @@ static void finish_mapped(void)
 }
 
 const struct vt_scenario file_release_calls = {
-	.name = "file-release-calls", .about = "release() holds no lock, and comes after readers",
+	.name = "file-release-calls", .about = "release() holds no lock; no reader after close()",
 	.setup = setup_mapped, .finish = finish_mapped, .flags = VT_NO_MEMORY,
 	.threads = { THREAD(unmapper), THREAD(reader) },
 };
