@@ -71,6 +71,15 @@ static void unmapper(void)
 	done(mm_munmap(child, AT(0), 2 * PAGE));
 }
 
+/* It looks for an anon_vma of its parent's that nobody has as his own: counts that a split changes. */
+static void forker(void)
+{
+	struct mm_user *grandchild;
+
+	if (done(mm_fork(child, &grandchild)))
+		mmput(grandchild);
+}
+
 static void finish_chain(void)
 {
 	mmput(child);
@@ -81,4 +90,10 @@ const struct vt_scenario anon_chain = {
 	.name = "anon-chain", .about = "a split in the parent, an unmapping in the child",
 	.setup = setup_chain, .finish = finish_chain, .flags = VT_NO_MEMORY,
 	.threads = { THREAD(splitter), THREAD(unmapper) },
+};
+
+const struct vt_scenario anon_split_fork = {
+	.name = "anon-split-fork", .about = "a split in the parent, a fork of the child",
+	.setup = setup_chain, .finish = finish_chain, .flags = VT_NO_MEMORY,
+	.threads = { THREAD(splitter), THREAD(forker) },
 };

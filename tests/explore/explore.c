@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 		&rwsem_f3, &rwsem_f4_reader, &rwsem_f4_writer,
 		&kill_waiter, &kill_group_waiter, &kill_join, &kill_handover, &kill_mm,
 		&spin_two, &spin_trier, &spin_three,
-		&anon_both, &anon_same, &anon_chain,
+		&anon_both, &anon_same, &anon_chain, &anon_split_fork,
 		&query_munmap, &query_reuse, &query_two_writers, &query_name, &query_walk,
 		&file_last_put, &file_put_put, &file_get_gone, &file_release_calls,
 		&pool_two_mms, NULL });

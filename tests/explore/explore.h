@@ -73,7 +73,7 @@ extern const struct vt_scenario
 	/* spinlock.c */
 	spin_two, spin_three, spin_trier,
 	/* anon.c */
-	anon_both, anon_same, anon_chain,
+	anon_both, anon_same, anon_chain, anon_split_fork,
 	/* query.c */
 	query_munmap, query_reuse, query_name, query_two_writers, query_walk,
 	/* file.c */

@@ -11,7 +11,7 @@ A twin is a file in twins/:
     file: src/ROOM/FILE.c
     units: tests/explore/FILE.c  of a header: what is compiled again (default: all that include it)
     report: data race            what it must be called
-    search: --search KIND ...    default: all orders, with one stale load where nothing shows without
+    search: --search KIND ...    default: 400 of all orders, 600 with a stale load, then at random
     within: N                    schedules
     old:
         lines that occur once in the file; a backslash at the end of the last: no newline there
@@ -59,6 +59,14 @@ LIMITS = {
 
 OUTCOME = re.compile(r"^(\S+) +(.*?) +(\d+) schedules(?: \((\d+) alike\))?(, all)?"
                      r"(?:, (\d+) allocations)?(?:, up to (\d+) steps)?, ([\d.]+) s: (ok|FOUND)$")
+
+
+KIND = re.compile(r"^(check failed|assertion failed|data race|memory error|leak|deadlock|"
+                  r"lost wake-up|livelock):", re.MULTILINE)
+
+# How a twin is looked for, one after the other.
+TWIN_SEARCHES = [("--search all --stale 0", 400), ("--search all --stale 1", 600),
+                 ("--search random", 1000000)]
 
 
 class Failure(Exception):
@@ -248,19 +256,20 @@ class Build:
 def try_twin(build, twin):
     """A list of (scenario, search, outcome or None)."""
     program = build.twin(twin)
-    options = [twin.search] if twin.search else ["--search all --stale 0", "--search all --stale 1"]
+    options = [(twin.search, twin.within)] if twin.search else TWIN_SEARCHES
     results = []
     for name in twin.scenarios:
         used = 0
-        for option in options:
-            outcome = run(program, name, f"{option} --schedules {twin.within}")[-1]
+        for option, most in options:
+            left = min(most, twin.within - used)
+            outcome = run(program, name, f"{option} --schedules {left}")[-1]
             used += outcome["schedules"]
-            if outcome["found"]:
+            if outcome["found"] or used >= twin.within:
                 break
         outcome["schedules"] = used
-        outcome["kind"] = outcome["report"].split(":")[0] if outcome["found"] else "nothing"
-        # A limit on both searches together.
-        outcome["good"] = outcome["kind"] == twin.report and used <= twin.within
+        kind = KIND.search(outcome["report"])
+        outcome["kind"] = kind[1] if kind else "nothing"
+        outcome["good"] = outcome["kind"] in twin.report.split(", ")
         results.append((name, option, outcome))
     return results
 

@@ -9,7 +9,7 @@ static int gone;			/* atomic */
 static void setup(void)
 {
 	stage_make();
-	stage_map(mm, 0, 1, PROT_READ);
+	stage_map(mm, 0, 2, PROT_READ);
 	grabbed = mm_user_mm(mm);
 	mmgrab(grabbed);
 	gone = 0;
@@ -27,8 +27,8 @@ static void getter(void)
 	struct mm_user *user = mmget_not_zero(grabbed);
 
 	if (user) {
-		VT_CHECK(mm_range_ok(user, AT(0), PAGE, PROT_READ), "torn down");
 		done(mm_munmap(user, AT(0), PAGE));
+		VT_CHECK(mm_range_ok(user, AT(1), PAGE, PROT_READ), "torn down");
 		mmput(user);
 	}
 	mmdrop(grabbed);
