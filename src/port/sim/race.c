@@ -2,7 +2,7 @@
 /*
  * Plain accesses: data races, and use after free.
  *
- * Every eight bytes of watched memory (the heap, and the program's own data) have a *cell* that
+ * Every four bytes of watched memory (the heap, and the program's own data) have a *cell* that
  * remembers the last write and each thread's last read, as counts of the threads' clocks.  An
  * access races if it conflicts with a remembered one that the thread's clock does not include.  The
  * counts say so whichever of the two came first in this execution, so that one execution shows the
@@ -12,7 +12,7 @@
  * all of the block; from then on its cells are *freed*, and any access is an error.
  *
  * Limits: a cell keeps one write and a mask of its bytes, so a race with an older write to other
- * bytes of the same eight can be missed; none is reported that is not there.  Memory on stacks is
+ * bytes of the same four can be missed; none is reported that is not there.  Memory on stacks is
  * not watched.
  */
 #include <string.h>
@@ -20,7 +20,7 @@
 
 #include "port/sim/sim.h"
 
-#define CELL_BYTES	8
+#define CELL_BYTES	4
 
 struct cell {
 	u32 gen;
