@@ -6,8 +6,8 @@
 #include "explore.h"
 #include "base/atomic.h"
 
-static int guarded;			/* written under the mmap lock for write */
-static int inside;			/* atomic: the downgraded section is under way */
+static long guarded;			/* written under the mmap lock for write */
+static long inside;			/* atomic: the downgraded section is under way */
 
 static void setup(void)
 {
@@ -21,7 +21,7 @@ static void downgrader(void)
 	struct mmap_write *lock = mmap_write_lock(mm);
 	struct mmap_read *now;
 	struct vma_ref *vma;
-	int mine;
+	long mine;
 
 	(void)!vma_start_write(lock, vma_lookup(lock, AT(0)));
 	mine = ++guarded;

@@ -6,9 +6,9 @@
 
 static struct file *file;
 static struct file *findable;		/* atomic: what is found under RCU, NULL once it goes */
-static int released;			/* calls of release() */
-static int closed;			/* calls of close(), by the VMA lock */
-static int work[3];			/* what holders of references have done to it */
+static long released;			/* calls of release() */
+static long closed;			/* calls of close(), by the VMA lock */
+static long work[3];			/* what holders of references have done to it */
 
 static void release(struct file *gone)
 {
@@ -29,7 +29,7 @@ static void setup(void)
 
 static void finish(void)
 {
-	VT_CHECK(released == 1, "%d times", released);
+	VT_CHECK(released == 1, "%ld times", released);
 	vmarea_destroy(machine);
 }
 

@@ -2,7 +2,7 @@
 /* mm_fork() against lookups, questions and first writes in the parent. */
 #include "explore.h"
 
-static int guarded;			/* by the VMA lock: a driver's idea of its area */
+static long guarded;			/* by the VMA lock: a driver's idea of its area */
 static struct mm_user *heir;		/* made in set-up */
 
 static void area_open(struct vma_mut *vma)

@@ -10,7 +10,7 @@ static struct shape {
 	vm_flags_t flags;		/* of VM_READ and VM_WRITE */
 } before, after;
 static unsigned long target;		/* the page that is looked up */
-static int closed;			/* calls of close(), by the VMA lock */
+static long closed;			/* calls of close(), by the VMA lock */
 
 static bool is(struct vma_ref *vma, const struct shape *shape)
 {

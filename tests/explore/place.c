@@ -61,14 +61,27 @@ static void grow(unsigned long page)
 		 (fault == MM_FAULT_OOM && vt_memory_was_refused()));
 }
 
-static void grower(void)
+/* Nothing is in the way. */
+static void grow_freely(unsigned long page)
 {
-	grow(14);
+	enum mm_fault fault = mm_touch(mm, AT(page), MM_ACCESS_WRITE);
+
+	VT_CHECK(fault == MM_FAULT_DONE || (fault == MM_FAULT_OOM && vt_memory_was_refused()));
+}
+
+static void near_grower(void)
+{
+	grow_freely(14);
 }
 
 static void far_grower(void)
 {
-	grow(10);
+	grow_freely(10);
+}
+
+static void grower(void)
+{
+	grow(14);
 }
 
 static void finish_stack(void)
@@ -100,7 +113,7 @@ static void finish_grown(void)
 const struct vt_scenario stack_stack = {
 	.name = "stack-stack", .about = "two faults grow one stack, the farther one counts",
 	.setup = setup_stack, .finish = finish_grown, .flags = VT_NO_MEMORY,
-	.threads = { THREAD(grower), THREAD(far_grower) },
+	.threads = { THREAD(near_grower), THREAD(far_grower) },
 };
 
 /* The only hole below AT(16) is the page into which the other one grows. */

@@ -6,7 +6,7 @@
 #include "explore.h"
 
 /* What the VMA lock guards, as a driver would have it. */
-static int guarded;
+static long guarded;
 static struct file *file;
 
 static void setup(void)

@@ -3,7 +3,7 @@
 #include "explore.h"
 #include "base/atomic.h"
 
-static int x, y;			/* atomic, written as one under the mmap lock */
+static long x, y;			/* atomic, written as one under the mmap lock */
 
 static void setup(void)
 {
@@ -16,20 +16,20 @@ static void setup(void)
 static void speculator(void)
 {
 	unsigned int seq;
-	int seen_x, seen_y;
+	long seen_x, seen_y;
 
 	if (!mmap_lock_speculate_try_begin(mm, &seq))
 		return;
 	seen_x = atomic_load_relaxed(&x);
 	seen_y = atomic_load_relaxed(&y);
 	if (!mmap_lock_speculate_retry(mm, seq))
-		VT_CHECK(seen_x == seen_y, "x %d, y %d", seen_x, seen_y);
+		VT_CHECK(seen_x == seen_y, "x %ld, y %ld", seen_x, seen_y);
 }
 
 static void writer(void)
 {
 	struct mmap_write *lock = mmap_write_lock(mm);
-	int next = atomic_load_relaxed(&x) + 1;
+	long next = atomic_load_relaxed(&x) + 1;
 
 	atomic_store_relaxed(&x, next);
 	atomic_store_relaxed(&y, next);

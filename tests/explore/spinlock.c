@@ -4,7 +4,7 @@
 #include "sync/spinlock.h"
 
 static struct spinlock lock;
-static int guarded;			/* by lock */
+static long guarded;			/* by lock */
 
 static void setup(void)
 {

@@ -4,7 +4,7 @@
 #include "base/atomic.h"
 
 static struct mm_struct *grabbed;
-static int gone;			/* atomic */
+static long gone;			/* atomic */
 
 static void setup(void)
 {
