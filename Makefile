@@ -5,6 +5,7 @@
 #	make demo	replay every recorded trace, draw one of them
 #	make test	everything that has to pass, sanitizers and misuses included
 #	make check	the fast part of it: one build, no sanitizers
+#	make explore	every schedule of small scenarios, and the defects planted in them; QUICK=1
 #	make bench	measured beside its peers, as ratios
 #	make soak	the long runs: random calls beside the kernel, threads under sanitizers
 #	make lint	format, static analysis, layers
@@ -14,7 +15,7 @@ BUILD	?= build
 PREFIX	?= /usr/local
 MESON	 = meson setup --prefix=$(PREFIX)
 
-.PHONY: all demo test check check-handles bench soak lint install clean deps
+.PHONY: all demo test check check-handles explore bench soak lint install clean deps
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -39,6 +40,10 @@ check-handles:
 	@scripts/deps.sh test
 	@tests/misuse/run.py
 	@tests/misuse/mutate.py --all
+
+explore: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) tests/explore/explore >/dev/null
+	@tests/explore/explore.py --build $(BUILD) $(if $(QUICK),--quick)
 
 bench:
 	@scripts/deps.sh build bench
