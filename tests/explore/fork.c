@@ -39,7 +39,7 @@ static void reader(void)
 
 	if (!vma)
 		return;
-	VT_CHECK(vma_mm(vma) == mm);
+	VT_CHECK(mm_user_mm(vma_mm(vma)) == mm_user_mm(mm));
 	guarded++;
 	vma_end_read(vma);
 }

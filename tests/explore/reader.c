@@ -75,7 +75,7 @@ static void reader_of_file(void)
 
 	if (!vma)
 		return;
-	VT_CHECK(vma_mm(vma) == mm, "a VMA of another mm");
+	VT_CHECK(mm_user_mm(vma_mm(vma)) == mm_user_mm(mm), "a VMA of another mm");
 	VT_CHECK(vma_start(vma) == AT(0) && vma_end(vma) == AT(2) && vma_file(vma) == file);
 	vma_end_read(vma);
 }
@@ -92,7 +92,7 @@ static void reader_of_other(void)
 
 	if (!vma)
 		return;
-	VT_CHECK(vma_mm(vma) == other && !vma_file(vma));
+	VT_CHECK(mm_user_mm(vma_mm(vma)) == mm_user_mm(other) && !vma_file(vma));
 	vma_end_read(vma);
 }
 

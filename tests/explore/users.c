@@ -4,6 +4,7 @@
 #include "base/atomic.h"
 
 static struct mm_struct *grabbed;
+static struct mm_user *second_user;
 static long gone;			/* atomic */
 
 static void setup(void)
@@ -18,7 +19,7 @@ static void setup(void)
 static void setup_two_users(void)
 {
 	setup();
-	(void)!mmget(mm);
+	second_user = mmget(mm);
 }
 
 /* Who has only the struct. */
@@ -49,6 +50,11 @@ static void finish(void)
 	vmarea_destroy(machine);
 }
 
+static void second_putter(void)
+{
+	mmput_async(second_user);
+}
+
 const struct vt_scenario get_last_put = {
 	.name = "get-last-put", .about = "mmget_not_zero() beside the last mmput()",
 	.setup = setup, .finish = finish, .flags = VT_NO_MEMORY,
@@ -64,7 +70,7 @@ const struct vt_scenario get_last_async = {
 const struct vt_scenario get_put_put = {
 	.name = "get-put-put", .about = "two put, in both ways, beside one that gets",
 	.setup = setup_two_users, .finish = finish, .flags = VT_NO_MEMORY,
-	.threads = { THREAD(getter), THREAD(putter), THREAD(async_putter) },
+	.threads = { THREAD(getter), THREAD(putter), THREAD(second_putter) },
 };
 
 /* Two hold the struct of an mm that is dead. */
