@@ -191,7 +191,7 @@ static bool vma_start_read(struct mm_struct *mm, struct vm_area_struct *vma, uns
 		return false;
 	if (!vma_get_reader(vma))
 		return false;
-	/* (D): acquire pairs with (G) and (H).  The mm's number is loaded only if the VMA is its own. */
+	/* (D): acquire pairs with (G), (H).  The mm's number is loaded for its own VMAs only. */
 	if (likely(vma->vm_mm == mm &&
 		   atomic_load_relaxed(&vma->vm_lock_seq) !=
 			   atomic_load_acquire(&mm->mm_lock_seq) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* First writes to anonymous memory: areas under one lock for read, families under none in common. */
+/* First writes to anonymous memory: areas under one lock for read, families without one. */
 #include "explore.h"
 
 static struct mm_user *child;
@@ -71,7 +71,7 @@ static void unmapper(void)
 	done(mm_munmap(child, AT(0), 2 * PAGE));
 }
 
-/* It looks for an anon_vma of its parent's that nobody has as his own: counts that a split changes. */
+/* It looks for an anon_vma of its parent's that no area has as its own; a split counts there. */
 static void forker(void)
 {
 	struct mm_user *grandchild;

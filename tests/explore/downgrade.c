@@ -76,7 +76,7 @@ const struct vt_scenario downgrade_writer = {
 };
 
 const struct vt_scenario downgrade_readers_writer = {
-	.name = "downgrade-readers-writer", .about = "two readers are let in, the writer after them",
+	.name = "downgrade-readers-writer", .about = "readers are let in, the writer after them",
 	.setup = setup, .finish = stage_end,
 	.threads = { THREAD(downgrader), THREAD(reader), { "reader 2", reader }, THREAD(writer) },
 };

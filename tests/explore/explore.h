@@ -29,7 +29,7 @@
 extern struct vmarea *machine;
 extern struct mm_user *mm, *other;
 
-/* A machine with an empty mm, whose placement goes down from AT(16) and whose guard gap is a page. */
+/* A machine with an empty mm.  Placement goes down from AT(16), the guard gap is a page. */
 void stage_make(void);
 /* A second mm on it. */
 void stage_make_other(void);

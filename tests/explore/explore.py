@@ -52,7 +52,7 @@ EXTRA = {
 # Schedules at most: a search of all orders, one of bounded preemptions or of all orders at three
 # threads, one by chance.
 LIMITS = {
-    "full": (300000, 30000, 5000),
+    "full": (100000, 20000, 5000),
     "quick": (3000, 1500, 300),
     "short": (400, 300, 100),
 }

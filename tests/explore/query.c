@@ -54,7 +54,8 @@ static void asker_of_anon(void)
 	if (err)
 		return;
 	VT_CHECK(info.start == AT(0) && info.end == AT(2));
-	VT_CHECK(!info.file && info.pgoff == AT(0) / PAGE, "of another area: pgoff %lx", info.pgoff);
+	VT_CHECK(!info.file && info.pgoff == AT(0) / PAGE, "of another area, at %lx",
+		 info.pgoff);
 	area_info_put(&info);
 }
 

@@ -78,7 +78,7 @@ const struct vt_scenario rwsem_readers = {
 };
 
 const struct vt_scenario rwsem_writers = {
-	.name = "rwsem-three-writers", .about = "three writers: the front one has a gate of its own",
+	.name = "rwsem-three-writers", .about = "three writers, of which one is in front",
 	.setup = setup, .finish = finish,
 	.threads = { THREAD(writer), { "writer 2", writer }, { "writer 3", writer } },
 };

@@ -54,11 +54,11 @@ static void check_walk(struct rt_snapshot version)
 		unsigned long i = entry.start / 10;
 
 		VT_CHECK(entry.item == &items[i] && entry.end == 10 * i + 8 && entry.tag == i);
-		VT_CHECK(i <= next_even || next_even >= nr_first, "entry %lu is missing", next_even);
+		VT_CHECK(i <= next_even || next_even >= nr_first, "%lu is missing", next_even);
 		if (i == next_even)
 			next_even += 2;
 	}
-	VT_CHECK(next_even >= nr_first, "entry %lu is missing", next_even);
+	VT_CHECK(next_even >= nr_first, "%lu is missing", next_even);
 }
 
 static void walker(void)
@@ -168,7 +168,7 @@ TREE(tree_recycle, "tree-recycle", "nodes are used again after a grace period", 
 TREE(tree_wait, "tree-wait", "a writer that waits for its nodes", setup_few, outrun);
 
 const struct vt_scenario tree_readers = {
-	.name = "tree-readers", .about = "a walk and a search beside a writer that uses nodes again",
+	.name = "tree-readers", .about = "a walk and a search beside nodes that are used again",
 	.setup = setup_few, .finish = finish, .flags = VT_NO_MEMORY,
 	.threads = { THREAD(walker), THREAD(seeker), THREAD(recycle) },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* The two counts of an mm: who comes in while the last one leaves, and who takes the struct down. */
+/* The two counts of an mm: who comes in while the last one leaves, and who frees the struct. */
 #include "explore.h"
 #include "base/atomic.h"
 
