@@ -167,11 +167,14 @@ struct step {
 static struct step *steps;
 static u32 nr_steps, room_steps;
 
+/* The C library's own: realloc() is malloc.c's inside an execution, reallocarray() calls it. */
+void *__libc_realloc(void *p, size_t bytes);
+
 static struct step *new_step(void)
 {
 	if (nr_steps == room_steps) {
 		room_steps = room_steps ? 2 * room_steps : 1024;
-		steps = reallocarray(steps, room_steps, sizeof(*steps));	/* not malloc.c's */
+		steps = __libc_realloc(steps, room_steps * sizeof(*steps));
 		if (!steps)
 			port_panic("no memory for a trace");
 	}
