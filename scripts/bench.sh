@@ -50,3 +50,5 @@ done
 "$dir/bench/calls_bench" >>"$out"
 bench/conflicts/vmarea-conflicts --build "$dir" --json >>"$out"
 python3 bench/report.py "$out"
+printf '\nframes and page tables, ns an operation\n'
+"$dir/bench/pages_bench"
