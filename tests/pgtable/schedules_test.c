@@ -3,8 +3,8 @@
  * Races of page tables under the deterministic port: small cases, and schedules with a few switches
  * at places that the seed chooses; the same ones in every run.
  *
- * Each case ends by taking everything down: a frame or a table too many or too few is found there; a
- * page that is used by somebody else while a reader has it is a data race.
+ * Each case ends by taking everything down: a frame or a table too many or too few is found there;
+ * a page that is used by somebody else while a reader has it is a data race.
  */
 #include "../sim/one.h"
 #include "base/errno.h"
