@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-# The long runs.  SOAK_OPS and SOAK_CALLS make them shorter or longer; about two hours as they are.
+# The long runs.  SOAK_OPS, SOAK_CALLS and SOAK_FUZZ_SECONDS make them shorter or longer; as they are
+# they take about two hours, and then 8 CPU-hours of fuzzing.
 set -eu
 cd "$(dirname "$0")/.."
 ops=${SOAK_OPS:-20000000}
 calls=${SOAK_CALLS:-5000000}
 seeds=${SOAK_SEEDS:-10}
+fuzz=${SOAK_FUZZ_SECONDS:-$((8 * 3600 / $(nproc)))}
 
 setup() {
 	local dir=$1
@@ -25,3 +27,5 @@ echo "== random calls beside the running kernel"
 for seed in $(seq 1 "$seeds"); do
 	build/tools/vmarea diff --seed "$seed" --calls "$calls"
 done
+echo "== fuzzing for $fuzz seconds on all cores"
+scripts/fuzz.sh "$fuzz"

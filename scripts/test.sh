@@ -29,6 +29,8 @@ run build-debug		"--no-suite misuse --no-suite kernel"	-Dwerror=true -Ddebug_che
 CC=clang run build-clang "--no-suite misuse --no-suite kernel --no-suite long"	-Dwerror=true
 run build-asan		"--suite sanitize"			-Ddebug_checks=true -Db_sanitize=address,undefined -Ddefault_library=static
 run build-tsan		"--suite sanitize"			-Ddebug_checks=true -Db_sanitize=thread -Ddefault_library=static
+# A minute of fuzzing in all; scripts/fuzz.sh is the same for longer.
+CC=clang run build-fuzz		"--suite fuzz"				-Dfuzz=true -Ddebug_checks=true -Dtests=false -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static
 
 python3 - "$rc" "${logs[@]}" <<'PY'
 import json, sys

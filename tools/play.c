@@ -182,6 +182,9 @@ static int driver_mmap(struct file *file, struct vma_new *vma)
 static const struct file_operations driver_ops = { .owner = "driver", .mmap = driver_mmap };
 static const struct file_operations nommap_ops = { .owner = "unmappable" };
 
+/* More than a recorder that leaves numbers out would jump over. */
+#define FILE_NUMBER_GAP	4096u
+
 int player_add_file(struct player *p, const struct trace_file *desc)
 {
 	struct file_desc d = {
@@ -199,6 +202,10 @@ int player_add_file(struct player *p, const struct trace_file *desc)
 	} else if (desc->hook == HOOK_NONE) {
 		d.ops = &nommap_ops;
 	}
+	/* Numbers go up by one, so a number tells how much there is to be kept. */
+	if (desc->id > p->last_file + FILE_NUMBER_GAP)
+		return -ERANGE;
+	p->last_file = desc->id > p->last_file ? desc->id : p->last_file;
 	if (desc->id >= p->nr_files) {
 		size_t nr = (size_t)desc->id * 2 + 16;
 
@@ -235,7 +242,8 @@ const char *player_name(struct player *p, const char *name)
 
 /* -------------------------------------------------------------------------------- events -- */
 
-static void add_area(struct player *p, struct mm_user *user, const struct trace_area *from)
+static int add_area(struct player *p, struct mm_user *user, const struct trace_area *from,
+		    char **why)
 {
 	struct area_desc area = {
 		.start = from->start, .end = from->end, .flags = from->flags,
@@ -247,15 +255,20 @@ static void add_area(struct player *p, struct mm_user *user, const struct trace_
 	/* maps shows 0, but the pages of an anonymous area count from its address. */
 	if (!from->file && !from->special)
 		area.pgoff = from->start / 4096;
+	if (from->file && !area.file) {
+		*why = cli_printf("there is no file f%u", from->file);
+		return -1;
+	}
 	error = mm_add_area(user, &area);
 	if (error)
-		player_defect(p, "line %lu: mm_add_area(%lx-%lx): error %d", p->line, from->start,
-			      from->end, -error);
+		*why = cli_printf("the area %lx-%lx %s", from->start, from->end,
+				  error == -EEXIST ? "overlaps another" : "cannot be");
+	return error ? -1 : 0;
 }
 
 /* exec() in an mm of its own keeps the library's mm; in a shared one it gets a new one. */
 static struct mm_user *exec_user(struct player *p, struct play_task *task,
-				 const struct mm_config *config)
+				 const struct mm_config *config, char **why)
 {
 	struct mm_user *user = NULL;
 	int error;
@@ -281,7 +294,7 @@ static struct mm_user *exec_user(struct player *p, struct play_task *task,
 		error = mm_create(p->vmarea, config, &user);
 	}
 	if (error) {
-		player_defect(p, "line %lu: exec: error %d", p->line, -error);
+		*why = cli_printf("exec: no address space can be like this: error %d", -error);
 		if (user)
 			mmput(user);
 		return NULL;
@@ -289,7 +302,7 @@ static struct mm_user *exec_user(struct player *p, struct play_task *task,
 	return user;
 }
 
-static void on_exec(struct player *p, const struct trace_event *e)
+static int on_exec(struct player *p, const struct trace_event *e, char **why)
 {
 	struct play_task *task = player_task(p, e->task);
 	const struct mm_config *config = &e->exec.config;
@@ -297,16 +310,18 @@ static void on_exec(struct player *p, const struct trace_event *e)
 
 	if (!task)
 		task = player_add_task(p, e->task, player_add_process(p, e->task, NULL));
-	user = exec_user(p, task, config);
+	user = exec_user(p, task, config, why);
 	if (!user)
-		return;
-	for (size_t i = 0; i < e->exec.nr_areas; i++)
-		add_area(p, user, &e->exec.areas[i]);
+		return -1;
 	player_join_mm(task, player_add_mm(p, e->mm, user, config));
 	memcpy(task->process->rlimit, config->rlimit, sizeof(config->rlimit));
 	task->process->caps = config->caps;
 	free(task->process->path);
 	task->process->path = cli_strdup(e->exec.path);
+	for (size_t i = 0; i < e->exec.nr_areas; i++)
+		if (add_area(p, user, &e->exec.areas[i], why))
+			return -1;
+	return 0;
 }
 
 static void on_child(struct player *p, const struct trace_event *e, struct play_task *parent)
@@ -315,6 +330,7 @@ static void on_child(struct player *p, const struct trace_event *e, struct play_
 	struct play_task *child;
 	struct mm_user *user;
 	struct play_mm *mm;
+	char text[32];
 	int error;
 
 	if (e->kind != EV_THREAD)
@@ -328,7 +344,10 @@ static void on_child(struct player *p, const struct trace_event *e, struct play_
 	}
 	error = mm_fork(parent->mm->user, &user);
 	if (error) {
-		player_defect(p, "line %lu: mm_fork(): error %d", p->line, -error);
+		player_differs(p, cli_printf("%s:%lu: task %ld: fork()\n  recorded: 0x%lx\n"
+					     "  here:     %s", p->path, p->line, parent->tid,
+					     (unsigned long)e->child,
+					     result_text((unsigned long)error, text)));
 		return;
 	}
 	mm = player_add_mm(p, e->mm, user, &parent->mm->config);
@@ -341,7 +360,7 @@ static void on_leader(struct player *p, const struct trace_event *e, struct play
 {
 	struct play_task *old = player_task(p, e->child);
 
-	if (old)
+	if (old && old != task)
 		player_drop_task(p, old);
 	task->tid = e->child;
 }
@@ -362,15 +381,32 @@ static void tell_call(struct player *p, struct play_task *task, const struct cal
 	free(map);
 }
 
-static void on_call(struct player *p, const struct trace_event *e, struct play_task *task)
+/* Does the call name a file that there is, and one that it can be made with? */
+static bool has_its_file(const struct player *p, const struct call *call, char **why)
+{
+	const struct play_file *f = call->file < p->nr_files ? &p->files[call->file] : NULL;
+
+	if (!call->file)
+		return true;
+	if (!f || !f->file)
+		*why = cli_printf("there is no file f%u", call->file);
+	else if (call->id == CALL_SHMAT && (!(f->desc.flags & FILE_SHMEM) || f->desc.hook))
+		*why = cli_printf("shmat: f%u is no segment", call->file);
+	return !*why;
+}
+
+static int on_call(struct player *p, const struct trace_event *e, struct play_task *task,
+		   char **refused)
 {
 	const struct call *call = &e->call;
 	struct mm_stats stats;
 	char why[256];
 	unsigned long ours;
 
+	if (!has_its_file(p, call, refused))
+		return -1;
 	if (!task->mm)
-		return;
+		return 0;
 	p->calls++;
 	ours = play_call(p, task, call);
 	if (!call->unknown && !play_result_agrees(call, ours)) {
@@ -385,6 +421,7 @@ static void on_call(struct player *p, const struct trace_event *e, struct play_t
 		p->peak_areas = stats.nr_areas;
 	if (p->validate && mm_validate(task->mm->user, why, sizeof(why)))
 		player_defect(p, "line %lu: after the call the mm is broken: %s", p->line, why);
+	return 0;
 }
 
 static void tell_touch(struct player *p, const struct trace_event *e, struct play_mm *mm)
@@ -484,7 +521,7 @@ static int task_event(struct player *p, const struct trace_event *e, char **why)
 		player_undetermined(p, e->text);
 		break;
 	default:
-		on_call(p, e, task);
+		return on_call(p, e, task, why);
 	}
 	return 0;
 }
@@ -497,7 +534,10 @@ int player_event(struct player *p, const struct trace_event *e, char **why)
 	switch (e->kind) {
 	case EV_FILE:
 		error = player_add_file(p, &e->desc);
-		if (error)
+		if (error == -ERANGE)
+			*why = cli_printf("file f%u: numbers go up by one, the last was f%u",
+					  e->desc.id, p->last_file);
+		else if (error)
 			*why = cli_printf("file f%u: error %d", e->desc.id, -error);
 		return error ? -1 : 0;
 	case EV_RENAME: case EV_DELETED: case EV_SEALED:
@@ -507,8 +547,7 @@ int player_event(struct player *p, const struct trace_event *e, char **why)
 		}
 		return 0;
 	case EV_EXEC:
-		on_exec(p, e);
-		return 0;
+		return on_exec(p, e, why);
 	case EV_TOUCH: case EV_GROW: case EV_MAP:
 		return mm_event(p, e, why);
 	default:

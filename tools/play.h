@@ -66,6 +66,7 @@ struct player {
 	struct play_mm *mms;
 	struct play_file *files;	/* by id */
 	size_t nr_files;
+	unsigned int last_file;		/* the highest number of one */
 	struct inode_pair *inodes;
 	size_t nr_inodes;
 	char **names;			/* of special areas: the library keeps the pointers */

@@ -68,5 +68,6 @@ void ranges_copy(struct ranges *to, const struct ranges *from)
 {
 	to->nr = to->room = from->nr;
 	to->r = cli_alloc((from->nr + 1) * sizeof(*to->r));
-	memcpy(to->r, from->r, from->nr * sizeof(*to->r));
+	if (from->nr)
+		memcpy(to->r, from->r, from->nr * sizeof(*to->r));
 }

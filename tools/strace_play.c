@@ -97,11 +97,21 @@ static void leave(struct session *s, struct play_task *task)
 	player_leave_mm(s->p, task);
 }
 
+static unsigned long bytes_of(const struct call *call)
+{
+	return (call->args[call->id == CALL_MREMAP ? 2 : 1] + 4095) & ~4095ul;
+}
+
+static bool is_in_address_space(unsigned long addr, unsigned long bytes)
+{
+	return !(addr & 4095) && addr <= TASK_SIZE && bytes <= TASK_SIZE - addr;
+}
+
 static bool is_placed(const struct strace_call *c)
 {
 	return c->kind == ST_MEMORY && c->call.id == CALL_MMAP && !is_error(c->call.result) &&
 	       !(c->call.args[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT)) &&
-	       !c->call.args[0];
+	       !c->call.args[0] && is_in_address_space(c->call.result, bytes_of(&c->call));
 }
 
 /* Tasks in the mm whose life is looked at. */
@@ -136,10 +146,11 @@ static void learn_layout(const struct session *s, size_t from, long tid, struct 
 			for (size_t k = 0; k < crowd.nr; k++)
 				if (crowd.tid[k] == c->tid)
 					crowd.tid[k] = crowd.tid[--crowd.nr];
-		} else if (c->kind == ST_MEMORY && c->call.id == CALL_BRK && !config->start_brk) {
+		} else if (c->kind == ST_MEMORY && c->call.id == CALL_BRK && !config->start_brk &&
+			   c->call.result <= TASK_SIZE) {
 			config->start_brk = config->brk = c->call.result;
 		} else if (is_placed(c)) {
-			end = c->call.result + ((c->call.args[1] + 4095) & ~4095ul);
+			end = c->call.result + bytes_of(&c->call);
 			highest = end > highest ? end : highest;
 			lowest = c->call.result < lowest ? c->call.result : lowest;
 			second = first && !second ? c->call.result : second;
@@ -203,12 +214,16 @@ static struct play_task *task_of(struct session *s, size_t at)
 static void run_clone(struct session *s, size_t at)
 {
 	const struct strace_call *c = &s->log->calls[at];
-	struct play_task *parent = task_of(s, at), *child;
-	struct play_process *process = parent->process;
-	struct play_mm *mm = parent->mm;
+	struct play_task *parent, *child;
+	struct play_process *process;
+	struct play_mm *mm;
 	struct mm_user *user;
 
+	/* Before its task is looked for, by the clone that made it: which is not this one. */
 	s->done[at] = true;
+	parent = task_of(s, at);
+	process = parent->process;
+	mm = parent->mm;
 	if (is_error(c->call.result) || player_task(s->p, (long)c->call.result))
 		return;
 	if (!c->is_thread) {
@@ -218,7 +233,7 @@ static void run_clone(struct session *s, size_t at)
 	child = player_add_task(s->p, (long)c->call.result, process);
 	if (mm && !c->shares_mm) {
 		if (mm_fork(mm->user, &user)) {
-			player_defect(s->p, "mm_fork() failed");
+			player_undetermined(s->p, why_limit);
 			return;
 		}
 		mm = player_add_mm(s->p, ++s->last_mm, user, &mm->config);
@@ -231,11 +246,6 @@ static void run_clone(struct session *s, size_t at)
 }
 
 /* -------------------------------------------------------------------------- memory calls -- */
-
-static unsigned long bytes_of(const struct call *call)
-{
-	return (call->args[call->id == CALL_MREMAP ? 2 : 1] + 4095) & ~4095ul;
-}
 
 static bool only_takes(const struct strace_call *c)
 {

@@ -302,7 +302,7 @@ static bool limit_call(struct strace_call *c, char **args, size_t nr, size_t whi
 	char *cur = nr > which + 1 ? strstr(args[which + 1], "rlim_cur=") : NULL;
 	unsigned long limit;
 
-	if (!cur || !one_value(args[which], strlen(args[which]), &limit))
+	if (!cur || !one_value(args[which], strlen(args[which]), &limit) || limit >= MM_NR_RLIMITS)
 		return false;
 	cur[strcspn(cur, ",}")] = '\0';
 	c->kind = ST_LIMIT;

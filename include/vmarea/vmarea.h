@@ -251,9 +251,9 @@ struct area_desc {
 };
 
 /*
- * 0; -EEXIST: it overlaps another; -EINVAL: bounds, or flags that exclude each other; -EINTR;
- * -ENOMEM.  Counts towards every total, is checked against no limit, joins no neighbour, and no
- * hook of its file is called.
+ * 0; -EEXIST: it overlaps another; -EINVAL: bounds, flags that exclude each other or lack one that
+ * they need, shared without a file, shared and touched; -EINTR; -ENOMEM.  Counts towards every
+ * total, is checked against no limit, joins no neighbour, and no hook of its file is called.
  */
 VMAREA_API int mm_add_area(struct mm_user *mm, const struct area_desc *area) __may_sleep;
 

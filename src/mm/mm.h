@@ -106,6 +106,11 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 /* PROT_* to VM_READ... */
 vm_flags_t vm_flags_of_prot(unsigned long prot);
 
+/* ---- add_area.c */
+
+/* Flags that exclude each other, or one without another that it needs, as text; NULL: none. */
+const char *mm_flags_conflict(vm_flags_t flags);
+
 /* Could same-page merging work on such an area? */
 bool mm_ksm_compatible(const struct file *file, vm_flags_t flags);
 

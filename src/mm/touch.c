@@ -85,11 +85,15 @@ static bool pool_is_empty(const struct vm_area_struct *vma)
 	return huge_pages_free(instance, vma->vm_file->huge_shift) <= 0;
 }
 
-static enum mm_fault touch_area(const struct access *a)
+static enum mm_fault touch_area(const struct access *whole)
 	__must_hold_shared(vma_stable) __may_sleep
 {
+	struct access access = *whole, *a = &access;
 	vm_flags_t flags = a->vma->vm_flags;
 
+	/* What may not be executed is refused at its first page, whatever the others are. */
+	if (a->kind == MM_ACCESS_EXEC && !(flags & VM_EXEC))
+		a->end = a->start + PAGE_SIZE;
 	if (!(flags & VM_ACCESS_FLAGS))
 		return MM_FAULT_ACCERR;
 	if (a->kind == MM_ACCESS_WRITE && !(flags & VM_WRITE))

@@ -52,41 +52,13 @@ static int wrong_count(struct check *c, const char *what, unsigned long is, unsi
 
 /* ----------------------------------------------------------------- flags */
 
-struct flag_rule {
-	vm_flags_t has;			/* an area with all of these */
-	vm_flags_t needs;		/* has all of these, */
-	vm_flags_t excludes;		/* and none of these */
-	const char *text;
-};
-
-static const struct flag_rule flag_rules[] = {
-	{ VM_PFNMAP, 0, VM_MIXEDMAP, "VM_PFNMAP and VM_MIXEDMAP" },
-	{ VM_READ, VM_MAYREAD, 0, "VM_READ without VM_MAYREAD" },
-	{ VM_WRITE, VM_MAYWRITE, 0, "VM_WRITE without VM_MAYWRITE" },
-	{ VM_EXEC, VM_MAYEXEC, 0, "VM_EXEC without VM_MAYEXEC" },
-	{ VM_SHARED, VM_MAYSHARE, 0, "VM_SHARED without VM_MAYSHARE" },
-	{ VM_LOCKONFAULT, VM_LOCKED, 0, "VM_LOCKONFAULT without VM_LOCKED" },
-	{ VM_ACCOUNT, 0, VM_SHARED, "VM_ACCOUNT and VM_SHARED" },
-	{ VM_ACCOUNT, 0, VM_NORESERVE, "VM_ACCOUNT and VM_NORESERVE" },
-	{ VM_SEQ_READ, 0, VM_RAND_READ, "VM_SEQ_READ and VM_RAND_READ" },
-	{ VM_HUGEPAGE, 0, VM_NOHUGEPAGE, "VM_HUGEPAGE and VM_NOHUGEPAGE" },
-	{ VM_DROPPABLE, VM_NORESERVE, VM_MAYSHARE, "VM_DROPPABLE, shared or to be promised" },
-};
-
 /* I5 */
 static int check_flags(struct check *c, const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(flag_rules); i++) {
-		const struct flag_rule *rule = &flag_rules[i];
+	const char *conflict = mm_flags_conflict(vma->vm_flags);
 
-		if ((vma->vm_flags & rule->has) != rule->has)
-			continue;
-		if ((vma->vm_flags & rule->needs) != rule->needs ||
-		    (vma->vm_flags & rule->excludes))
-			return wrong(c, vma->vm_start, rule->text);
-	}
-	return 0;
+	return conflict ? wrong(c, vma->vm_start, conflict) : 0;
 }
 
 /* ------------------------------------------------------------- one area */

@@ -116,6 +116,24 @@ static void beyond_the_end_of_a_file(void **state)
 	space_close(&s);
 }
 
+/* The first page of the range is there: what ends the access is that it may not be executed. */
+static void first_page_refuses_execution(void **state)
+{
+	struct file *file;
+	struct space s;
+
+	(void)state;
+	space_open(&s);
+	file = space_file(&s, 1, 0, FILE_PLACE_ANY);
+	assert_int_equal(space_map_file(&s, 0, 2, RW, MAP_SHARED, file, 0), 0);
+	assert_int_equal(mm_touch_range(s.mm, at(0), 2 * SPACE_PAGE, MM_ACCESS_EXEC),
+			 MM_FAULT_ACCERR);
+	assert_int_equal(mm_touch_range(s.mm, at(1), SPACE_PAGE, MM_ACCESS_EXEC), MM_FAULT_BUS);
+	assert_int_equal(mm_touch_range(s.mm, at(0), 2 * SPACE_PAGE, MM_ACCESS_READ), MM_FAULT_BUS);
+	file_put(file);
+	space_close(&s);
+}
+
 static int changes_nothing(struct file *file, struct vma_new *vma) __in_mmap_hook
 {
 	return 0;
@@ -293,6 +311,7 @@ int main(void)
 		cmocka_unit_test(protection),
 		cmocka_unit_test(writes_touch_and_reads_do_not),
 		cmocka_unit_test(beyond_the_end_of_a_file),
+		cmocka_unit_test(first_page_refuses_execution),
 		cmocka_unit_test(hooked_file_has_an_end),
 		cmocka_unit_test(a_private_write_beyond_the_end_touches),
 		cmocka_unit_test(beyond_the_end_of_shared_memory),

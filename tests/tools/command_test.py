@@ -89,6 +89,24 @@ BAD_LINES = [
     ('limits 7 1 2 3', 'memlock is missing'),
 ]
 
+# Lines that are well-formed and cannot be; without words: a difference.
+NONSENSE = [
+    ('exec 7 m2 "/p"\n 1000-3000 rd,mr\n 2000-4000 rd,mr\nend\n',
+     'the area 2000-4000 overlaps another'),
+    ('exec 7 m2 "/p"\n 1000-3000 rd,ex,mr\nend\n', 'the area 1000-3000 cannot be'),
+    ('exec 7 m2 "/p"\n 1000-3000 rd,mr,sh,ms\nend\n', 'the area 1000-3000 cannot be'),
+    ('exec 7 m2 "/p"\n 1000-3000 rd,mr f5\nend\n', 'there is no file f5'),
+    ('exec 7 m2 base=0xfffffffffffff000 "/p"\nend\n',
+     'exec: no address space can be like this: error 22'),
+    ('shmat 7 f9 0 0 = 0x1000\n', 'there is no file f9'),
+    ('shmat 7 f1 0 0 = 0x1000\n', 'shmat: f1 is no segment'),
+    ('mmap 7 0 0x1000 3 2 f9 0 = 0x1000\n', 'there is no file f9'),
+    ('file f4294967295 08:01 99 mode=r "/p"\n',
+     'file f4294967295: numbers go up by one, the last was f1'),
+    ('mmap 7 0 0x1000000000 3 0x22 - 0 = 0x7ef000000000\n' + ''.join(
+        f'fork 7 {n} m{n}\n' for n in range(8, 600)), ''),
+]
+
 BAD_HEADERS = [
     ('vmarea-trace 2\nevents\n', 1, 'version 2 is not known, only 1'),
     ('vmarea-trace\n', 1, 'version is missing'),
@@ -166,6 +184,11 @@ LOGS = [
      {'an area that was there before the first call of the log': 1}),
     ('limit', LOG + '7 mlock(0x7f0000011000, 4096) = -1 ENOMEM (Cannot allocate memory)\n', 6, 0,
      {'a limit, or memory, that the log does not show': 1}),
+    ('no such limit', LOG + '7 setrlimit(4096, {rlim_cur=1, rlim_max=2}) = 0\n', 5, 0, {}),
+    ('its own child', LOG + '9 fork() = 9\n9 munmap(0x1000, 4096) = 0\n', 6, 0, {}),
+    ('fork of nothing', LOG + '9 fork() = 10\n10 munmap(0x1000, 4096) = 0\n', 6, 0, {}),
+    ('no such address', '7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = '
+     '0xfffffffff0000001\n7 brk(NULL) = 0xffffffffff000000\n', 2, 2, {}),
     ('not followed', LOG + '7 mbind(0x7f0000010000, 4096, MPOL_DEFAULT, NULL, 0, 0) = 0\n', 5, 0,
      {'mbind: not followed': 1}),
 ]
@@ -276,6 +299,21 @@ class Tests:
             path = self.write('head.vtrace', text)
             status, _, err = self.run('replay', path)
             assert status == USAGE and err == f'{path}:{line}: {words}\n', (text, err)
+
+    def test_nonsense_is_refused(self):
+        for text, words in NONSENSE:
+            path = self.write('nonsense.vtrace', HEADER + FILE + EXEC + text)
+            status, out, err = self.run('replay', '--validate', path)
+            if words:
+                assert status == USAGE and not out, (text, status, out, err)
+                assert re.fullmatch(r'.*:\d+: (.*)\n', err)[1] == words, (text, err)
+            else:
+                assert status == CHECK and not err, (text, status, err)
+
+    def test_leader_is_himself(self):
+        path = self.write('leader.vtrace', HEADER + FILE + EXEC + 'leader 7 7\n' + RUN)
+        status, told = self.replayed(path)
+        assert status == GOOD and told['calls'] == 4, told
 
     def test_a_file_cut_short(self):
         with open(os.path.join(self.traces, 'gcc.vtrace.zst'), 'rb') as f:

@@ -194,6 +194,30 @@ static void test_exclusive(void **state)
 	mmput(mm);
 }
 
+/* Areas that the walker would find fault with are not taken. */
+static void impossible_areas_are_refused(void **state)
+{
+	static const vm_flags_t impossible[] = {
+		VM_READ, VM_WRITE | VM_MAYREAD, VM_EXEC, BASE | VM_SHARED, BASE | VM_MAYSHARE,
+		BASE | VM_LOCKONFAULT, BASE | VM_ACCOUNT | VM_NORESERVE,
+		BASE | VM_SEQ_READ | VM_RAND_READ, BASE | VM_HUGEPAGE | VM_NOHUGEPAGE,
+		BASE | VM_DROPPABLE,
+	};
+	const struct mm_config config = MM_CONFIG_INIT;
+	struct area_desc area = { .start = AT(0), .end = AT(1) };
+	struct mm_user *mm;
+	char why[128];
+
+	(void)state;
+	assert_int_equal(mm_create(instance, &config, &mm), 0);
+	for (size_t i = 0; i < sizeof(impossible) / sizeof(impossible[0]); i++) {
+		area.flags = impossible[i];
+		assert_int_equal(mm_add_area(mm, &area), -22);
+	}
+	assert_int_equal(mm_validate(mm, why, sizeof(why)), 0);
+	mmput(mm);
+}
+
 static int setup(void **state)
 {
 	const struct vmarea_config config = VMAREA_CONFIG_INIT;
@@ -214,7 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shown), cmocka_unit_test(test_alike),
 		cmocka_unit_test(test_different), cmocka_unit_test(test_sealed),
-		cmocka_unit_test(test_exclusive),
+		cmocka_unit_test(test_exclusive), cmocka_unit_test(impossible_areas_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
