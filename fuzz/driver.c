@@ -45,28 +45,31 @@ const char *__ubsan_default_options(void)
 	return "halt_on_error=1:abort_on_error=1:print_stacktrace=1";
 }
 
-/* Standard error may stand for something else just now: see reader.c. */
+/*
+ * What is told of a crash is written down before each input: a signal handler has write(), and
+ * standard error may stand for something else just then (reader.c).
+ */
+static char crash_file[64], again[512];
+
+static void say(const char *text)
+{
+	if (write(2, text, strlen(text)) < 0)
+		_exit(1);
+}
+
 static void tell(void)
 {
-	char name[128];
-	int fd;
+	int fd = running ? -1 : open(crash_file, O_WRONLY | O_CREAT | O_TRUNC, 0666);
 
-	if (running) {
-		dprintf(2, "\nto run it again: %s %s\n", program, running);
-	} else {
-		snprintf(name, sizeof(name), "crash-%lu-%lu", seed, run);
-		fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-		if (fd >= 0 && write(fd, input, input_bytes) == (ssize_t)input_bytes)
-			dprintf(2, "\nto run it again: %s %s", program, name);
-		dprintf(2, "\nto run it again: %s --seed %lu --first %lu --runs 1\n", program,
-			seed, run);
-	}
+	if (fd >= 0 && write(fd, input, input_bytes) != (ssize_t)input_bytes)
+		say("\nthe input could not be written");
+	say(again);
 }
 
 static void crashed(int signal)
 {
 	if (signal == SIGALRM)
-		dprintf(2, "\nan input takes more than %u seconds", MAX_SECONDS);
+		say("\nan input takes too long");
 	tell();
 	raise(signal);
 }
@@ -76,13 +79,26 @@ static void exited(void)
 {
 	if (!inside)
 		return;
-	dprintf(2, "\nexit() was called");
+	say("\nexit() was called");
 	tell();
 	_exit(1);
 }
 
+static void prepare(void)
+{
+	if (running) {
+		snprintf(again, sizeof(again), "\nto run it again: %s %s\n", program, running);
+		return;
+	}
+	snprintf(crash_file, sizeof(crash_file), "crash-%lu-%lu", seed, run);
+	snprintf(again, sizeof(again), "\nto run it again: %s %s"
+		 "\nto run it again: %s --seed %lu --first %lu --runs 1\n", program, crash_file,
+		 program, seed, run);
+}
+
 static void run_one(const uint8_t *data, size_t size)
 {
+	prepare();
 	inside = true;
 	alarm(MAX_SECONDS);
 	LLVMFuzzerTestOneInput(data, size);
