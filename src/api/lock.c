@@ -38,6 +38,7 @@ struct mmap_read *mmap_read_lock_killable(struct mm_user *user)
 	struct kill_waiter waiter;
 	int err;
 
+	rwsem_may_wait(&mm->mmap_lock);
 	if (rwsem_read_trylock(&mm->mmap_lock))
 		return handle_read(mm);
 	kill_group_join(&mm->kill, &waiter);

@@ -16,8 +16,8 @@
 #include "base/compiler.h"
 
 struct list_head {
-	struct list_head *next;
-	struct list_head *prev;
+	struct list_head *next;		/* o */
+	struct list_head *prev;		/* o */
 };
 
 static inline void list_init(struct list_head *link)

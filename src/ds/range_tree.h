@@ -46,23 +46,21 @@ struct rt_range {
 
 /* One version of the tree: what readers see, or what the writer sees. */
 struct rt_shape {
-	struct rt_node *root;			/* NULL: no entries */
-	unsigned long count;			/* entries */
-	u32 nr_nodes[RT_MAX_LEVELS];
+	struct rt_node *root;			/* o	NULL: no entries */
+	unsigned long count;			/* o	entries */
+	u32 nr_nodes[RT_MAX_LEVELS];		/* o */
 };
 
 /* Nodes chained by their link. */
 struct rt_chain {
-	struct rt_node *first;
-	struct rt_node *last;
-	unsigned long nr;
+	struct rt_node *first;			/* o */
+	struct rt_node *last;			/* o */
+	unsigned long nr;			/* o */
 };
 
 struct rt_home;
 
-/*
- * r: written by the writer, read by readers.  w: the writer's.
- */
+/* What guards a field: src/TAGS. */
 struct range_tree {
 	struct rt_node *root __cacheline_aligned;	/* r	NULL: no entries */
 

@@ -41,14 +41,14 @@ enum rt_node_state {
 };
 
 struct rt_slot {
-	unsigned long end;
-	void *item;
-	unsigned long tag;
+	unsigned long end;		/* o */
+	void *item;			/* o */
+	unsigned long tag;		/* o */
 };
 
 /*
- * Who may touch a field: r readers and writer while published, the writer alone while fresh;
- * w the writer; o who owns the list that the node is on.
+ * What guards a field: src/TAGS.  The writer alone has a fresh node; one that is published nobody
+ * writes, but for what is not r.
  */
 struct rt_node {
 	u8 level;			/* r	0: leaf */

@@ -17,9 +17,9 @@ enum rt_home_state {
 };
 
 struct rt_home {
-	struct port_rcu_head rcu;
-	struct rt_node *bag, *bag_last;	/* first and last node; the state says whose */
-	u32 state;			/* atomic: enum rt_home_state */
+	struct port_rcu_head rcu;	/* o	while it waits RCU's, else the tree's */
+	struct rt_node *bag, *bag_last;	/* o	first and last node; the same */
+	u32 state;			/* a	enum rt_home_state */
 };
 
 /* A node of the pool, now fresh.  rt_reserve() has seen to it that there is one. */

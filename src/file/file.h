@@ -3,7 +3,7 @@
  * Open files as the embedder supplies them.  A file is counted; the count may be raised from a
  * pointer found under RCU (file_get_rcu), so the memory goes only after a grace period.
  *
- * What guards a field: 1 written once, before anyone else can see the file; a atomic.
+ * What guards a field: src/TAGS.
  */
 #ifndef FILE_FILE_H
 #define FILE_FILE_H
@@ -28,7 +28,7 @@ struct file {
 	u64 size_bytes;				/* a	relaxed */
 	u64 max_bytes;				/* 1	0: 2^63 - 1 */
 	unsigned long reserved;			/* a	relaxed: huge pages, for shared areas */
-	struct port_rcu_head rcu;
+	struct port_rcu_head rcu;		/* o	the last put */
 };
 
 /* From a pointer found under the RCU read lock: false if the last reference is gone. */

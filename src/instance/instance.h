@@ -4,8 +4,7 @@
  *
  * There are no globals in the library: what two mms share, they share through this.
  *
- * What guards a field: 1 written once at creation; a atomic; i has its own lock; else the lock's
- * name.
+ * What guards a field: src/TAGS.
  */
 #ifndef INSTANCE_INSTANCE_H
 #define INSTANCE_INSTANCE_H

@@ -63,7 +63,7 @@ struct pt_shard {
 	long nr[PT_COUNTS];			/* a */
 } __cacheline_aligned;
 
-/* 1 written once by pt_create(); a atomic; i has its own lock inside. */
+/* What guards a field: src/TAGS.  Written once is by pt_create(). */
 struct pgtable {
 	const struct pt_format *format;		/* 1 */
 	struct page *frames;			/* 1	the struct of the arena's frame 0 */
@@ -73,7 +73,7 @@ struct pgtable {
 	unsigned int levels;			/* 1 */
 	long nr_tables;				/* a	without the root */
 	struct spinlock lock;			/* i	page_table_lock: PUD, P4D, PGD entries */
-	struct pt_shard shards[PT_SHARDS];
+	struct pt_shard shards[PT_SHARDS];	/* i */
 };
 
 struct pt_config {

@@ -2,7 +2,7 @@
 /*
  * Inside of the room: the arena, its free blocks (buddy.c) and its caches (cache.c).
  *
- * What guards a field: 1 written at creation; L the arena's lock; s who holds the slot; a atomic.
+ * What guards a field: src/TAGS.  busy is the word by which a thread takes a slot.
  */
 #ifndef PHYS_ARENA_H
 #define PHYS_ARENA_H
@@ -31,12 +31,12 @@ struct arena {
 	unsigned long first, end;		/* 1	frame numbers */
 	struct port_fork_guard fork_guard;	/* 1	keeps the lock free in forked children */
 
-	struct spinlock lock __cacheline_aligned; /*	rank: arena */
-	unsigned long fresh;			/* L	from here on nobody has had a frame */
-	unsigned long nr_free;			/* L	the fresh ones too */
-	struct list_head blocks[PAGE_MAX_ORDER + 1][BLOCK_CONTENTS]; /* L */
+	struct spinlock lock __cacheline_aligned; /* i	rank: arena */
+	unsigned long fresh;			/* lock	from here on nobody has had a frame */
+	unsigned long nr_free;			/* lock	the fresh ones too */
+	struct list_head blocks[PAGE_MAX_ORDER + 1][BLOCK_CONTENTS]; /* lock */
 
-	struct frame_cache caches[CACHE_SLOTS];
+	struct frame_cache caches[CACHE_SLOTS];	/* i */
 };
 
 /* ----------------------------------------------------------------------- buddy.c: blocks -- */

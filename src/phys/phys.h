@@ -22,13 +22,9 @@
 #define BLOCK_FRAMES		BIT(PAGE_MAX_ORDER)
 
 /*
- * What guards a field:
- *	a	atomic
- *	o	who owns the frame: who allocated it, until somebody else can find it
- *	t	the owner of the table that is in the frame (pgtable/)
- *	l	the list that the frame is in: the arena's lock while free, the lru lock later
- *	i	has its own lock inside
- *	1	written before the frame is handed out for the first time
+ * What guards a field: src/TAGS.  The owner of a frame is who allocated it, until somebody else can
+ * find it; of one with a table, pgtable/; in a list, the arena's lock while free, the lru lock
+ * later.  Written once is before the frame is handed out for the first time.
  */
 struct page {
 	u32 refs;				/* a	0: free, or a tail */
@@ -37,13 +33,13 @@ struct page {
 	u32 pfn;				/* 1 */
 	union {
 		void *mapping;			/* o	what it is a page of */
-		struct page *next;		/* t	chains of tables */
+		struct page *next;		/* o	chains of tables */
 		u32 *live;			/* 1	a loose page: its instance's count */
 	};
 	unsigned long index;			/* o	which page of that */
 	union {
-		struct list_head lru;		/* l */
-		struct port_rcu_head rcu;	/* t	on its way to be freed */
+		struct list_head lru;		/* o */
+		struct port_rcu_head rcu;	/* o	on its way to be freed */
 	};
 	union {
 		unsigned long private;		/* o */

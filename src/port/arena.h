@@ -8,9 +8,9 @@
 #define PORT_ARENA_ALIGN	(2ul << 20)
 
 struct port_arena {
-	void *base;			/* of PORT_ARENA_ALIGN */
-	size_t bytes;			/* a multiple of PORT_ARENA_ALIGN */
-	int fd;				/* byte n of it is base[n]; -1: the port has no files */
+	void *base;			/* 1	of PORT_ARENA_ALIGN */
+	size_t bytes;			/* 1	a multiple of PORT_ARENA_ALIGN */
+	int fd;				/* 1	byte n of it is base[n]; -1: no files here */
 };
 
 int port_arena_create(struct port_arena *arena, size_t bytes, size_t private_bytes)

@@ -21,9 +21,9 @@
 #include "port/port.h"
 
 struct kill_switch {
-	u32 fired;			/* atomic */
-	u32 busy;			/* atomic: threads inside kill_switch_fire() */
-	u32 *word;			/* atomic: what its owner sleeps on; NULL: it does not */
+	u32 fired;			/* a */
+	u32 busy;			/* a	threads inside kill_switch_fire() */
+	u32 *word;			/* a	what its owner sleeps on; NULL: it does not */
 };
 
 /* Must not be in use. */

@@ -14,15 +14,15 @@
 #include "sync/spinlock.h"
 
 struct kill_group {
-	struct spinlock lock;			/* rank INSTANCE: firing takes no lock */
+	struct spinlock lock;			/* i	rank INSTANCE: firing takes no lock */
 	struct list_head waiting __guarded_by(&lock); /* lock */
 	bool fired __guarded_by(&lock);		/* lock */
 };
 
 /* On the stack of the thread that waits. */
 struct kill_waiter {
-	struct kill_switch kill;
-	struct list_head link;			/* the group's lock */
+	struct kill_switch kill;		/* i */
+	struct list_head link;			/* group->lock */
 };
 
 static inline void kill_group_init(struct kill_group *group)

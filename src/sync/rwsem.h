@@ -45,10 +45,10 @@
 
 /* A gate is a futex: counted up by 2 when it opens; bit 0 says that somebody sleeps there. */
 context_lock_struct(rwsem) {
-	u64 state;			/* atomic, as drawn above */
-	u32 readers_gate;		/* all waiting readers */
-	u32 writers_gate;		/* waiting writers but the front one; bit 0 is not used */
-	u32 front_gate;			/* the front writer */
+	u64 state;			/* a	as drawn above */
+	u32 readers_gate;		/* a	all waiting readers */
+	u32 writers_gate;		/* a	waiting writers but the front one; no bit 0 */
+	u32 front_gate;			/* a	the front writer */
 	WITNESS_MEMBER
 };
 
@@ -256,6 +256,13 @@ static inline bool rwsem_is_contended(const struct rwsem *sem)
 
 /* The second lock of one rank, in an order that the caller keeps: subclass 1, 2... */
 #define rwsem_write_lock_nested(sem, subclass)	rwsem_write_lock_at((sem), (subclass), WITNESS_HERE)
+
+/* For who tries first and waits if that fails: checked as if it had waited. */
+#define rwsem_may_wait(sem)							\
+	do {									\
+		might_sleep();							\
+		witness_before((sem), witness_class_of(sem), 0, WITNESS_HERE);	\
+	} while (0)
 
 /* True if taken.  Never waits, never overtakes a waiter. */
 #define rwsem_read_trylock(sem)		rwsem_read_trylock_at((sem), WITNESS_HERE)

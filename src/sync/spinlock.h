@@ -20,7 +20,7 @@
 #include "sync/witness.h"
 
 context_lock_struct(spinlock) {
-	u32 word;			/* atomic, futex */
+	u32 word;			/* a	futex */
 	WITNESS_MEMBER
 };
 

@@ -43,29 +43,29 @@
 _Static_assert(LOCK_RANK_NR < MAX_CLASSES / 2, "room for the classes of drivers");
 
 struct class {
-	const char *key;		/* what it was asked for by */
-	bool is_place;			/* key is where its locks are initialised */
-	char name[64];
+	const char *key;		/* order_lock	what it was asked for by */
+	bool is_place;			/* order_lock	by where it is made */
+	char name[64];			/* order_lock */
 };
 
 struct step {
-	u32 from, to;
-	const char *from_place;		/* where the lock of class `from` had been taken */
-	const char *to_place;
-	struct witness_stack from_stack, to_stack;
+	u32 from, to;			/* order_lock */
+	const char *from_place;		/* order_lock	where the first had been taken */
+	const char *to_place;		/* order_lock */
+	struct witness_stack from_stack, to_stack; /* order_lock */
 };
 
 /*
- * What guards a field: a atomic; b `busy` to write, and what lies below the number is there for
- * good.
+ * What guards a field: src/TAGS.  order_lock() is to write; what lies below the numbers is there
+ * for good, and read without it.
  */
 static struct {
 	u32 busy;			/* a	1: somebody changes what follows */
 	u32 nr_classes;			/* a */
 	u32 nr_steps;			/* a */
-	struct class classes[MAX_CLASSES]; /* b	those that are no rank */
+	struct class classes[MAX_CLASSES]; /* order_lock	those that are no rank */
 	u64 after[MAX_CLASSES];		/* a	bit B of A: there is a step from A to B */
-	struct step steps[MAX_STEPS];	/* b */
+	struct step steps[MAX_STEPS];	/* order_lock */
 } order = { .nr_classes = LOCK_RANK_NR };
 
 static bool order_lock(void)

@@ -13,8 +13,8 @@
 #define WITNESS_FRAMES		12
 
 struct witness_stack {
-	u32 nr;
-	const void *pcs[WITNESS_FRAMES];	/* innermost first */
+	u32 nr;					/* o */
+	const void *pcs[WITNESS_FRAMES];	/* o	innermost first */
 };
 
 struct held {

@@ -40,9 +40,9 @@ struct anon_vma {
 	struct anon_vma *root;		/* 1 */
 	struct anon_vma *parent;	/* 1	a root's is itself */
 	struct spinlock lock;		/* i	used in the root only */
-	u32 nr_chains;			/* root->lock, as the next two */
-	u32 nr_own;
-	u32 nr_children;
+	u32 nr_chains;			/* root->lock */
+	u32 nr_own;			/* root->lock */
+	u32 nr_children;		/* root->lock */
 };
 
 struct anon_chain {
@@ -360,7 +360,7 @@ int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent)
 struct anon_name {
 	u32 refs;			/* a	0: going */
 	u32 bytes;			/* 1	of the whole struct */
-	struct port_rcu_head rcu;
+	struct port_rcu_head rcu;	/* o	the last put */
 	char text[];			/* 1 */
 };
 

@@ -55,17 +55,17 @@
 #define STATE_MASK		3u
 
 struct moment {
-	const char *func;
-	u32 thread;
-	struct witness_stack stack;
+	const char *func;		/* o */
+	u32 thread;			/* o */
+	struct witness_stack stack;	/* o */
 };
 
 struct section {
 	u32 word;			/* a	(A) */
-	enum section_kind kind;		/* A	as all below */
-	const void *owner;		/* A	the thread's state: the same in a forked child */
-	const void *object;		/* A */
-	struct moment begun, ended;	/* A */
+	enum section_kind kind;		/* s */
+	const void *owner;		/* s	the thread's state: the same in a forked child */
+	const void *object;		/* s */
+	struct moment begun, ended;	/* s */
 };
 
 static struct section sections[NR_PLACES];

@@ -121,6 +121,7 @@ int mm_write_lock_killable(struct mm_struct *mm)
 	struct kill_waiter waiter;
 	int err = 0;
 
+	rwsem_may_wait(&mm->mmap_lock);
 	if (!rwsem_write_trylock(&mm->mmap_lock)) {
 		kill_group_join(&mm->kill, &waiter);
 		err = rwsem_write_lock_killable(&mm->mmap_lock, &waiter.kill);
@@ -151,6 +152,8 @@ void vma_lock_write(struct vm_area_struct *vma)
 	/* Only this thread writes either number now. */
 	if (atomic_load_relaxed(&vma->vm_lock_seq) == seq)
 		return;
+	/* This thread may be a reader of it. */
+	witness_before(vma, LOCK_RANK_VMA, 0, WITNESS_HERE);
 	/* (B): acquire pairs with the release of the last reader, if there was one. */
 	if (atomic_add_acquire(&vma->vm_refcnt, VMA_WRITER) != 1)
 		wait_for_readers(vma, 1);

@@ -18,8 +18,8 @@
 #define SLAB_VMAS	29
 
 struct vma_slab {
-	struct vma_slab *next;
-	struct vm_area_struct vma[SLAB_VMAS];
+	struct vma_slab *next;			/* pool_lock */
+	struct vm_area_struct vma[SLAB_VMAS];	/* i	each for itself */
 };
 
 static struct vm_area_struct *pool_pop(struct vmarea *instance)

@@ -2,18 +2,18 @@
 /*
  * The two structs that everything above floor 2 is about: an address space and an area of it.
  *
- * What guards a field is the letter in front of its comment:
+ * What guards a field is the letter in front of its comment, from src/TAGS:
  *
  *	m	the mmap lock: read to read, write to write
  *	V	mmap write lock and the VMA's write lock to write; either lock, any mode, to read
- *	w	the mmap write lock, to read or write
+ *	w	the mmap write lock, which a tree's writer has, to read or write
  *	1	written once, before anyone else can see the object
  *	a	atomic; the comment at the use says what it pairs with
  *	p	page_table_lock with the mmap lock in any mode, or as V, to write; mmap write lock
  *		to rely on
  *	t	page_table_lock, to read or write
  *	f	the lock of the chain of free VMAs that it is in: the mmap write lock, the pool's
- *	i	has its own lock inside
+ *	i	what is inside: a lock, or something with a lock of its own
  *
  * A field of class m, V, w, 1, p, t or f is written through the accessors of vma/guard.h, which in
  * a debug build check just that.

@@ -96,6 +96,48 @@ static void two_mmap_locks(void **state)
 	mmput(child);
 }
 
+/* With nobody about they would all get the lock at once: it is the order that is reported. */
+static void maps_under_vma_lock(void)
+{
+	struct vma_ref *vma = lock_vma_under_rcu(s.mm, at(1));
+
+	if (vma)
+		space_map(&s, 10, 1, RW, ANON);
+}
+
+static void reads_under_vma_lock(void)
+{
+	struct vma_ref *vma = lock_vma_under_rcu(s.mm, at(1));
+	struct mmap_read *lock;
+
+	if (!vma)
+		return;
+	lock = mmap_read_lock_killable(s.mm);
+	if (lock)
+		mmap_read_unlock(lock);
+}
+
+/* A trylock is allowed there.  What then waits for the readers of that VMA is not. */
+static void writes_what_it_reads(void)
+{
+	struct vma_ref *vma = lock_vma_under_rcu(s.mm, at(1));
+	struct mmap_write *lock = mmap_write_trylock(s.mm);
+
+	if (vma && lock && vma_start_write(lock, vma_lookup(lock, at(1))))
+		mmap_write_unlock(lock);
+}
+
+static void calls_under_vma_lock(void **state)
+{
+	(void)state;
+	expect_death(maps_under_vma_lock, "lock order: mmap lock 0x", "while holding vma lock",
+		     "mm_write_lock_killable", "mm_mmap", "what to do: call vma_end_read() first");
+	expect_death(reads_under_vma_lock, "lock order: mmap lock 0x", "while holding vma lock",
+		     "mmap_read_lock_killable");
+	expect_death(writes_what_it_reads, "lock recursion: vma lock 0x", "vma_start_write",
+		     "held: vma lock", "lock_vma_under_rcu");
+}
+
 /* -------------------------------------------------------------------------- wrong release */
 
 static void *releases(void *arg)
@@ -497,6 +539,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(mmap_lock_under_vma_lock),
+		TEST(calls_under_vma_lock),
 		TEST(memory_call_under_mmap_lock),
 		TEST(two_mmap_locks),
 		TEST(released_by_another_thread),
