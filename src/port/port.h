@@ -8,24 +8,32 @@
  * the library is built, with -DVMAREA_PORT_LINUX (the default) or -DVMAREA_PORT_SIM.  There is no
  * table of function pointers, so what is hot is inlined.
  *
- * A port supplies, with exactly these names and these promises:
+ * A port supplies, with exactly these names and these promises, and says here of each what can go
+ * wrong in it ("fails"); what says nothing cannot fail.  Where the world may refuse, a debug build
+ * has a *site*, at which a test makes it refuse.
  *
  * Memory
  *	void *port_alloc(size_t bytes)
- *		Zeroed, aligned to 64 bytes.  NULL if there is none.  bytes > 0.  May sleep.
+ *		Zeroed, aligned to 64 bytes.  bytes > 0.  May sleep.
+ *		Fails: NULL, the host has no memory, or none in one piece.
  *	void port_free(void *p, size_t bytes)
- *		@bytes as it was asked for.  p may be NULL.  Does not fail.
- *	In a debug build each port_alloc() is a place where a failure can be injected:
- *	void port_fail_nth(long n)
- *		The n-th allocation of the calling thread from now on returns NULL, once.
- *		n <= 0: none will.
- *	bool port_fail_site(void)
+ *		@bytes as it was asked for.  p may be NULL.  Leaves errno alone.  A host that will
+ *		not take it back now (Linux: a process at its limit of mappings) is asked again later.
+ *	In a debug build each port_alloc() is a site, and a macro over:
+ *	void *port_alloc_at(size_t bytes, const char *here)
+ *		@here is PORT_HERE: "file:line".
+ *	bool port_fail_site(void), port_fail_site_at(const char *here)
  *		One more such place, for who takes memory from a pool that is usually full: true if
  *		this one is to fail.  In a release build it is constant, and false.
+ *	void port_fail_nth(long n)
+ *		The n-th site that the calling thread comes to from now on fails, once.  n <= 0:
+ *		none will.
  *	unsigned long port_alloc_count(void)
- *		Allocations the calling thread has asked for so far: the upper bound for n.
+ *		Sites the calling thread has come to so far: the upper bound for n.
  *	long port_live_allocs(void)
  *		Allocated and not freed, by all threads.
+ *	What else is made to fail, and how, is each port's own: linux/failure.h has sites for all
+ *	that can, the deterministic port explores it.
  *
  * Arenas
  *	int port_arena_create(struct port_arena *arena, size_t bytes, size_t private_bytes)
@@ -52,6 +60,7 @@
  *		queued: a change followed by port_wake() is not missed.  0 if woken, if the value
  *		differs, or for no reason at all: look again.  -ETIMEDOUT once port_now_ns() has
  *		reached deadline_ns; PORT_NO_DEADLINE never comes.  Leaves errno alone.
+ *		Fails: only by returning 0 too early, which both ports do on request.
  *	void port_wake(u32 *word, int nr)
  *		Wakes up to nr sleepers, the longest-waiting first.  Never sleeps.  The memory at
  *		@word need not exist any more.
@@ -63,7 +72,9 @@
  *
  * Clock and chance
  *	u64 port_now_ns(void)		monotonic
- *	u64 port_random(void)		not for secrets; different in parent and child of a fork
+ *	u64 port_random(void)
+ *		Not for secrets; different in parent and child of a fork.  A host without randomness
+ *		has its clock and the thread's id taken for the seed.
  *
  * Threads
  *	u32 port_thread_id(void)
@@ -73,6 +84,8 @@
  *		lock checker keeps what the thread holds there; there is none in a release build.
  *	void port_thread_on_exit(void (*fn)(void *state))
  *		fn is called with the calling thread's state when that thread ends.
+ *		Fails: fn is not called (debug builds: the lock checker then misses what this thread
+ *		still held at its end, and nothing else).
  *	Where a thread is, in a debug build:
  *	unsigned int port_backtrace(const void **pcs, unsigned int max)
  *		The addresses to which the calling function and its callers will return, innermost
@@ -86,7 +99,8 @@
  *		fn(w) will be called once, by another thread, where it may sleep and may free w.
  *		Embedded in what it works on, so there is nothing to allocate and it cannot be
  *		refused: 0, or -EBUSY if w is already queued (fn is called all the same, once).
- *		w starts zeroed.
+ *		w starts zeroed.  If no thread can be started it stays queued, each later
+ *		port_work() tries again, and port_work_flush() calls fn itself.
  *	void port_work_flush(void)
  *		Sleeps until every work queued before the call has run.  Not from a work.
  *
@@ -94,20 +108,28 @@
  *	void port_rcu_read_lock(void), port_rcu_read_unlock(void)
  *		A read section: what was reachable in it stays allocated until its end.  Nest.
  *		Also in a signal handler, also as the first thing a thread ever does with us.
+ *		Fails: the first read section of a thread may need memory of the host's (Linux,
+ *		liburcu: of the first thread, and then whenever the number of reading threads comes
+ *		to a power of two).  Without it the process is aborted: a reader has no way to say
+ *		that it could not read.
  *	bool port_rcu_read_ongoing(void)
  *	port_rcu_dereference(p), port_rcu_assign(p, v)
  *		Read and publish a pointer to something initialised before.
  *	void port_call_rcu(struct port_rcu_head *head, void (*fn)(struct port_rcu_head *head))
  *		fn(head) is called by another thread once every read section that was open at the
- *		time of the call has ended.  fn must not sleep.  Never fails.
+ *		time of the call has ended.  fn must not sleep.  Without a thread: as port_work(),
+ *		with port_rcu_barrier().
  *	void port_synchronize_rcu(void)
  *		Sleeps until every read section that was open has ended.
  *	void port_rcu_barrier(void)
  *		Sleeps until every callback queued before the call has returned.  Not in a read
  *		section, a callback or a work.
+ *	A host whose threads cannot be made to execute a barrier by one of them (Linux without
+ *	membarrier(2)) has readers execute their own: slower, and else the same.
  *
  * Messages
- *	port_panic(), port_log(), port_bug(), port_warn(), port_warn_count(): see base/bug.h.
+ *	port_panic(), port_log(), port_bug(), port_warn(), port_warn_count(): see base/bug.h.  What
+ *	cannot be written is lost.
  *
  * The host forks.  In the child there is one thread, the one that forked, and all of the above
  * works in it.  What other threads held stays held for ever, as POSIX has it; but a fork falls
@@ -116,6 +138,8 @@
  * too.  (So it must not lie on a thread's stack: those of the other threads are used again in
  * the child.)  The thread that forks must be in no read section, and must hold no lock that a
  * work takes.
+ *
+ * A port registers with the host for this when it is loaded, and that may fail: port_panic().
  *
  *	void port_fork_guard_add(struct port_fork_guard *guard)
  *	void port_fork_guard_del(struct port_fork_guard *guard)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Grace periods: that callbacks wait for readers, and no longer than that. */
 #include <limits.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -8,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -231,6 +234,16 @@ static void test_in_signal_handler(void **state)
 	port_synchronize_rcu();
 }
 
+/* Readers go without a barrier of their own only where a writer can make them execute one. */
+static void test_knows_its_kernel(void **state)
+{
+	long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+	bool expedited = commands > 0 && (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+
+	(void)state;
+	assert_int_equal(!!port_urcu_membarrier, expedited);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_barrier_covers_all),
 		cmocka_unit_test(test_readers_beside_updates),
 		cmocka_unit_test(test_in_signal_handler),
+		cmocka_unit_test(test_knows_its_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

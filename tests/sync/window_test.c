@@ -20,6 +20,7 @@
 static int window_wait(const u32 *word, u32 expected, u64 deadline_ns);
 static void window_relax(void);
 
+#undef port_wait
 #define port_wait window_wait
 #undef port_cpu_relax
 #define port_cpu_relax window_relax

@@ -27,6 +27,7 @@
  * Failure.  If no thread can be started, items stay queued, every later push tries again, and a
  * flush runs them itself.
  */
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -178,7 +179,8 @@ static int bg_create_thread(struct port_bg *bg)
 	pthread_attr_setstacksize(&attr, BG_STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&thread, &attr, bg_main, bg);
+	err = port_fail_kind(PORT_FAIL_THREAD) ? EAGAIN :
+		pthread_create(&thread, &attr, bg_main, bg);
 	if (!err)
 		pthread_setname_np(thread, bg->name);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

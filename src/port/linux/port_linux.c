@@ -3,7 +3,8 @@
  * The port to a Linux process.
  *
  * Files: port_linux.c (memory, waiting, clock, threads, messages), rcu.c (grace periods),
- * work.c (background work), bg.c (the thread behind both), backtrace.c (for debug builds).
+ * work.c (background work), bg.c (the thread behind both), arena.c, failure.c and backtrace.c (for
+ * debug builds).
  *
  * Memory comes from the C library up to a megabyte, and from the kernel above, where its pages
  * are zero already.  port_free() is told the size, so neither needs a header.
@@ -11,13 +12,14 @@
  * Waiting is the futex, in its form for memory that processes may share.
  *
  * Thread-local variables live here and nowhere else in the library: the cached thread id, the
- * random number generator, and in debug builds the allocation counters and the lock checker's
- * bytes.  All are initial-exec, so an access never calls anything.  The price: when the library
- * is loaded by dlopen(), they must fit into what the C library keeps for that, which the few
- * bytes of a release build do.
+ * random number generator, and in debug builds the counters of injected failures and the lock
+ * checker's bytes.  All are initial-exec, so an access never calls anything.  The price: when the
+ * library is loaded by dlopen(), they must fit into what the C library keeps for that, which the
+ * few bytes of a release build do.
  *
  * State of the whole process: the two background queues, the sites that have warned, the count of
- * live allocations, and the list of fork guards.  But for those nothing of it is an instance's.
+ * live allocations, what could not be unmapped, and the list of fork guards.  But for those nothing
+ * of it is an instance's.
  *
  * Fork.  Handlers are registered when the library is loaded.  Before the fork they stop the
  * background threads between two items and take liburcu's mutexes, and after it they let them
@@ -74,46 +76,83 @@ static void *alloc_zeroed(size_t bytes)
 	return memset(p, 0, bytes);
 }
 
+/*
+ * A mapping that the kernel would not take back.  Its neighbours are ordinary memory of the host's,
+ * with which it makes one area of the kernel's map; taking it out of the middle makes two, and a
+ * process may have 65530.  Its pages are given back at once and the address range with the next
+ * large port_free(), when there may be room again.
+ */
+struct stranded {
+	struct stranded *next;
+	size_t bytes;
+};
+static struct stranded *stranded;		/* atomic: taken as a whole, so no ABA */
+
+static void strand(struct stranded *first, struct stranded *last)
+{
+	last->next = atomic_load_relaxed(&stranded);
+	/* Pairs with the exchange in unmap_stranded(). */
+	while (!atomic_cas_release(&stranded, &last->next, first))
+		;
+}
+
+static void unmap(void *p, size_t bytes)
+{
+	struct stranded *s = p;
+
+	if (!port_fail_kind(PORT_FAIL_UNMAP) && !munmap(p, bytes))
+		return;
+	if (madvise(p, bytes, MADV_DONTNEED))
+		port_panic("port_free(%p, %zu): %s", p, bytes, strerror(errno));
+	s->bytes = bytes;
+	strand(s, s);
+}
+
+static void unmap_stranded(void)
+{
+	struct stranded *s;
+
+	if (likely(!atomic_load_relaxed(&stranded)))
+		return;
+	/* Pairs with the release in strand(): bytes and next are written. */
+	s = atomic_xchg_acquire(&stranded, NULL);
+	while (s) {
+		struct stranded *next = s->next;
+
+		unmap(s, s->bytes);
+		s = next;
+	}
+}
+
 static void free_zeroed(void *p, size_t bytes)
 {
-	if (bytes < MAP_FROM_BYTES)
+	int saved;
+
+	if (bytes < MAP_FROM_BYTES) {
 		free(p);
-	else if (munmap(p, bytes))
-		port_panic("port_free(%p, %zu): %s", p, bytes, strerror(errno));
+		return;
+	}
+	saved = errno;
+	unmap_stranded();
+	unmap(p, bytes);
+	errno = saved;
 }
 
 #ifdef CONFIG_VMAREA_DEBUG
 
-static PORT_TLS unsigned long alloc_count;
-static PORT_TLS unsigned long alloc_fail_at;	/* 0: never */
 static long live_allocs;			/* atomic */
-
-void port_fail_nth(long n)
-{
-	alloc_fail_at = n > 0 ? alloc_count + (unsigned long)n : 0;
-}
-
-unsigned long port_alloc_count(void)
-{
-	return alloc_count;
-}
 
 long port_live_allocs(void)
 {
 	return atomic_load_relaxed(&live_allocs);
 }
 
-bool port_fail_site(void)
-{
-	return ++alloc_count == alloc_fail_at;
-}
-
-void *port_alloc(size_t bytes)
+void *port_alloc_at(size_t bytes, const char *here)
 {
 	void *p;
 
 	VM_BUG_ON(!bytes);
-	if (port_fail_site())
+	if (port_fail_site_at(here))
 		return NULL;
 	p = alloc_zeroed(bytes);
 	if (p)
@@ -154,7 +193,7 @@ void port_free(void *p, size_t bytes)
 
 #define NS_PER_S		1000000000ull
 
-int port_wait(const u32 *word, u32 expected, u64 deadline_ns)
+int (port_wait)(const u32 *word, u32 expected, u64 deadline_ns)
 {
 	struct timespec at = {
 		.tv_sec = (time_t)(deadline_ns / NS_PER_S),
@@ -201,7 +240,8 @@ static u64 random_seed(void)
 	int saved = errno;
 	u64 seed = 0;
 
-	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+	if (port_fail_kind(PORT_FAIL_ENTROPY) ||
+	    getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
 		seed = port_now_ns() ^ ((u64)port_thread_id() << 40);
 	errno = saved;
 	return seed ? seed : 1;

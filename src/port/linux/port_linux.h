@@ -15,20 +15,14 @@
 
 /* ------------------------------------------------------------------------------ memory -- */
 
-void *port_alloc(size_t bytes)				__must_check __may_sleep;
-void port_free(void *p, size_t bytes);
-
+/* Of a debug build more is in failure.h, included at the end. */
 #ifdef CONFIG_VMAREA_DEBUG
-void port_fail_nth(long n);
-unsigned long port_alloc_count(void);
+void *port_alloc_at(size_t bytes, const char *here)	__must_check __may_sleep;
 long port_live_allocs(void);
-bool port_fail_site(void)				__must_check;
 #else
-static inline bool port_fail_site(void)
-{
-	return false;
-}
+void *port_alloc(size_t bytes)				__must_check __may_sleep;
 #endif
+void port_free(void *p, size_t bytes);
 
 /* ------------------------------------------------------------------------------ waiting -- */
 
@@ -179,5 +173,8 @@ static inline bool port_rcu_read_ongoing(void)
 void port_call_rcu(struct port_rcu_head *head, void (*fn)(struct port_rcu_head *head));
 void port_synchronize_rcu(void)				__may_sleep;
 void port_rcu_barrier(void)				__may_sleep;
+
+/* Last, since it puts a macro before port_wait(). */
+#include "port/linux/failure.h"
 
 #endif
