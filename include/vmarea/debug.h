@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Checks for embedders' own tests.  The walker is in every build.
+ * Checks for embedders' own tests.  The walkers are in every build.
  */
 #ifndef VMAREA_DEBUG_H
 #define VMAREA_DEBUG_H
@@ -10,13 +10,34 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+__nonnull_begin
 
 /*
- * Checks every invariant of an mm: the tree's order, gaps and counts, each VMA against its entry,
- * reference counts, totals against their sums.  0, or -EINVAL with the first violation in @why, a
- * string in @why_bytes bytes, at least one.  Takes the mmap lock for write: none may be held.
+ * Checks every invariant of an mm: the tree's order, gaps and counts, each VMA against its entry and
+ * what it maps, locks and their numbers, totals against their sums.  0, or -EINVAL with the first
+ * violation in @why, a string in @why_bytes bytes, at least one.  Beside other threads' calls it is
+ * as safe as any call, and sees the mm between two of them.  Takes the mmap lock for write: none may
+ * be held.  Allocates nothing.
  */
 VMAREA_API int mm_validate(struct mm_user *mm, char *why, size_t why_bytes) __may_sleep;
+
+/*
+ * The same for each mm of an instance, and their sums against the instance's counts: memory
+ * promised, huge pages kept, references to files, memory of VMAs.  For a quiet moment: no other
+ * thread may be inside a call for this instance, its mms or files.  Waits for background work; so
+ * not from a hook.  Allocates nothing.
+ */
+VMAREA_API int vmarea_validate(struct vmarea *instance, char *why, size_t why_bytes) __may_sleep;
+
+/*
+ * Pairs of neighbours that the rules of merging would join, and that stand side by side.  That is no
+ * violation: as on Linux it happens after mm_fork(), after a call that stopped half way, where two
+ * of three could join only, and after mm_set_memory_merge().  A test that makes only calls after
+ * which there are none can ask.  *@first, if there is one and @first is not NULL, is the address
+ * where the two of the first pair meet.
+ */
+VMAREA_API unsigned long mm_count_unmerged(struct mm_user *mm, unsigned long *__nullable first)
+	__may_sleep;
 
 /* ----------------------------------------------------------- locks of drivers -- */
 
@@ -78,6 +99,7 @@ VMAREA_API void vmarea_lock_released_at(const void *lock, enum vmarea_lock_mode 
 #define vmarea_lock_released(lock, mode)					\
 	vmarea_lock_released_at((lock), (mode), __VMAREA_HERE)
 
+__nonnull_end
 #ifdef __cplusplus
 }
 #endif

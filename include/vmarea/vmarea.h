@@ -113,8 +113,8 @@ VMAREA_API int vmarea_create(const struct vmarea_config *config, struct vmarea *
 	__may_sleep __must_check;
 
 /*
- * Every mm, file and page of it must be gone, or on its way by mmput_async(): anything left ends
- * the program.  Waits for readers and background work; so not from a hook.
+ * Every mm, file and page of it must be gone, or on its way by mmput_async(): anything left, and
+ * anything still promised, ends the program.  Waits for readers and background work; so not from a hook.
  */
 VMAREA_API void vmarea_destroy(struct vmarea *instance)		__may_sleep;
 
@@ -247,13 +247,14 @@ struct area_desc {
 	unsigned long pgoff;			/* pages */
 	const char *__nullable special;		/* "[vdso]": an area of no file with a fixed name; */
 						/* not copied: outlives the instance */
-	bool touched;				/* has been written to */
+	bool touched;				/* has been written to; of no matter if shared */
 };
 
 /*
- * 0; -EEXIST: it overlaps another; -EINVAL: bounds, flags that exclude each other or lack one that
- * they need, shared without a file, shared and touched; -EINTR; -ENOMEM.  Counts towards every
- * total, is checked against no limit, joins no neighbour, and no hook of its file is called.
+ * 0; -EEXIST: it overlaps another; -EINVAL: bounds, an offset that wraps, flags that exclude each
+ * other or lack one that they need, shared without a file, shared and touched, huge pages that are
+ * not whole or not the file's; -EINTR; -ENOMEM.  Counts towards every total, is checked against no
+ * limit, joins no neighbour, and no hook of its file is called.
  */
 VMAREA_API int mm_add_area(struct mm_user *mm, const struct area_desc *area) __may_sleep;
 

@@ -45,7 +45,9 @@
  *   5. Places behind the last used one hold RT_NO_KEY.
  *   6. Nodes of the published version are RT_NODE_PUBLISHED; what else is in the working
  *	version is RT_NODE_FRESH and on the fresh list.
- *   7. The counts of entries and of nodes by level are those of the tree.
+ *   7. The counts of entries and of nodes by level are those of the tree.  Each node that the
+ *	tree owns is in one place: in a version, fresh, free, in the bag or away with one.
+ *   8. Nodes are away if and only if a bag waits for its grace period, or has come back from it.
  *
  * There is no minimum fill.  A node that gets small joins a neighbour if both fit into one with
  * room to spare, else it stays as it is.  Moving entries between neighbours would copy a second

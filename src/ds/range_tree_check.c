@@ -121,13 +121,34 @@ static bool check_version(struct rt_walk *w, const struct rt_shape *shape)
 	return true;
 }
 
-static unsigned long chain_length(const struct rt_node *node)
+/* Has the chain as many nodes as it says, and the last one for its last? */
+static bool check_chain(struct rt_walk *w, const char *what, const struct rt_chain *chain,
+			bool keeps_last)
 {
+	const struct rt_node *last = NULL;
 	unsigned long nr = 0;
 
-	for (; node; node = node->link)
+	/* A ring would have no end. */
+	for (const struct rt_node *n = chain->first; n && nr <= chain->nr; n = n->link) {
+		last = n;
 		nr++;
-	return nr;
+	}
+	if (nr != chain->nr)
+		return complain(w, what, chain->nr, nr);
+	if (keeps_last && nr && last != chain->last)
+		return complain(w, what, (unsigned long)chain->last, (unsigned long)last);
+	return true;
+}
+
+/* A bag that comes back after its grace period may be back already. */
+static bool check_away(struct rt_walk *w, const struct range_tree *t)
+{
+	u32 state = t->home ? atomic_load_relaxed(&t->home->state) : RT_HOME_EMPTY;
+	bool away = state == RT_HOME_WAITING || state == RT_HOME_BACK;
+
+	if (state == RT_HOME_ORPHAN || away != !!t->nr_away)
+		return complain(w, "8: nodes away, state", t->nr_away, state);
+	return true;
 }
 
 /* Each node that the tree owns is in exactly one place. */
@@ -141,16 +162,16 @@ static bool check_pool(struct rt_walk *w, const struct range_tree *t)
 	}
 	if (nr_fresh != w->nr_fresh)
 		return complain(w, "6: fresh nodes", nr_fresh, w->nr_fresh);
-	if (chain_length(t->free.first) != t->free.nr)
-		return complain(w, "7: free nodes", t->free.nr, chain_length(t->free.first));
-	if (chain_length(t->bag.first) != t->bag.nr)
-		return complain(w, "7: nodes in the bag", t->bag.nr, chain_length(t->bag.first));
+	if (!check_chain(w, "7: free nodes", &t->free, false) ||
+	    !check_chain(w, "7: nodes in the bag", &t->bag, true) ||
+	    !check_chain(w, "7: retired nodes", &t->retired, true))
+		return false;
 	nr += t->free.nr + t->bag.nr;
 	for (unsigned int l = 0; l < RT_MAX_LEVELS; l++)
 		nr += t->published.nr_nodes[l];
 	if (nr != t->nr_owned)
 		return complain(w, "7: nodes owned", t->nr_owned, nr);
-	return true;
+	return check_away(w, t);
 }
 
 int rt_check(const struct range_tree *t, char *why, size_t why_bytes)

@@ -63,6 +63,7 @@ static struct file *file_alloc(struct vmarea *instance, const struct file_desc *
 	file->refs = 1;
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
 	atomic_add_relaxed(&instance->nr_objects, 1);
+	instance_enlist_file(instance, &file->link);
 	return file;
 }
 
@@ -122,6 +123,7 @@ void file_put(struct file *file)
 	if (file_flags(file) & FILE_HUGETLB)
 		huge_pages_put(instance, file->huge_shift,
 			       (long)atomic_load_relaxed(&file->reserved));
+	instance_delist(instance, &file->link);
 	port_call_rcu(&file->rcu, file_free_rcu);
 	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */
 }

@@ -12,6 +12,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/list.h"
 #include "port/port.h"
 
 struct file {
@@ -28,6 +29,8 @@ struct file {
 	u64 size_bytes;				/* a	relaxed */
 	u64 max_bytes;				/* 1	0: 2^63 - 1 */
 	unsigned long reserved;			/* a	relaxed: huge pages, for shared areas */
+	struct list_head link;			/* list_lock	of the instance */
+	unsigned long nr_areas_seen;		/* o	the walker's, while nobody else does anything */
 	struct port_rcu_head rcu;		/* o	the last put */
 };
 

@@ -7,54 +7,32 @@
  */
 #include "base/atomic.h"
 #include "mm/mm.h"
+#include "vma/rules.h"
 
-struct flag_rule {
-	vm_flags_t has;			/* an area with all of these */
-	vm_flags_t needs;		/* has all of these, */
-	vm_flags_t excludes;		/* and none of these */
-	const char *text;
-};
-
-static const struct flag_rule flag_rules[] = {
-	{ VM_PFNMAP, 0, VM_MIXEDMAP, "VM_PFNMAP and VM_MIXEDMAP" },
-	{ VM_READ, VM_MAYREAD, 0, "VM_READ without VM_MAYREAD" },
-	{ VM_WRITE, VM_MAYWRITE, 0, "VM_WRITE without VM_MAYWRITE" },
-	{ VM_EXEC, VM_MAYEXEC, 0, "VM_EXEC without VM_MAYEXEC" },
-	{ VM_SHARED, VM_MAYSHARE, 0, "VM_SHARED without VM_MAYSHARE" },
-	{ VM_LOCKONFAULT, VM_LOCKED, 0, "VM_LOCKONFAULT without VM_LOCKED" },
-	{ VM_ACCOUNT, 0, VM_SHARED, "VM_ACCOUNT and VM_SHARED" },
-	{ VM_ACCOUNT, 0, VM_NORESERVE, "VM_ACCOUNT and VM_NORESERVE" },
-	{ VM_SEQ_READ, 0, VM_RAND_READ, "VM_SEQ_READ and VM_RAND_READ" },
-	{ VM_HUGEPAGE, 0, VM_NOHUGEPAGE, "VM_HUGEPAGE and VM_NOHUGEPAGE" },
-	{ VM_DROPPABLE, VM_NORESERVE, VM_MAYSHARE, "VM_DROPPABLE, shared or to be promised" },
-};
-
-const char *mm_flags_conflict(vm_flags_t flags)
+static bool is_whole(const struct area_desc *area)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(flag_rules); i++) {
-		const struct flag_rule *rule = &flag_rules[i];
+	unsigned int shift = area->file->huge_shift;
 
-		if ((flags & rule->has) == rule->has &&
-		    ((flags & rule->needs) != rule->needs || (flags & rule->excludes)))
-			return rule->text;
-	}
-	return NULL;
+	return IS_ALIGNED(area->start | area->end, BIT(shift)) &&
+	       IS_ALIGNED(area->pgoff, BIT(shift - PAGE_SHIFT));
 }
 
 static bool is_sane(const struct mm_struct *mm, const struct area_desc *area)
 	__must_hold_shared(vma_stable)
 {
+	bool huge = area->file && (file_flags(area->file) & FILE_HUGETLB);
+	unsigned long nr_pages = (area->end - area->start) >> PAGE_SHIFT;
+
 	if (!page_aligned(area->start) || !page_aligned(area->end) || area->start >= area->end ||
-	    area->end > mm->task_size)
-		return false;
-	if (mm_flags_conflict(area->flags))
+	    area->end > mm->task_size || area->pgoff + nr_pages < area->pgoff)
 		return false;
 	/* What is shared is a file's, and has no copies of pages. */
 	if ((area->flags & VM_MAYSHARE) && (!area->file || area->touched))
 		return false;
-	/* Huge pages are what their file says. */
-	if ((area->flags & VM_HUGETLB) &&
-	    !(area->file && (file_flags(area->file) & FILE_HUGETLB)))
+	/* Huge pages are what their file says, and whole. */
+	if (huge != !!(area->flags & VM_HUGETLB) || (huge && !is_whole(area)))
+		return false;
+	if (vma_flags_wrong(area->flags))
 		return false;
 	return !(area->file && area->special);
 }
@@ -91,8 +69,8 @@ static void insert(struct mm_struct *mm, const struct area_desc *area)
 		mm_add(mm, locked_vm, nr_pages);
 	if (area->flags & VM_ACCOUNT)
 		atomic_add_relaxed(&mm->instance->committed, (long)nr_pages);
-	/* It was laid in: nothing is allocated. */
-	if (area->touched)
+	/* It was laid in: nothing is allocated.  What is written to shared memory is the file's. */
+	if (area->touched && !(area->flags & VM_MAYSHARE))
 		VM_BUG_ON(anon_prepare(vma));
 }
 

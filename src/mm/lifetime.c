@@ -47,6 +47,7 @@ static bool config_valid(const struct vmarea_config *c)
 }
 
 int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
+	__context_unsafe("nobody else knows it yet")
 {
 	struct vmarea *instance;
 	int err;
@@ -65,8 +66,11 @@ int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 		}
 	}
 	instance->config = *config;
-	instance->huge_free[0] = config->nr_huge_2m_pages;
-	instance->huge_free[1] = config->nr_huge_1g_pages;
+	for (int i = 0; i < 2; i++)
+		instance->huge_free[i] = nr_huge_pages(config, i);
+	spin_lock_init(&instance->list_lock, LOCK_RANK_INSTANCE);
+	list_init(&instance->mms);
+	list_init(&instance->files);
 	vma_pool_init(instance);
 	*out = instance;
 	return 0;
@@ -81,6 +85,12 @@ void vmarea_destroy(struct vmarea *instance)
 	/* Acquire pairs with the releases of those who count down. */
 	VM_BUG_ON(atomic_load_acquire(&instance->nr_objects), "%u mms or files are left",
 		  instance->nr_objects);
+	/* All that could have been promised anything is gone. */
+	VM_BUG_ON(instance->committed, "%ld pages are still promised", instance->committed);
+	for (int i = 0; i < 2; i++)
+		VM_BUG_ON(instance->huge_free[i] != nr_huge_pages(&instance->config, i),
+			  "%ld of %ld huge pages came back", instance->huge_free[i],
+			  nr_huge_pages(&instance->config, i));
 	if (instance->arena)
 		arena_destroy(instance->arena);
 	vma_pool_destroy(instance);
@@ -112,6 +122,7 @@ struct mm_struct *mm_alloc(struct vmarea *instance)
 	mm->mm_count = 1;
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
 	atomic_add_relaxed(&instance->nr_objects, 1);
+	instance_enlist_mm(instance, &mm->link);
 	return mm;
 }
 
@@ -288,6 +299,7 @@ void mmdrop(struct mm_struct *mm)
 		return;
 	VM_BUG_ON(atomic_load_relaxed(&mm->mm_users), "mmdrop() of an mm with %u users",
 		  mm->mm_users);
+	instance_delist(instance, &mm->link);
 	rt_destroy(&mm->areas);
 	port_free(mm, sizeof(*mm));
 	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */

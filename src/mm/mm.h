@@ -108,9 +108,6 @@ vm_flags_t vm_flags_of_prot(unsigned long prot);
 
 /* ---- add_area.c */
 
-/* Flags that exclude each other, or one without another that it needs, as text; NULL: none. */
-const char *mm_flags_conflict(vm_flags_t flags);
-
 /* Could same-page merging work on such an area? */
 bool mm_ksm_compatible(const struct file *file, vm_flags_t flags);
 
@@ -130,6 +127,11 @@ struct file *hugetlb_anon_create(struct mm_struct *mm, unsigned int shift) __may
 /* The mmap() hook of huge files: 0; -EINVAL: offset; -ENOMEM: the pool is too small. */
 int hugetlb_mmap(struct vm_area_struct *vma)
 	__must_hold(vma_stable);
+/* What shared_anon_commit() promised for the file and nobody has taken back; 0 for other files. */
+unsigned long shared_anon_committed(const struct file *file);
+/* Pages of the pool that are kept for this area, and not for its file. */
+long hugetlb_kept(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable);
 /* Gives back what a private area kept from the pool. */
 void hugetlb_forget(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable);

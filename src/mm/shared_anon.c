@@ -75,6 +75,11 @@ int shared_anon_commit(struct mm_struct *mm, struct file *file, unsigned long nr
 	return err;
 }
 
+unsigned long shared_anon_committed(const struct file *file)
+{
+	return file->ops == &shared_anon_ops ? (unsigned long)file->private_data : 0;
+}
+
 /* -------------------------------------------------------------- huge pages -- */
 
 static unsigned int huge_shift_of(const struct vm_area_struct *vma)
@@ -181,8 +186,18 @@ int hugetlb_mmap(struct vm_area_struct *vma)
 	return 0;
 }
 
+long hugetlb_kept(const struct vm_area_struct *vma)
+{
+	if ((vma->vm_flags & (VM_HUGETLB | VM_MAYSHARE)) != VM_HUGETLB ||
+	    vma->vm_private_data != vma->vm_mm)
+		return 0;
+	return huge_pages(vma);
+}
+
 void hugetlb_forget(const struct vm_area_struct *vma)
 {
-	if (!(vma->vm_flags & VM_MAYSHARE) && vma->vm_private_data == vma->vm_mm)
-		huge_pages_put(vma->vm_mm->instance, huge_shift_of(vma), huge_pages(vma));
+	long nr = hugetlb_kept(vma);
+
+	if (nr)
+		huge_pages_put(vma->vm_mm->instance, huge_shift_of(vma), nr);
 }

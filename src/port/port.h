@@ -18,7 +18,8 @@
  *		Fails: NULL, the host has no memory, or none in one piece.
  *	void port_free(void *p, size_t bytes)
  *		@bytes as it was asked for.  p may be NULL.  Leaves errno alone.  A host that will
- *		not take it back now (Linux: a process at its limit of mappings) is asked again later.
+ *		not take it back now (Linux: a process at its limit of mappings) is asked again
+ *		later.
  *	In a debug build each port_alloc() is a site, and a macro over:
  *	void *port_alloc_at(size_t bytes, const char *here)
  *		@here is PORT_HERE: "file:line".

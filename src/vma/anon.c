@@ -49,6 +49,7 @@ struct anon_chain {
 	u32 refs;			/* own->root->lock	areas that have it */
 	u32 nr;				/* 1 */
 	u32 room;			/* 1	entries that were allocated */
+	u32 nr_seen;			/* mmap write lock	the walker's; else 0 */
 	struct anon_chain *next_spare;	/* page_table_lock	mm->spare_anon */
 	struct anon_vma *own;		/* 1	one of those below */
 	struct anon_vma *list[];	/* 1	oldest first */
@@ -124,6 +125,20 @@ void anon_chain_put(struct anon_chain *chain)
 	port_free(chain, chain_bytes(chain->room));
 }
 
+/* Is av->parent where it must be: in the chain before it, or itself? */
+static bool has_parent(const struct anon_chain *chain, u32 i)
+{
+	const struct anon_vma *av = chain->list[i];
+
+	if (av->parent == av)
+		return av->root == av;
+	while (i-- > 0) {
+		if (chain->list[i] == av->parent)
+			return true;
+	}
+	return false;
+}
+
 bool anon_chain_sound(struct anon_chain *chain)
 {
 	struct spinlock *lock = &chain->own->root->lock;
@@ -133,11 +148,46 @@ bool anon_chain_sound(struct anon_chain *chain)
 	sound = chain->refs && chain->nr && chain->nr <= chain->room &&
 		chain->own->nr_own >= chain->refs;
 	for (u32 i = 0; sound && i < chain->nr; i++) {
-		has_own |= chain->list[i] == chain->own;
-		sound = chain->list[i]->nr_chains && chain->list[i]->root == chain->own->root;
+		const struct anon_vma *av = chain->list[i];
+
+		has_own |= av == chain->own;
+		sound = av->nr_chains && av->root == chain->own->root &&
+			(av->parent != av || av->nr_children) && has_parent(chain, i);
 	}
 	spin_unlock(lock);
 	return sound && has_own;
+}
+
+bool anon_chain_fresh(struct anon_chain *chain)
+{
+	const struct anon_vma *av = chain->own;
+
+	return anon_chain_sound(chain) && !chain->nr_seen && chain->nr == 1 && chain->refs == 1 &&
+	       av->nr_chains == 1 && av->nr_own == 1 && av->nr_children == 1;
+}
+
+struct anon_chain *anon_chain_next_spare(const struct anon_chain *chain)
+{
+	return chain->next_spare;
+}
+
+/* Areas of one mm have it, whose mmap write lock is held: the count does not change. */
+u32 anon_chain_areas(const struct anon_chain *chain)
+{
+	return chain->refs;
+}
+
+void anon_chain_see(struct anon_chain *chain)
+{
+	chain->nr_seen++;
+}
+
+u32 anon_chain_take_seen(struct anon_chain *chain)
+{
+	u32 nr = chain->nr_seen;
+
+	chain->nr_seen = 0;
+	return nr;
 }
 
 /* The area that a chain was made for is its first user. */

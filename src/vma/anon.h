@@ -17,8 +17,16 @@ bool anon_is_singular(const struct anon_chain *chain);
 
 struct anon_chain *anon_chain_get(struct anon_chain *chain);
 void anon_chain_put(struct anon_chain *chain);
-/* For the walker: do its counts agree with what it holds? */
+
+/* For the walker.  Do the counts of @chain and its anon_vmas agree with what it holds? */
 bool anon_chain_sound(struct anon_chain *chain);
+/* Has it been laid in and given to nobody: one anon_vma, in no other chain, and seen nowhere? */
+bool anon_chain_fresh(struct anon_chain *chain)		__must_hold(vma_stable);
+struct anon_chain *anon_chain_next_spare(const struct anon_chain *chain);
+/* Areas that have it, by its own count; and those that the walker came by, which starts again. */
+u32 anon_chain_areas(const struct anon_chain *chain)	__must_hold(vma_stable);
+void anon_chain_see(struct anon_chain *chain)		__must_hold(vma_stable);
+u32 anon_chain_take_seen(struct anon_chain *chain)	__must_hold(vma_stable);
 
 /*
  * The write fault's part: gives @vma an anon_vma if it has none, a neighbour's if they are alike.

@@ -9,7 +9,18 @@
 #include "instance/instance.h"
 #include "vma/types.h"
 
-/* At the beginning and the end of an instance; the second when no mm and no reader is left. */
+/* About a page: 29 areas are what a small process has. */
+#define SLAB_VMAS	29
+
+struct vma_slab {
+	struct vma_slab *next;			/* pool_lock */
+	struct vm_area_struct vma[SLAB_VMAS];	/* i	each for itself */
+};
+
+/*
+ * At the beginning and the end of an instance; the second when no mm and no reader is left.  The
+ * lists and their lock are the caller's.
+ */
 void vma_pool_init(struct vmarea *instance) __may_sleep;
 void vma_pool_destroy(struct vmarea *instance) __may_sleep;
 

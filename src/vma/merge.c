@@ -185,6 +185,18 @@ struct vm_area_struct *vma_merge_extend(struct vm_area_struct *vma, unsigned lon
 	return vma_merge_new(&p);
 }
 
+bool vma_could_merge(const struct vm_area_struct *low, const struct vm_area_struct *high)
+{
+	const struct likeness want = {
+		.flags = high->vm_flags, .pgdelta = high->vm_pgdelta, .file = high->vm_file,
+		.name = high->anon_name, .anon = high->anon, .forked = is_forked(high->anon),
+	};
+
+	return low->vm_end == high->vm_start && !(high->vm_flags & VM_SPECIAL) &&
+	       alike(low, &want) && mergeable_anon(low, &want) &&
+	       (can_remove(low) || can_remove(high));
+}
+
 /* ------------------------------------------------------- a change in place -- */
 
 /* Case 2: [start, end) of @vma becomes part of @left, of @right, or all three are one. */

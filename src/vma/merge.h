@@ -48,6 +48,13 @@ struct vm_area_struct *vma_modify(struct vm_area_struct *vma, unsigned long star
 				  unsigned long end, const struct vma_change *to, int *err)
 	__must_hold(vma_stable) __may_sleep;
 
+/*
+ * Would the rules join these two, were one of them changed into what it is already?  @high is the
+ * area after @low.
+ */
+bool vma_could_merge(const struct vm_area_struct *low, const struct vm_area_struct *high)
+	__must_hold_shared(vma_stable);
+
 enum split_keep {
 	SPLIT_KEEP_LOW,			/* @vma stays [start, addr), the new one is above */
 	SPLIT_KEEP_HIGH,		/* @vma stays [addr, end), the new one is below */

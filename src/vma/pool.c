@@ -7,20 +7,13 @@
  * the instance lives, and those two fields always make sense in it.  Slabs are therefore given
  * back only when the instance is destroyed.
  *
- * The pool's lock is the one that address spaces of an instance share.  Another thread may have it
- * at the moment the host forks, and would never give it back in the child: a fork waits for it.
+ * The pool's lock, and that of the lists, are those that address spaces of an instance share.
+ * Another thread may have one at the moment the host forks, and would never give it back in the
+ * child: a fork waits for it.
  */
 #include "port/port.h"
 #include "vma/guard.h"
 #include "vma/instance.h"
-
-/* About a page: 29 areas are what a small process has. */
-#define SLAB_VMAS	29
-
-struct vma_slab {
-	struct vma_slab *next;			/* pool_lock */
-	struct vm_area_struct vma[SLAB_VMAS];	/* i	each for itself */
-};
 
 static struct vm_area_struct *pool_pop(struct vmarea *instance)
 {
@@ -69,21 +62,27 @@ void vma_pool_free(struct vmarea *instance, struct vm_area_struct *vma)
 	spin_unlock(&instance->pool_lock);
 }
 
-static void hold_pool(struct port_fork_guard *guard)
+static void hold_locks(struct port_fork_guard *guard)
 {
-	spin_hold_over_fork(&container_of(guard, struct vmarea, fork_guard)->pool_lock);
+	struct vmarea *instance = container_of(guard, struct vmarea, fork_guard);
+
+	spin_hold_over_fork(&instance->pool_lock);
+	spin_hold_over_fork(&instance->list_lock);
 }
 
-static void let_go_pool(struct port_fork_guard *guard)
+static void let_go_locks(struct port_fork_guard *guard)
 {
-	spin_let_go_after_fork(&container_of(guard, struct vmarea, fork_guard)->pool_lock);
+	struct vmarea *instance = container_of(guard, struct vmarea, fork_guard);
+
+	spin_let_go_after_fork(&instance->list_lock);
+	spin_let_go_after_fork(&instance->pool_lock);
 }
 
 void vma_pool_init(struct vmarea *instance)
 {
 	spin_lock_init(&instance->pool_lock, LOCK_RANK_ARENA);
-	instance->fork_guard.hold = hold_pool;
-	instance->fork_guard.let_go = let_go_pool;
+	instance->fork_guard.hold = hold_locks;
+	instance->fork_guard.let_go = let_go_locks;
 	port_fork_guard_add(&instance->fork_guard);
 }
 

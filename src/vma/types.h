@@ -90,6 +90,7 @@ struct mm_struct {
 	struct kill_group kill;			/* i	who waits killably for mmap_lock */
 
 	struct vmarea *instance;		/* 1 */
+	struct list_head link;			/* instance->list_lock */
 	struct vm_area_struct *spare VMA_GUARDED; /* w	for the next split: it cannot fail */
 	struct vm_area_struct *dead VMA_GUARDED; /* w	out of the tree at the next publish */
 	u32 nr_spare VMA_GUARDED;		/* w */

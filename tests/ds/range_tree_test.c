@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "ds/range_tree_pool.h"
 #include "model.h"
 
 static void check_tree(const struct range_tree *t)
@@ -791,10 +792,32 @@ static void test_reserve_refuses_the_absurd(void **state)
 	rt_destroy(&t);
 }
 
+/* An inner root with one child, and nothing else wrong: its second one is taken away. */
+static void test_check_finds_a_root_too_many(void **state)
+{
+	struct rt_node *root, was;
+	struct range_tree t;
+	char why[100];
+
+	rt_init(&t);
+	fill_upward(&t, RT_LEAF_SLOTS + 1);
+	root = t.root;
+	was = *root;
+	assert_int_equal(root->nr, 2);
+	root->nr = 1;
+	root->inner.key[1] = RT_NO_KEY;
+	root->inner.last_end = root->inner.child[0]->leaf.slot[root->inner.child[0]->nr - 1].end;
+	assert_int_equal(rt_check(&t, why, sizeof(why)), -EINVAL);
+	assert_string_equal(why, "3: children of the root: 1, 1");
+	*root = was;
+	check_tree(&t);
+	rt_destroy(&t);
+}
+
 /* The walker must see what it is there to see. */
 static void test_check_finds(void **state)
 {
-	struct rt_node *root, *leaf;
+	struct rt_node *root, *leaf, *last;
 	unsigned long kept;
 	struct range_tree t;
 	char why[100];
@@ -803,6 +826,9 @@ static void test_check_finds(void **state)
 	fill_upward(&t, 100);
 	root = t.root;
 	leaf = root->inner.child[2];
+	last = root->inner.child[root->nr - 1];
+	/* What is away is back: nobody else changes anything from here on. */
+	port_rcu_barrier();
 	assert_int_equal(rt_check(&t, why, sizeof(why)), 0);
 
 #define FINDS(place, value, sentence)						\
@@ -816,19 +842,28 @@ static void test_check_finds(void **state)
 
 	FINDS(leaf->leaf.slot[3].end, leaf->leaf.start[3], "1: empty range");
 	FINDS(leaf->leaf.slot[3].end, leaf->leaf.start[4] + 1, "1: starts before");
-	FINDS(leaf->level, 1, "2: level");
+	FINDS(leaf->level, 1, "2: level of a child");
+	FINDS(root->level, RT_MAX_LEVELS, "2: level of the root");
 	FINDS(leaf->nr, 0, "3: used places");
 	FINDS(root->inner.key[2], root->inner.key[2] + 1, "4: key");
 	FINDS(root->inner.gap[2], root->inner.gap[2] - 1, "4: gap");
 	FINDS(root->inner.gap[root->nr - 1], 2 * PAGE, "4: last gap");
 	FINDS(root->inner.last_end, root->inner.last_end + 1, "4: last end");
 	FINDS(root->inner.key[RT_INNER_SLOTS - 1], 5, "5: key");
+	FINDS(last->leaf.start[RT_LEAF_SLOTS - 1], 5, "5: start");
 	FINDS(leaf->state, RT_NODE_FRESH, "6: state");
 	FINDS(t.published.root, leaf, "6: two published");
 	FINDS(t.published.count, 99, "7: entries");
 	FINDS(t.published.nr_nodes[0], 99, "7: nodes of a level");
 	FINDS(t.free.nr, t.free.nr + 1, "7: free");
+	assert_non_null(t.free.first);
+	FINDS(t.free.first->link, t.free.first, "7: free");
+	FINDS(t.bag.nr, t.bag.nr + 1, "7: nodes in the bag");
+	FINDS(t.bag.last, leaf, "7: nodes in the bag");
 	FINDS(t.nr_owned, t.nr_owned + 1, "7: nodes owned");
+	FINDS(t.retired.nr, 1, "7: retired");
+	FINDS(t.home->state, t.nr_away ? RT_HOME_EMPTY : RT_HOME_WAITING, "8: nodes away");
+	FINDS(t.home->state, RT_HOME_ORPHAN, "8: nodes away");
 #undef FINDS
 	check_tree(&t);
 	rt_destroy(&t);
@@ -850,6 +885,7 @@ int main(void)
 		cmocka_unit_test(test_no_leak),
 		cmocka_unit_test(test_reserve_refuses_the_absurd),
 		cmocka_unit_test(test_check_finds),
+		cmocka_unit_test(test_check_finds_a_root_too_many),
 		cmocka_unit_test(test_random_one_leaf),
 		cmocka_unit_test(test_random_crowded),
 		cmocka_unit_test(test_random_sparse),

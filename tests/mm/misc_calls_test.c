@@ -344,6 +344,68 @@ static void huge_pages_can_be_switched_off(void **state)
 	space_close(&s);
 }
 
+static int add(struct space *s, unsigned long page, unsigned long nr, struct area_desc area)
+{
+	char why[160];
+	int err;
+
+	area.start = at(page);
+	area.end = at(page + nr);
+	err = mm_add_area(s->mm, &area);
+	if (mm_validate(s->mm, why, sizeof(why)))
+		fail_msg("%s", why);
+	return err;
+}
+
+/* What is put in as it is must be something that could be. */
+static void added_area_is_sane(void **state)
+{
+	const vm_flags_t may = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+	struct file *huge, *file;
+	struct space s;
+
+	(void)state;
+	space_open(&s);
+	huge = space_file(&s, 1024, FILE_HUGETLB, FILE_PLACE_ANY);
+	file = space_file(&s, 8, 0, FILE_PLACE_ANY);
+#define ADD(page, nr, ...)	add(&s, page, nr, (struct area_desc){ __VA_ARGS__ })
+	assert_int_equal(ADD(0, 1, .flags = VM_READ), -EINVAL);
+	assert_int_equal(ADD(0, 1, .flags = may | VM_SEQ_READ | VM_RAND_READ), -EINVAL);
+	assert_int_equal(ADD(0, 1, .flags = may | VM_PFNMAP | VM_MIXEDMAP), -EINVAL);
+	assert_int_equal(ADD(0, 1, .flags = may | VM_LOCKED | VM_IO), -EINVAL);
+	assert_int_equal(ADD(0, 2, .flags = may, .file = file, .pgoff = ~0ul), -EINVAL);
+	assert_int_equal(ADD(0, 512, .flags = may, .file = huge), -EINVAL);
+	assert_int_equal(ADD(0, 512, .flags = may | VM_HUGETLB, .file = file), -EINVAL);
+	assert_int_equal(ADD(0, 512, .flags = may | VM_HUGETLB), -EINVAL);
+	assert_int_equal(ADD(0, 8, .flags = may | VM_HUGETLB, .file = huge), -EINVAL);
+	assert_int_equal(ADD(1, 512, .flags = may | VM_HUGETLB, .file = huge), -EINVAL);
+	assert_int_equal(ADD(0, 512, .flags = may | VM_HUGETLB, .file = huge, .pgoff = 1),
+			 -EINVAL);
+	assert_areas(&s, "");
+	assert_int_equal(ADD(0, 512, .flags = may | VM_HUGETLB, .file = huge), 0);
+	assert_int_equal(ADD(512, 1, .flags = may | VM_SHARED | VM_MAYSHARE, .file = file,
+			     .touched = true), 0);
+	assert_int_equal(ADD(513, 1, .flags = may | VM_READ, .pgoff = 0, .touched = true), 0);
+#undef ADD
+	file_put(huge);
+	file_put(file);
+	space_close(&s);
+}
+
+/* A machine that marks no areas remembers guards by an anon_vma, in whatever area. */
+static void guards_in_shared_memory_are_sound(void **state)
+{
+	struct space s;
+
+	(void)state;
+	space_init(&s);
+	s.config.features &= ~VMAREA_FEATURE_GUARD_FLAG;
+	space_create(&s);
+	assert_int_equal(space_map(&s, 0, 2, RW, MAP_SHARED | MAP_ANONYMOUS), 0);
+	assert_int_equal(mm_madvise(s.mm, at(0), SPACE_PAGE, MADV_GUARD_INSTALL), 0);
+	space_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +418,8 @@ int main(void)
 		cmocka_unit_test(names_are_refused_in_linux_order),
 		cmocka_unit_test(memory_merge_marks_old_and_new),
 		cmocka_unit_test(huge_pages_can_be_switched_off),
+		cmocka_unit_test(added_area_is_sane),
+		cmocka_unit_test(guards_in_shared_memory_are_sound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

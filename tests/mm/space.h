@@ -62,7 +62,8 @@ static inline void space_close(struct space *s)
 {
 	char why[256] = "";
 
-	assert_int_equal(mm_validate(s->mm, why, sizeof(why)), 0);
+	if (vmarea_validate(s->v, why, sizeof(why)))
+		fail_msg("%s", why);
 	mmput(s->mm);
 	assert_int_equal(vmarea_committed_pages(s->v), 0);
 	vmarea_destroy(s->v);
