@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-# The long runs.  SOAK_OPS, SOAK_CALLS and SOAK_FUZZ_SECONDS make them shorter or longer; as they are
-# they take about two hours, and then 8 CPU-hours of fuzzing.
+# The long runs.  SOAK_OPS, SOAK_CALLS, SOAK_FAILING and SOAK_FUZZ_SECONDS make them shorter or longer;
+# as they are they take about two hours, and then 8 CPU-hours of fuzzing.
 set -eu
 cd "$(dirname "$0")/.."
 ops=${SOAK_OPS:-20000000}
 calls=${SOAK_CALLS:-5000000}
+failing=${SOAK_FAILING:-1000000}
 seeds=${SOAK_SEEDS:-10}
 fuzz=${SOAK_FUZZ_SECONDS:-$((8 * 3600 / $(nproc)))}
 
@@ -23,6 +24,10 @@ echo "== threads under address+undefined"
 build-asan/tests/stress/stress --ops "$ops"
 echo "== threads under the thread sanitizer"
 build-tsan/tests/stress/stress --ops "$ops"
+echo "== random calls, allocations refused"
+for one_in in 3 40 500; do
+	build-asan/tests/failure/random_failure_test --calls "$failing" --one-in "$one_in"
+done
 echo "== random calls beside the running kernel"
 for seed in $(seq 1 "$seeds"); do
 	build/tools/vmarea diff --seed "$seed" --calls "$calls"

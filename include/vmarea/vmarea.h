@@ -336,10 +336,11 @@ VMAREA_API long mm_mremap(struct mm_user *mm, unsigned long addr, unsigned long 
 
 /*
  * 0; -EINVAL: no such advice, @addr is not page-aligned, or not for such an area; -ENOMEM: a hole,
- * after all the rest was done (MADV_POPULATE_* stop there); -EAGAIN: max_map_count; -EPERM: a
- * sealed area and an advice that discards, a sealed file, no MM_CAP_SYS_ADMIN; -EACCES, -ENODEV:
- * MADV_REMOVE and a file that is not writable, or has no pages to punch; -EFAULT: MADV_POPULATE_*
- * beyond the end of a file.  What came before the error is advised.
+ * after all the rest was done (MADV_POPULATE_* stop there); -EAGAIN: max_map_count, or a driver's
+ * may_split() said -ENOMEM; -EPERM: a sealed area and an advice that discards, a sealed file, no
+ * MM_CAP_SYS_ADMIN; -EACCES, -ENODEV: MADV_REMOVE and a file that is not writable, or has no pages
+ * to punch; -EFAULT: MADV_POPULATE_* beyond the end of a file.  What came before the error is
+ * advised.
  */
 VMAREA_API long mm_madvise(struct mm_user *mm, unsigned long addr, unsigned long len, int advice)
 	__may_sleep;
@@ -415,7 +416,7 @@ VMAREA_API long mm_shmdt(struct mm_user *mm, unsigned long addr) __may_sleep;
  * prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME); NULL takes the name away.  0; -EINVAL: a machine without
  * names, @addr is not page-aligned, a character that maps could not show, 80 bytes or more with the
  * 0; -EBADF: a file that has a name; -ENOMEM: a hole (all the rest is named); -EAGAIN:
- * max_map_count.  What came before the error is named.
+ * max_map_count, or a driver's may_split() said -ENOMEM.  What came before the error is named.
  */
 VMAREA_API long mm_set_anon_name(struct mm_user *mm, unsigned long addr, unsigned long len,
 				 const char *__nullable name) __may_sleep;
@@ -449,7 +450,7 @@ VMAREA_API enum mm_fault mm_touch(struct mm_user *mm, unsigned long addr, enum m
 	__may_sleep;
 /*
  * The same for each area in a range, as MAP_POPULATE or read(2) into a buffer would; up to the
- * first that refuses.  An empty range is done.
+ * first that refuses or has no memory: those before it have been touched.  An empty range is done.
  */
 VMAREA_API enum mm_fault mm_touch_range(struct mm_user *mm, unsigned long addr, unsigned long len,
 					enum mm_access access) __may_sleep;

@@ -293,7 +293,8 @@ static int apply_mlockall(struct mm_struct *mm, int flags)
 	vm_flags_t lock_flags = flags & MCL_ONFAULT ? VM_LOCKED | VM_LOCKONFAULT : VM_LOCKED;
 	int err = map_reserve_range(mm, 0, mm->task_size, 0);
 
-	if (!err && (flags & MCL_CURRENT) && !(flags & MCL_ONFAULT))
+	/* Even with VM_LOCKONFAULT: an area that cannot be locked is touched all the same. */
+	if (!err && (flags & MCL_CURRENT))
 		err = reserve_anon(mm, 0, mm->task_size);
 	if (err)
 		return err;

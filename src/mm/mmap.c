@@ -182,7 +182,7 @@ static int reserve(struct mapping *m)
 {
 	int err = map_reserve_range(m->mm, m->start, m->end, 1);
 
-	if (!err && m->populate && !(m->flags & VM_SHARED))
+	if (!err && m->populate && !(m->flags & VM_MAYSHARE))
 		err = anon_reserve(m->mm, 1);
 	if (err || !wants_backing(m))
 		return err;

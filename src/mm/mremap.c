@@ -46,6 +46,7 @@ struct remap {
 	unsigned long charged;			/* pages promised for the copy */
 	unsigned long cut;			/* bytes that were cut off before the move */
 	bool grows_locked;
+	bool laid_in;				/* an anon chain, for what it grows by */
 };
 
 /* The target is named by the caller, in one way or another. */
@@ -520,13 +521,15 @@ static bool is_plain_move(const struct remap *r)
 }
 
 /*
- * An area that moves is one more, its source and its target are split twice each; grown neighbours
+ * The host's memory for all that follows.  An area that moves is one more, its source and its target are split twice each; grown neighbours
  * and all areas of both ranges are touched.
  */
 static int reserve(struct remap *r)
 	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long end, nr_source, nr_target = 0, nr_moves;
+	const struct vm_area_struct *vma;
+	int err;
 
 	if (check_add_overflow(r->addr, r->old_len, &end))
 		end = ~0ul;
@@ -534,7 +537,11 @@ static int reserve(struct remap *r)
 	if (r->flags & MREMAP_FIXED)
 		nr_target = vma_count(r->mm, r->new_addr, r->new_addr + r->new_len);
 	nr_moves = is_plain_move(r) ? nr_source : 1;
-	return map_reserve(r->mm, 5 * nr_moves + 2, nr_source + nr_target + 6 * nr_moves + 4);
+	err = map_reserve(r->mm, 5 * nr_moves + 2, nr_source + nr_target + 6 * nr_moves + 4);
+	/* What a locked area grows by is touched. */
+	vma = vma_at(r->mm, r->addr);
+	r->laid_in = !err && vma && (vma->vm_flags & VM_LOCKED) && r->new_len > r->old_len;
+	return r->laid_in ? anon_reserve(r->mm, 1) : err;
 }
 
 static long remap_locked(struct remap *r)
@@ -573,6 +580,8 @@ long mm_mremap(struct mm_user *user, unsigned long addr, unsigned long old_len,
 	if (ret)
 		return ret;
 	ret = remap_locked(&r);
+	if (r.laid_in && (ret < 0 || !r.grows_locked))
+		anon_unreserve(mm);
 	mm_write_unlock(mm);
 	if (ret >= 0 && r.grows_locked)
 		mm_populate(mm, (unsigned long)ret + r.old_len, r.new_len - r.old_len);

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Failures that are not an allocation of the calling thread: allocations in the background, threads
+ * that cannot be had, memory that does not go back, no randomness, and waits that end for no reason.
+ * None but the first can be seen from outside: what was to be done is done.
+ *
+ * Nobody sleeps to give another thread time.  Who waits for a thread to come to a site looks into
+ * the table of sites.
+ */
+#include <pthread.h>
+
+#include "failure.h"
+#include "base/atomic.h"
+#include "mm/mm.h"
+
+/* All sites of @kind fail, and no others. */
+static void fail_all(enum port_fail_kind kind)
+{
+	port_fail_kinds(1u << kind);
+	port_fail_random(1, 1);
+}
+
+static void fail_none(void)
+{
+	port_fail_random(0, 0);
+	port_fail_kinds(1u << PORT_FAIL_MEMORY);
+}
+
+static void close_world(const char *what)
+{
+	long left = world_close();
+
+	if (left != tally.nr_left)
+		fprintf(stderr, "%s: %ld allocations are left\n", what, left - tally.nr_left);
+	tally.nr_leaks += (unsigned long)labs(left - tally.nr_left);
+	tally.nr_left = left;
+}
+
+static void check(const char *what)
+{
+	char why[256] = "";
+
+	if (!world_is_sound(why, sizeof(why)))
+		tally_wrong("%s: %s\n", what, why);
+}
+
+/* --------------------------------------------------------------- threads -- */
+
+/* Teardown and grace periods are left to a thread that never starts: who needs them does them. */
+void no_background_thread(void **state)
+{
+	struct mm_user *child;
+
+	fail_all(PORT_FAIL_THREAD);
+	world_open();
+	assert_int_equal(mm_fork(w.mm, &child), 0);
+	mmput_async(child);
+	check("no thread");
+	close_world("no thread");
+	assert_int_not_equal(failures_in("src/port/linux/bg.c", PORT_FAIL_THREAD).times, 0);
+	fail_none();
+	tally.nr_cases++;
+	world_open();
+	close_world("a thread at last");
+}
+
+/* ------------------------------------------------------------ background -- */
+
+/* A file of the driver that nobody but a dying address space has. */
+static struct mm_user *dying(void)
+{
+	struct mm_user *child;
+
+	world_map_late_device(AT(660));
+	assert_int_equal(mm_fork(w.mm, &child), 0);
+	assert_int_equal(mm_munmap(w.mm, AT(660), PAGE), 0);
+	w.release_works = true;
+	return child;
+}
+
+/* The driver's release() makes an address space, in the background, and the n-th allocation fails. */
+static bool background_fails_at(long n)
+{
+	unsigned long own, all;
+	char *before, *after;
+	struct mm_user *child;
+	bool reached;
+
+	world_open();
+	child = dying();
+	before = world_picture();
+	own = port_alloc_count();
+	all = port_alloc_count_of_all();
+	port_fail_nth_of_all(n);
+	mmput_async(child);
+	port_work_flush();
+	port_fail_nth_of_all(0);
+	reached = port_alloc_count_of_all() - all >= (unsigned long)n;
+	assert_int_equal(port_alloc_count(), own);
+	assert_int_equal(w.nr_released, 1);
+	w.nr_released = 0;
+	w.release_works = false;
+	/* The child's areas of the driver are closed. */
+	after = world_picture();
+	check("background");
+	if (strncmp(before, after, (size_t)(strstr(before, "\nareas") - before)))
+		tally_wrong("background, failing %ld: another picture\n%s\n%s\n", n, before, after);
+	free(before);
+	free(after);
+	close_world("background");
+	return reached;
+}
+
+void background_fails(void **state)
+{
+	long n = 1;
+
+	while (background_fails_at(n))
+		n++;
+	assert_in_range(n - 1, 3, 100);
+	tally.nr_cases += (unsigned long)n - 1;
+	printf("%-28s %3ld sites %4ld cases\n", "background", n - 1, n - 1);
+}
+
+/* ---------------------------------------------------------- large blocks -- */
+
+static int nothing(const struct area_info *info, void *arg)
+{
+	return 0;
+}
+
+static int walk_all(void)
+{
+	return mm_for_each_area(w.mm, 0, ~0ul, nothing, NULL);
+}
+
+/* Above a megabyte memory comes from the kernel, which may also refuse to take it back. */
+void large_copy_fails(void **state)
+{
+	world_open();
+	for (unsigned long i = 0; i < 20000; i++)
+		assert_true(mm_mmap(w.mm, AT(10000 + 2 * i), PAGE, RW, ANON | MAP_FIXED, NULL,
+				    0) > 0);
+	port_fail_nth(1);
+	assert_int_equal(walk_all(), -ENOMEM);
+	port_fail_nth(0);
+	assert_int_equal(walk_all(), 0);
+	fail_all(PORT_FAIL_UNMAP);
+	assert_int_equal(walk_all(), 0);
+	fail_none();
+	assert_int_equal(walk_all(), 0);
+	assert_int_not_equal(failures_in("src/port/linux/port_linux.c", PORT_FAIL_UNMAP).times, 0);
+	check("large copy");
+	close_world("large copy");
+	tally.nr_cases += 2;
+}
+
+static void *ask_for_chance(void *arg)
+{
+	*(u64 *)arg = port_random();
+	return NULL;
+}
+
+static void run_thread(pthread_t *thread, void *(*fn)(void *arg), void *arg)
+{
+	assert_int_equal(pthread_create(thread, NULL, fn, arg), 0);
+}
+
+void no_entropy(void **state)
+{
+	u64 number = 0;
+	pthread_t thread;
+
+	fail_all(PORT_FAIL_ENTROPY);
+	run_thread(&thread, ask_for_chance, &number);
+	pthread_join(thread, NULL);
+	fail_none();
+	assert_int_not_equal(number, 0);
+	tally.nr_cases++;
+}
+
+/* ----------------------------------------------------------------- waits -- */
+
+static void until_woken_for_nothing(const char *path, unsigned long before)
+{
+	while (failures_in(path, PORT_FAIL_WAKE).times == before)
+		port_yield();
+	tally.nr_cases++;
+}
+
+static struct spinlock lock;
+static int guarded;			/* lock */
+
+static void *count_locked(void *arg)
+{
+	spin_lock(&lock);
+	guarded++;
+	spin_unlock(&lock);
+	return NULL;
+}
+
+static void spinlock_wakes(void)
+{
+	const char *path = "src/sync/spinlock.c";
+	unsigned long before = failures_in(path, PORT_FAIL_WAKE).times;
+	pthread_t thread;
+
+	spin_lock_init(&lock, LOCK_RANK_ARENA);
+	spin_lock(&lock);
+	run_thread(&thread, count_locked, NULL);
+	until_woken_for_nothing(path, before);
+	assert_int_equal(guarded, 0);
+	spin_unlock(&lock);
+	pthread_join(thread, NULL);
+	assert_int_equal(guarded, 1);
+}
+
+static u32 done;			/* atomic */
+
+static void *touch_it(void *arg)
+{
+	assert_int_equal(mm_touch(w.mm, AT(300), MM_ACCESS_WRITE), MM_FAULT_DONE);
+	atomic_add_relaxed(&done, 1);
+	return NULL;
+}
+
+static void *protect_it(void *arg)
+{
+	assert_int_equal(mm_mprotect(w.mm, AT(50), 2 * PAGE, PROT_READ), 0);
+	atomic_add_relaxed(&done, 1);
+	return NULL;
+}
+
+/* @call would have to wait for the mmap lock, and is woken for nothing. */
+static void mmap_lock_wakes(void *(*call)(void *arg))
+{
+	const char *path = "src/sync/kill.c";
+	unsigned long before = failures_in(path, PORT_FAIL_WAKE).times;
+	struct mmap_write *held = mmap_write_lock(w.mm);
+	pthread_t thread;
+
+	run_thread(&thread, call, NULL);
+	until_woken_for_nothing(path, before);
+	assert_int_equal(atomic_load_relaxed(&done), 0);
+	mmap_write_unlock(held);
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load_relaxed(&done), 1);
+	done = 0;
+}
+
+/* A writer of one VMA waits for its reader. */
+static void vma_lock_wakes(void)
+{
+	const char *path = "src/vma/lock.c";
+	unsigned long before = failures_in(path, PORT_FAIL_WAKE).times;
+	struct vma_ref *vma = lock_vma_under_rcu(w.mm, AT(50));
+	pthread_t thread;
+
+	assert_non_null(vma);
+	run_thread(&thread, protect_it, NULL);
+	until_woken_for_nothing(path, before);
+	assert_int_equal(atomic_load_relaxed(&done), 0);
+	vma_end_read(vma);
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load_relaxed(&done), 1);
+	done = 0;
+}
+
+static struct port_rcu_head callback;
+
+static void do_nothing(struct port_rcu_head *head)
+{
+}
+
+/*
+ * The background thread sleeps; it naps when there is something to do and nobody waits for it; and
+ * it is waited for.
+ */
+static void background_wakes(void)
+{
+	const char *path = "src/port/linux/bg.c";
+
+	port_call_rcu(&callback, do_nothing);
+	while (failures_in(path, PORT_FAIL_WAKE).sites < 2)
+		port_yield();
+	while (failures_in(path, PORT_FAIL_WAKE).sites < 3)
+		port_rcu_barrier();
+	port_rcu_barrier();
+	tally.nr_cases += 3;
+}
+
+/* Threads that get in each other's way, half of their waits cut short. */
+static void *some_calls(void *arg)
+{
+	unsigned long nr = (unsigned long)arg;
+
+	for (unsigned long i = 0; i < 2000; i++) {
+		struct vma_ref *vma;
+
+		mm_mprotect(w.mm, AT(50 + (i + nr) % 8), PAGE, i % 2 ? PROT_READ : RW);
+		mm_touch(w.mm, AT(300 + 2 * ((i + nr) % 40)), MM_ACCESS_WRITE);
+		vma = lock_vma_under_rcu(w.mm, AT(50 + i % 8));
+		if (vma)
+			vma_end_read(vma);
+		mm_mmap(w.mm, AT(600 + i % 16), PAGE, RW, ANON | MAP_FIXED, NULL, 0);
+		mm_munmap(w.mm, AT(600 + (i + nr) % 16), PAGE);
+	}
+	return NULL;
+}
+
+static void calls_beside_one_another(void)
+{
+	pthread_t threads[3];
+
+	for (unsigned long i = 0; i < 3; i++)
+		run_thread(&threads[i], some_calls, (void *)i);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	check("waits that end for no reason");
+}
+
+void waits_end_for_no_reason(void **state)
+{
+	world_open();
+	fail_all(PORT_FAIL_WAKE);
+	spinlock_wakes();
+	mmap_lock_wakes(touch_it);
+	mmap_lock_wakes(protect_it);
+	vma_lock_wakes();
+	background_wakes();
+	port_fail_random(2, 2);
+	calls_beside_one_another();
+	close_world("waits");
+	fail_none();
+}
