@@ -30,7 +30,7 @@ struct file {
 	u64 max_bytes;				/* 1	0: 2^63 - 1 */
 	unsigned long reserved;			/* a	relaxed: huge pages, for shared areas */
 	struct list_head link;			/* list_lock	of the instance */
-	unsigned long nr_areas_seen;		/* o	the walker's, while nobody else does anything */
+	unsigned long nr_areas_seen;		/* o	the walker's, while all is still */
 	struct port_rcu_head rcu;		/* o	the last put */
 };
 

@@ -521,8 +521,8 @@ static bool is_plain_move(const struct remap *r)
 }
 
 /*
- * The host's memory for all that follows.  An area that moves is one more, its source and its target are split twice each; grown neighbours
- * and all areas of both ranges are touched.
+ * The host's memory for all that follows.  An area that moves is one more, its source and its
+ * target are split twice each; grown neighbours and all areas of both ranges are touched.
  */
 static int reserve(struct remap *r)
 	__must_hold(vma_stable) __may_sleep

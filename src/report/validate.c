@@ -334,7 +334,7 @@ static int check_lists(struct check *c)
 	}
 	if (nr != mm->nr_spare)
 		return wrong_count(c, "nr_spare", mm->nr_spare, nr);
-	c->own.nr_spare = nr;
+	c->own.nr_spares = nr;
 	if (mm->dead)
 		return wrong(c, mm->dead->vm_start, "removed, and waits for a section's end");
 	if (!atomic_load_relaxed(&mm->mm_users))
@@ -428,7 +428,7 @@ static int check_layout(struct check *c)
 static void add_totals(struct walk_totals *totals, const struct walk_totals *own)
 {
 	totals->nr_areas += own->nr_areas;
-	totals->nr_spare += own->nr_spare;
+	totals->nr_spares += own->nr_spares;
 	totals->nr_accounted += own->nr_accounted;
 	totals->nr_huge[0] += own->nr_huge[0];
 	totals->nr_huge[1] += own->nr_huge[1];

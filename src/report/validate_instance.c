@@ -176,7 +176,7 @@ static int check_counts(struct instance_check *c, const struct file_totals *file
 static int check_vmas(struct instance_check *c)
 	__must_hold(&c->instance->pool_lock)
 {
-	unsigned long nr_attached = 0, nr_detached = 0, nr_free = c->totals.nr_spare;
+	unsigned long nr_attached = 0, nr_detached = 0, nr_free = c->totals.nr_spares;
 
 	for (const struct vma_slab *slab = c->instance->slabs; slab; slab = slab->next)
 		for (int i = 0; i < SLAB_VMAS; i++) {

@@ -8,7 +8,7 @@
 
 /* What an mm has of its instance's. */
 struct walk_totals {
-	unsigned long nr_areas, nr_spare;	/* VMAs */
+	unsigned long nr_areas, nr_spares;	/* VMAs */
 	unsigned long nr_accounted;		/* pages */
 	long nr_huge[2];			/* as huge_free */
 };

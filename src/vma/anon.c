@@ -49,7 +49,7 @@ struct anon_chain {
 	u32 refs;			/* own->root->lock	areas that have it */
 	u32 nr;				/* 1 */
 	u32 room;			/* 1	entries that were allocated */
-	u32 nr_seen;			/* mmap write lock	the walker's; else 0 */
+	u32 nr_seen;			/* w	the walker's; else 0 */
 	struct anon_chain *next_spare;	/* page_table_lock	mm->spare_anon */
 	struct anon_vma *own;		/* 1	one of those below */
 	struct anon_vma *list[];	/* 1	oldest first */

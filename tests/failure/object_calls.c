@@ -15,6 +15,27 @@ static long another_machine(struct mm_user *mm)
 	return err;
 }
 
+/* One with frames: the first page of it, too. */
+static long machine_with_pages(struct mm_user *mm)
+{
+	struct vmarea_config config = VMAREA_CONFIG_INIT;
+	struct vmarea *v;
+	struct page *page;
+	int err;
+
+	config.arena_bytes = 8ul << 20;
+	err = vmarea_create(&config, &v);
+	if (err)
+		return err;
+	page = alloc_page(v);
+	if (page)
+		__free_page(page);
+	else
+		err = -ENOMEM;
+	vmarea_destroy(v);
+	return err;
+}
+
 static long another_file(struct mm_user *mm)
 {
 	const struct file_desc desc = { .size = sizeof(desc), .name = "/another", .flags = FILE_READ };
@@ -240,7 +261,7 @@ static long locks(struct mm_user *mm)
 #define S(name, ...)	{ #name, name, __VA_ARGS__ }
 
 const struct scenario object_calls[] = {
-	S(another_machine), S(another_file), S(another_page), S(another_mm),
+	S(another_machine), S(machine_with_pages), S(another_file), S(another_page), S(another_mm),
 	S(add_plain), S(add_touched), S(add_file), S(add_special),
 	S(fork_it), { "fork_old_family", fork_it, old_family },
 	{ "fork_not_all", fork_it, wiped_and_left_out },

@@ -107,7 +107,8 @@ static bool is_call(const char *text, const char *at, const char *arguments)
 	/* Part of a longer name; or a declaration. */
 	if (at > text && (at[-1] == '_' || (at[-1] >= 'a' && at[-1] <= 'z')))
 		return false;
-	return strncmp(arguments, "size_t", 6) && strncmp(arguments, "const ", 6);
+	return strncmp(arguments, "size_t", 6) && strncmp(arguments, "const ", 6) &&
+	       strncmp(arguments, "enum ", 5);
 }
 
 static void find_sites(const char *path, const char *text)
@@ -145,7 +146,7 @@ static int visit(const char *full, const struct stat *st, int type, struct FTW *
 	FILE *f;
 
 	if (type != FTW_F || !dot || (strcmp(dot, ".c") && strcmp(dot, ".h")) ||
-	    !is_compiled(path) || !strcmp(path, "src/port/failure.h"))
+	    !is_compiled(path) || !strcmp(path, "src/port/linux/failure.h"))
 		return 0;
 	f = fopen(full, "r");
 	assert_non_null(f);

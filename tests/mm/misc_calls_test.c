@@ -384,7 +384,8 @@ static void added_area_is_sane(void **state)
 	assert_areas(&s, "");
 	assert_int_equal(ADD(0, 512, .flags = may | VM_HUGETLB, .file = huge), 0);
 	assert_int_equal(ADD(512, 1, .flags = may | VM_SHARED | VM_MAYSHARE, .file = file,
-			     .touched = true), 0);
+			     .touched = true), -EINVAL);
+	assert_int_equal(ADD(512, 1, .flags = may | VM_SHARED | VM_MAYSHARE, .file = file), 0);
 	assert_int_equal(ADD(513, 1, .flags = may | VM_READ, .pgoff = 0, .touched = true), 0);
 #undef ADD
 	file_put(huge);
