@@ -25,8 +25,9 @@
  * What guards a field: src/TAGS.  The owner of a frame is who allocated it, until somebody else can
  * find it; of one with a table, pgtable/; in a list, the arena's lock while free, the lru lock
  * later.  Written once is before the frame is handed out for the first time.
+ * To the analysis of locks a page is its page lock.
  */
-struct page {
+context_lock_struct(page) {
 	u32 refs;				/* a	0: free, or a tail */
 	s32 mapcount;				/* a	entries that map it: the reverse map's */
 	u32 flags;				/* a	order in the low bits, then PG_* */
@@ -61,6 +62,8 @@ _Static_assert(sizeof(struct page) == (VMAREA_DEBUG ? 2 : 1) * CACHELINE_BYTES,
 #define PG_TABLE		BIT(8)		/* a page table; index is its level */
 #define PG_ANON			BIT(9)		/* counted as anonymous where it is mapped */
 #define PG_SHMEM		BIT(10)		/* counted as shared memory */
+#define PG_LOCKED		BIT(11)		/* page_lock.h */
+#define PG_WAITED_FOR		BIT(12)		/* and somebody sleeps for it */
 #define PG_FIRST_FREE_BIT	16		/* from here on: the rooms above */
 
 /* ---------------------------------------------------------------------------- the arena -- */
