@@ -402,6 +402,20 @@ struct file_operations {
 	 * made; by whatever thread dropped it, also a background thread.  Called once.
 	 */
 	void (*__nullable release)(struct file *file);
+
+	/*
+	 * Reads the @bytes bytes of the file at @offset to @to: a whole page that is needed and not
+	 * there, or what of it lies before the end of the file; the rest is zeroed.  What has never
+	 * been written is zero.  0; or -errno, which the reader is told: a fault makes it SIGBUS,
+	 * and -ENOMEM out of memory.  Not asked for FILE_SHMEM and FILE_HUGETLB, whose pages begin
+	 * as zeros; nor are those of a file without this hook.
+	 *
+	 * No mmap lock and no VMA lock is held, only the lock of this page, and that of the file
+	 * against truncation, for read.  So it may take its time, and ask about other files; on
+	 * this inode it must not change the size, punch, read or write, nor fault in a mapping of
+	 * it.  Two pages may be asked for at once, never one twice at the same time.
+	 */
+	int (*__nullable read_page)(struct file *file, uint64_t offset, void *to, size_t bytes);
 };
 
 /* Each may be NULL: nothing to be told. */

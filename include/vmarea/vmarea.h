@@ -161,9 +161,18 @@ struct file_desc {
 	enum file_placement placement;
 	uint64_t size_bytes;			/* where reads end; file_set_size() later */
 	uint64_t max_bytes;			/* how long it could be; 0: 2^63 - 1 */
+	/*
+	 * Another file that is open on the same inode, with the same FILE_SHMEM and FILE_HUGETLB:
+	 * the two have one size, @size_bytes is not looked at, and the same pages.  NULL: an inode
+	 * of its own.  The numbers above are what reports print, and say nothing about this.
+	 */
+	struct file *__nullable same_inode;
 };
 
-/* One reference.  0; -EINVAL: @desc->size, an unknown flag or placement, no name; -ENOMEM. */
+/*
+ * One reference.  0; -EINVAL: @desc->size, an unknown flag or placement, no name, @same_inode is of
+ * another instance or another kind; -ENOMEM.
+ */
 VMAREA_API int file_create(struct vmarea *instance, const struct file_desc *desc,
 			   struct file **out) __may_sleep __must_check;
 /* One more reference for somebody who has one.  Returns @file.  In atomic context, too. */
@@ -173,9 +182,41 @@ VMAREA_API struct file *file_get(struct file *file);
  * readers that may still look.  Areas hold a reference each.
  */
 VMAREA_API void file_put(struct file *file);
-/* As ftruncate(): counts from the next access on.  Mapped areas stay as they are. */
-VMAREA_API void file_set_size(struct file *file, uint64_t bytes);
+/*
+ * As ftruncate(), for every file that is open on the inode: counts from the next access on.  Mapped
+ * areas stay as they are.  Pages past a new end are dropped, and the rest of the last one is zero.
+ * Who keeps the bytes (read_page()) changes them first.  Waits for reads of pages in progress: not
+ * from read_page().
+ */
+VMAREA_API void file_set_size(struct file *file, uint64_t bytes)	__may_sleep;
 VMAREA_API uint64_t file_size(const struct file *file);
+
+/*
+ * The pages of a file, in an instance with an arena, are shared by all its mappings and by these,
+ * which do what pread() and pwrite() do.  The buffer must not lie in memory that the library backs:
+ * copy by way of one that does not.  Not from read_page().
+ *
+ * file_read() returns how many bytes, fewer than @bytes only at the end of the file or before an
+ * error; 0 at the end.  A hole in a file of zeros costs no memory.
+ * file_write() returns how many bytes, fewer only before an error, and makes the file longer as
+ * needed.  What is written is in the pages: nobody writes it back to where read_page() reads.
+ *
+ * -EBADF: not open for that; -EINVAL: @offset is 2^63 or more, or a write to FILE_HUGETLB; -EPERM:
+ * FILE_SEAL_WRITE; -EFBIG: @offset is at or past max_bytes; -ENOMEM; -EOPNOTSUPP: no arena; or what
+ * read_page() returned.
+ */
+VMAREA_API long file_read(struct file *file, uint64_t offset, void *to, size_t bytes)
+	__may_sleep __must_check;
+VMAREA_API long file_write(struct file *file, uint64_t offset, const void *from, size_t bytes)
+	__may_sleep __must_check;
+/*
+ * As fallocate() with FALLOC_FL_PUNCH_HOLE and KEEP_SIZE: the range reads as zeros, and whole pages
+ * of it are dropped, so that read_page() will be asked for them again: who keeps the bytes punches
+ * them first.  0; -EBADF: not open for writing; -EINVAL: @bytes is 0, or the end is past 2^63 - 1;
+ * -EPERM: FILE_SEAL_WRITE.
+ */
+VMAREA_API int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
+	__may_sleep __must_check;
 /* FILE_DELETED and FILE_SEAL_WRITE may change while it is mapped.  Others: nothing changes. */
 VMAREA_API void file_set_flags(struct file *file, unsigned int set, unsigned int clear);
 

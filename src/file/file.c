@@ -18,13 +18,12 @@
  *      found; the acquire that found the pointer orders that.
  *
  * Flags and size may change while the file is mapped; each is one relaxed word, read once by
- * whoever decides something by it.
+ * whoever decides something by it.  The size is the inode's, and so are the pages: filemap.c.
  */
 #include "base/bug.h"
 #include "base/errno.h"
 #include "base/str.h"
-#include "file/file.h"
-#include "instance/instance.h"
+#include "file/filemap.h"
 #include "sync/witness.h"
 
 #define FILE_KNOWN_FLAGS						\
@@ -32,6 +31,17 @@
 	 FILE_DELETED | FILE_SHMEM | FILE_DEV_ZERO | FILE_HUGETLB |	\
 	 FILE_DAX | FILE_SEAL_WRITE | FILE_MAP_SYNC)
 #define FILE_MAY_CHANGE		(FILE_DELETED | FILE_SEAL_WRITE)
+/* These say what the inode is, however it is opened. */
+#define FILE_KIND		(FILE_SHMEM | FILE_HUGETLB)
+
+/* The inode of @desc, with a reference. */
+static struct address_space *mapping_for(struct vmarea *instance, const struct file_desc *desc)
+	__may_sleep
+{
+	if (desc->same_inode)
+		return mapping_get(desc->same_inode->mapping);
+	return mapping_create(instance, desc->flags & FILE_KIND, desc->size_bytes);
+}
 
 static struct file *file_alloc(struct vmarea *instance, const struct file_desc *desc) __may_sleep
 {
@@ -43,7 +53,10 @@ static struct file *file_alloc(struct vmarea *instance, const struct file_desc *
 	if (!file)
 		return NULL;
 	file->name = port_alloc(name_bytes);
-	if (!file->name) {
+	if (file->name)
+		file->mapping = mapping_for(instance, desc);
+	if (!file->mapping) {
+		port_free(file->name, name_bytes);
 		port_free(file, sizeof(*file));
 		return NULL;
 	}
@@ -56,7 +69,6 @@ static struct file *file_alloc(struct vmarea *instance, const struct file_desc *
 	file->dev_minor = desc->dev_minor;
 	file->flags = desc->flags;
 	file->placement = desc->placement;
-	file->size_bytes = desc->size_bytes;
 	file->max_bytes = desc->max_bytes;
 	/* One that does not say is of the default size. */
 	file->huge_shift = desc->flags & FILE_HUGETLB ? HUGE_SHIFT_2M : 0;
@@ -67,12 +79,20 @@ static struct file *file_alloc(struct vmarea *instance, const struct file_desc *
 	return file;
 }
 
+static bool same_inode_valid(const struct vmarea *instance, const struct file_desc *desc)
+{
+	const struct file *other = desc->same_inode;
+
+	return !other || (other->instance == instance &&
+			  other->mapping->kind == (desc->flags & FILE_KIND));
+}
+
 int file_create(struct vmarea *instance, const struct file_desc *desc, struct file **out)
 {
 	struct file *file;
 
 	if (desc->size != sizeof(*desc) || (desc->flags & ~FILE_KNOWN_FLAGS) || !desc->name ||
-	    (unsigned int)desc->placement > FILE_PLACE_SHMEM)
+	    (unsigned int)desc->placement > FILE_PLACE_SHMEM || !same_inode_valid(instance, desc))
 		return -EINVAL;
 	file = file_alloc(instance, desc);
 	if (!file)
@@ -124,6 +144,7 @@ void file_put(struct file *file)
 		huge_pages_put(instance, file->huge_shift,
 			       (long)atomic_load_relaxed(&file->reserved));
 	instance_delist(instance, &file->link);
+	mapping_put(file->mapping);
 	port_call_rcu(&file->rcu, file_free_rcu);
 	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */
 }
@@ -144,12 +165,12 @@ void file_set_size(struct file *file, uint64_t bytes)
 {
 	if (file_flags(file) & FILE_HUGETLB)
 		unreserve(file, bytes);
-	atomic_store_relaxed(&file->size_bytes, bytes);
+	filemap_set_size(file->mapping, bytes);
 }
 
 uint64_t file_size(const struct file *file)
 {
-	return atomic_load_relaxed(&file->size_bytes);
+	return mapping_size(file->mapping);
 }
 
 void file_set_flags(struct file *file, unsigned int set, unsigned int clear)

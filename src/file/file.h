@@ -15,10 +15,13 @@
 #include "base/list.h"
 #include "port/port.h"
 
+struct address_space;
+
 struct file {
 	const struct file_operations *ops;	/* 1	NULL: ordinary */
 	void *private_data;			/* 1 */
 	struct vmarea *instance;		/* 1 */
+	struct address_space *mapping;		/* 1	its inode's; a reference */
 	char *name;				/* 1	owned */
 	u64 inode;				/* 1 */
 	u32 dev_major, dev_minor;		/* 1 */
@@ -26,7 +29,6 @@ struct file {
 	u32 refs;				/* a	0: going */
 	u32 huge_shift;				/* 1	log2 of the page size of FILE_HUGETLB */
 	enum file_placement placement;		/* 1 */
-	u64 size_bytes;				/* a	relaxed */
 	u64 max_bytes;				/* 1	0: 2^63 - 1 */
 	unsigned long reserved;			/* a	relaxed: huge pages, for shared areas */
 	struct list_head link;			/* list_lock	of the instance */

@@ -22,6 +22,7 @@
 #include "sync/spinlock.h"
 
 struct arena;
+struct page_cache;
 struct vm_area_struct;
 struct vma_slab;
 
@@ -31,6 +32,7 @@ struct vmarea {
 	long huge_free[2];			/* a	2 MiB, 1 GiB pages not reserved; relaxed */
 	u32 nr_objects;				/* a	mms, files and loose pages: 0 at destroy */
 	struct arena *arena;			/* 1	frames; NULL: regions only */
+	struct page_cache *cache;		/* 1	what files share; NULL: no arena */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 
 	struct spinlock list_lock;		/* i */

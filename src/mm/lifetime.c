@@ -23,7 +23,7 @@
  *      reference it has (or, for mmget_not_zero(), by the mmap lock, taken later).
  */
 #include "base/atomic.h"
-#include "file/file.h"
+#include "file/filemap.h"
 #include "mm/lifetime.h"
 #include "mm/mm.h"
 #include "phys/phys.h"
@@ -46,6 +46,29 @@ static bool config_valid(const struct vmarea_config *c)
 	       c->mmap_min_addr < MAX_TASK_SIZE;
 }
 
+static int frames_create(struct vmarea *instance, unsigned long bytes) __may_sleep
+{
+	int err;
+
+	if (!bytes)
+		return 0;
+	err = arena_create(bytes, &instance->arena);
+	if (err)
+		return err;
+	err = page_cache_create(instance);
+	if (err)
+		arena_destroy(instance->arena);
+	return err;
+}
+
+static void frames_destroy(struct vmarea *instance) __may_sleep
+{
+	if (!instance->arena)
+		return;
+	page_cache_destroy(instance);
+	arena_destroy(instance->arena);
+}
+
 int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 	__context_unsafe("nobody else knows it yet")
 {
@@ -58,12 +81,10 @@ int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 	instance = port_alloc(sizeof(*instance));
 	if (!instance)
 		return -ENOMEM;
-	if (config->arena_bytes) {
-		err = arena_create(config->arena_bytes, &instance->arena);
-		if (err) {
-			port_free(instance, sizeof(*instance));
-			return err;
-		}
+	err = frames_create(instance, config->arena_bytes);
+	if (err) {
+		port_free(instance, sizeof(*instance));
+		return err;
 	}
 	instance->config = *config;
 	for (int i = 0; i < 2; i++)
@@ -91,8 +112,7 @@ void vmarea_destroy(struct vmarea *instance)
 		VM_BUG_ON(instance->huge_free[i] != nr_huge_pages(&instance->config, i),
 			  "%ld of %ld huge pages came back", instance->huge_free[i],
 			  nr_huge_pages(&instance->config, i));
-	if (instance->arena)
-		arena_destroy(instance->arena);
+	frames_destroy(instance);
 	vma_pool_destroy(instance);
 	port_free(instance, sizeof(*instance));
 }

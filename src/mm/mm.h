@@ -126,7 +126,7 @@ unsigned int hugetlb_shift(const struct vmarea *instance, unsigned long map_flag
 struct file *hugetlb_anon_create(struct mm_struct *mm, unsigned int shift) __may_sleep;
 /* The mmap() hook of huge files: 0; -EINVAL: offset; -ENOMEM: the pool is too small. */
 int hugetlb_mmap(struct vm_area_struct *vma)
-	__must_hold(vma_stable);
+	__must_hold(vma_stable) __may_sleep;
 /* What shared_anon_commit() promised for the file and nobody has taken back; 0 for other files. */
 unsigned long shared_anon_committed(const struct file *file);
 /* Pages of the pool that are kept for this area, and not for its file. */

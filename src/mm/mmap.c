@@ -231,7 +231,7 @@ static struct vm_area_struct *merge(const struct mapping *m)
 }
 
 static int setup_backing(struct mapping *m, struct vm_area_struct *vma)
-	__must_hold_shared(vma_stable)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	/* MAP_NORESERVE: its pages are promised one by one, when they are there. */
 	if (!(m->flags & VM_NORESERVE)) {

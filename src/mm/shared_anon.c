@@ -12,6 +12,7 @@
  * mm that keeps them, so the copy that a fork makes of the area keeps none.
  */
 #include "base/atomic.h"
+#include "file/filemap.h"
 #include "mm/mm.h"
 #include "vma/handle.h"
 
@@ -161,12 +162,15 @@ static bool keep_for_area(struct vm_area_struct *vma)
 
 /* A file of huge pages becomes as long as what is mapped to be written. */
 static void grow_huge_file(const struct vm_area_struct *vma)
-	__must_hold_shared(vma_stable)
+	__must_hold_shared(vma_stable) __may_sleep
 {
-	unsigned long end = (vma_pgoff_at(vma, vma->vm_end - 1) + 1) << PAGE_SHIFT;
+	struct address_space *mapping = vma->vm_file->mapping;
 
-	if ((vma->vm_flags & VM_WRITE) && file_size(vma->vm_file) < end)
-		file_set_size(vma->vm_file, end);
+	if (!(vma->vm_flags & VM_WRITE))
+		return;
+	rwsem_read_lock(&mapping->invalidate_lock);
+	mapping_grow(mapping, (vma_pgoff_at(vma, vma->vm_end - 1) + 1) << PAGE_SHIFT);
+	rwsem_read_unlock(&mapping->invalidate_lock);
 }
 
 int hugetlb_mmap(struct vm_area_struct *vma)

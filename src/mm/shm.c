@@ -94,7 +94,7 @@ static struct file *attach_create(struct file *segment, int flags) __may_sleep
 		.dev_minor = segment->dev_minor,
 		.flags = file_flags(segment) & ~(flags & SHM_RDONLY ? FILE_WRITE : 0),
 		.placement = segment->placement,
-		.size_bytes = file_size(segment),
+		.same_inode = segment,
 	};
 
 	if (!attach)

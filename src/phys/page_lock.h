@@ -63,7 +63,7 @@ page_unlock_at(struct page *page, const char *place)
 {
 	u32 was;
 
-	witness_release(page, WITNESS_EXCLUSIVE, place);
+	witness_release(page, NULL, WITNESS_EXCLUSIVE, place);
 	/* Pairs with the acquires of page_lock_try(). */
 	was = atomic_and_release(&page->flags, ~(u32)(PG_LOCKED | PG_WAITED_FOR));
 	VM_DEBUG_ON(!(was & PG_LOCKED), "pfn %u is not locked", page->pfn);

@@ -31,6 +31,8 @@
 	  "the entries of one PMD or PTE table")				\
 	X(ANON_FAMILY, "anon family lock", "spinlock",				\
 	  "the counts of anon_vmas that descend from one another")		\
+	X(MAPPING, "mapping lock", "spinlock",					\
+	  "the index of the pages of one file")					\
 	X(LRU, "lru lock", "spinlock",						\
 	  "the lists of frames by age")						\
 	X(ARENA, "arena lock", "spinlock",					\

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The pages of a file.
+ *
+ * An address_space is what there is once for each inode, however often it is open: its size, its
+ * pages, and the locks that guard both.  Its pages are frames of the instance's arena; without an
+ * arena it has a size and no pages.
+ *
+ * The essay is in filemap.c.
+ */
+#ifndef FILE_FILEMAP_H
+#define FILE_FILEMAP_H
+
+#include "ds/page_index.h"
+#include "file/file.h"
+#include "instance/instance.h"
+#include "phys/objects.h"
+#include "phys/page_lock.h"
+#include "sync/rcu.h"
+#include "sync/rwsem.h"
+
+/* Its bytes are those of the file.  Set once, before the first unlock. */
+#define PG_UPTODATE		BIT(PG_FIRST_FREE_BIT)
+
+/*
+ * What guards a field: 1 written once, before anyone else can see it; a atomic; i has its own lock
+ * inside; I the invalidate lock; L lock; R read under RCU, too.
+ */
+struct address_space {
+	struct vmarea *instance;		/* 1 */
+	u32 kind;				/* 1	the FILE_* that are the inode's */
+	u32 refs;				/* a	files that are open */
+	u64 size_bytes;				/* a	grows relaxed; shrinks under I, for write */
+	struct rwsem invalidate_lock;		/* i	held for read: no page leaves */
+	struct spinlock lock;			/* i	rank: mapping */
+	struct page_index pages;		/* L, R	page number -> struct page, one reference */
+	struct port_rcu_head rcu;
+};
+
+/* Which entries of page tables a change of a file takes out. */
+enum unmap_what {
+	UNMAP_SHARED,			/* those that show the file's own pages */
+	UNMAP_COPIES,			/* private copies, too: the file has become shorter */
+};
+
+/* What the files of one instance have in common.  1 written once, before there are areas. */
+struct page_cache {
+	struct pi_memory memory;		/* 1 */
+	struct objects nodes;			/* i	of the indexes */
+	/*
+	 * Pages [first, end) of @mapping are leaving: takes what maps them out of every page table.
+	 * For who keeps the reverse map.  Called with the invalidate lock held for write: first for
+	 * the whole range, and then, with its page lock held, for a page that a fault has mapped
+	 * since.  It may sleep, and cannot fail.  NULL: nobody knows who maps a page.
+	 */
+	void (*unmap)(struct address_space *mapping, unsigned long first, unsigned long end,
+		      enum unmap_what what);	/* 1 */
+};
+
+/* For an instance with an arena.  0; -ENOMEM. */
+int page_cache_create(struct vmarea *instance)			__may_sleep __must_check;
+/* All files are gone, and so is what they left to RCU. */
+void page_cache_destroy(struct vmarea *instance)		__may_sleep;
+
+/* With one reference; NULL: no memory. */
+struct address_space *mapping_create(struct vmarea *instance, u32 kind, u64 size_bytes)
+	__may_sleep __must_check;
+static inline struct address_space *mapping_get(struct address_space *mapping);
+/* The last one lets go of the pages.  May sleep, as file_put() may. */
+void mapping_put(struct address_space *mapping);
+
+/* -------------------------------------------------------------------------------- lookup -- */
+
+/*
+ * The page of the file at @pgoff if it is there and filled, with a reference; NULL: it is not.
+ * Takes no lock, waits for nobody, and may be called in a signal handler.
+ *
+ * About truncation it promises what filemap_get_page() does.
+ */
+static inline struct page *filemap_find_page(struct address_space *mapping, unsigned long pgoff)
+	__must_check;
+
+/* How far filemap_get_page() goes for a page that is not there. */
+enum filemap_get {
+	FILEMAP_TRY,			/* waits for nobody: makes what is zero, calls no hook */
+	FILEMAP_WAIT,			/* as far as needed: no mmap lock, no VMA lock held */
+};
+
+/*
+ * The page of @file at @pgoff, filled, with a reference.  0; or
+ *
+ * -ENXIO	it begins at or past the end of the file: SIGBUS
+ * -EAGAIN	FILEMAP_TRY only: it would have to wait.  Let go of the locks (the VMA lock comes
+ *		after the page lock) and come again with FILEMAP_WAIT
+ * -ENOMEM	no frame, nor one for the index
+ * -EOPNOTSUPP	the instance has no arena
+ * -errno	what read_page() returned: SIGBUS
+ *
+ * After an error there is no more of the page than before.
+ *
+ * What is true of the page that was got:
+ *	P1  It was the file's page at @pgoff at some moment during the call.
+ *	P2 While its lock is held and filemap_is_at() says so, it still is, and stays so.  Who drops
+ *	    it takes that lock, and afterwards asks page_cache.unmap() if it is mapped by then.
+ *	P3  The frame and its bytes are there as long as the reference, whether it is the file's or
+ *	    not.
+ * So who maps it locks it, looks, maps it, and unlocks it:
+ *
+ *	page_lock(page), or page_trylock(page) under a VMA lock;
+ *	if (filemap_is_at(page, file->mapping, pgoff))
+ *		install the entry;		it will be found and taken out by a truncation
+ *	page_unlock(page);
+ */
+int filemap_get_page(struct file *file, unsigned long pgoff, enum filemap_get how,
+		     struct page **out)	__may_sleep __must_check;
+
+/* Is the locked page that of @mapping at @pgoff? */
+static inline bool filemap_is_at(const struct page *page, const struct address_space *mapping,
+				 unsigned long pgoff) __must_hold(page);
+
+/* Pages that are there now. */
+static inline unsigned long filemap_nr_pages(const struct address_space *mapping)
+{
+	return pi_count(&mapping->pages);
+}
+
+/* ------------------------------------------------------------------------ size and holes -- */
+
+static inline u64 mapping_size(const struct address_space *mapping)
+{
+	return atomic_load_relaxed(&mapping->size_bytes);
+}
+
+/* The file is at least so long.  The invalidate lock, for read. */
+static inline void mapping_grow(struct address_space *mapping, u64 bytes)
+	__must_hold_shared(&mapping->invalidate_lock)
+{
+	u64 size = mapping_size(mapping);
+
+	/* Relaxed: what is there now is found by way of the index. */
+	while (size < bytes && !atomic_cas_relaxed(&mapping->size_bytes, &size, bytes))
+		;
+}
+
+/* The first page that is wholly past the end. */
+static inline unsigned long mapping_end(const struct address_space *mapping)
+{
+	u64 size = mapping_size(mapping);
+
+	return (size >> PAGE_SHIFT) + !!(size % PAGE_SIZE);
+}
+
+/* file_set_size(), for all that are open. */
+void filemap_set_size(struct address_space *mapping, u64 bytes)	__may_sleep;
+/* The bytes [start, end) become a hole: whole pages leave, parts of pages become zero. */
+void filemap_punch(struct address_space *mapping, u64 start, u64 end)	__may_sleep;
+
+/* ------------------------------------------------------------------- inside of the room -- */
+
+/* Do pages of this file begin as zeros, without anyone being asked? */
+static inline bool filemap_is_zero_filled(const struct file *file)
+{
+	return (file_flags(file) & (FILE_SHMEM | FILE_HUGETLB)) || !file->ops ||
+	       !file->ops->read_page;
+}
+
+/* May the page begin past the end of the file? */
+enum filemap_reach { FILEMAP_INSIDE, FILEMAP_EXTEND };
+
+/* As filemap_get_page(), but the lock is the caller's: so the page stays the file's. */
+int filemap_get_locked(struct file *file, unsigned long pgoff, enum filemap_get how,
+		       enum filemap_reach reach, struct page **out)
+	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep __must_check;
+
+/*
+ * Puts a page that only the caller knows at @pgoff, and takes a reference for the index.  It has
+ * its bytes, or is locked until it has.  0; -EEXIST: there is one; -ENOMEM.
+ */
+int filemap_add(struct address_space *mapping, unsigned long pgoff, struct page *page)
+	__must_hold_shared(&mapping->invalidate_lock) __may_sleep __must_check;
+
+/* Takes a page out again: it is nobody's, and the index's reference is put. */
+void filemap_remove(struct address_space *mapping, struct page *page)	__must_hold(page);
+
+/* Lets go of every page: no file is left. */
+void filemap_drop_all(struct address_space *mapping)		__may_sleep;
+/* Before a write makes the file longer: what was mapped and written past its end goes. */
+void filemap_zero_tail(struct address_space *mapping)		__may_sleep;
+
+/* -------------------------------------------------------------------------- definitions -- */
+
+static inline struct address_space *mapping_get(struct address_space *mapping)
+{
+	/* Relaxed: the caller's file keeps it. */
+	u32 before = atomic_add_relaxed(&mapping->refs, 1);
+
+	VM_BUG_ON(!before, "an inode that is gone");
+	return mapping;
+}
+
+/* The page at @pgoff, filled or not, with a reference. */
+static inline struct page *filemap_find_any(struct address_space *mapping, unsigned long pgoff)
+{
+	struct page *page = NULL;
+	void *const *slot;
+
+	rcu_read_lock();
+	slot = pi_slot(&mapping->pages, pgoff);
+	while (slot) {
+		page = pi_slot_item(slot);
+		if (!page)
+			break;
+		/* It may have left, and be free or another's by now: look again. */
+		if (likely(page_try_get(page))) {
+			if (likely(pi_slot_item(slot) == page))
+				break;
+			page_put(page);
+		}
+	}
+	rcu_read_unlock();
+	return page;
+}
+
+static inline bool filemap_is_uptodate(const struct page *page)
+{
+	/* Pairs with the release in fill(). */
+	return atomic_load_acquire(&page->flags) & PG_UPTODATE;
+}
+
+static inline struct page *filemap_find_page(struct address_space *mapping, unsigned long pgoff)
+{
+	struct page *page = filemap_find_any(mapping, pgoff);
+
+	if (likely(!page || filemap_is_uptodate(page)))
+		return page;
+	page_put(page);
+	return NULL;
+}
+
+static inline bool filemap_is_at(const struct page *page, const struct address_space *mapping,
+				 unsigned long pgoff)
+{
+	return page->mapping == mapping && page->index == pgoff;
+}
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Reading and writing a file's bytes where its mappings have them.
+ *
+ * Bytes are copied page by page.  A read needs a reference to the page and nothing else.  A write
+ * holds the invalidate lock for read, from before the page is got until the size has grown to what
+ * was written: no truncation falls in between, which would leave a page past the end.
+ *
+ * A page that is written as a whole is not read before: a new frame gets the bytes, and then it is
+ * added, so that nobody sees it half done.
+ */
+#include "base/str.h"
+#include "file/filemap.h"
+
+/* Of [at, at + bytes) what lies in one page. */
+static size_t part_of_page(u64 at, size_t bytes)
+{
+	return min(bytes, (size_t)(PAGE_SIZE - at % PAGE_SIZE));
+}
+
+static char *bytes_at(struct page *page, u64 at)
+{
+	return (char *)page_bytes(page) + at % PAGE_SIZE;
+}
+
+/* ---------------------------------------------------------------------------------- read -- */
+
+static int read_part(struct file *file, u64 at, void *to, size_t bytes) __may_sleep
+{
+	struct page *page = filemap_find_page(file->mapping, at >> PAGE_SHIFT);
+	int err;
+
+	if (!page && filemap_is_zero_filled(file)) {
+		memset(to, 0, bytes);
+		return 0;
+	}
+	if (!page) {
+		err = filemap_get_page(file, at >> PAGE_SHIFT, FILEMAP_WAIT, &page);
+		if (err)
+			return err;
+	}
+	memcpy(to, bytes_at(page, at), bytes);
+	page_put(page);
+	return 0;
+}
+
+long file_read(struct file *file, uint64_t offset, void *to, size_t bytes)
+{
+	size_t done = 0;
+	int err = 0;
+	witness_call();
+
+	if (!(file_flags(file) & FILE_READ))
+		return -EBADF;
+	if (offset > INT64_MAX)
+		return -EINVAL;
+	if (!file->instance->arena)
+		return -EOPNOTSUPP;
+	bytes = min(bytes, (size_t)INT64_MAX);
+	while (done < bytes) {
+		u64 at = offset + done, size = file_size(file);
+		size_t part;
+
+		if (at >= size)
+			break;
+		part = min(part_of_page(at, bytes - done), (size_t)(size - at));
+		err = read_part(file, at, (char *)to + done, part);
+		if (err)
+			break;
+		done += part;
+	}
+	/* Past the end: it has become shorter since. */
+	return done || err == -ENXIO ? (long)done : err;
+}
+
+/* --------------------------------------------------------------------------------- write -- */
+
+/* A page of which every byte is given.  -EEXIST: it is there by now. */
+static int add_written(struct address_space *mapping, u64 at, const void *from)
+	__must_hold_shared(&mapping->invalidate_lock) __may_sleep
+{
+	struct page *page = page_alloc(mapping->instance->arena, 0, PAGE_ANYTHING);
+	int err;
+
+	if (!page)
+		return -ENOMEM;
+	memcpy(page_bytes(page), from, PAGE_SIZE);
+	page_set_flags(page, PG_UPTODATE);
+	err = filemap_add(mapping, at >> PAGE_SHIFT, page);
+	page_put(page);
+	return err;
+}
+
+static int put_bytes(struct file *file, u64 at, const void *from, size_t bytes)
+	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep
+{
+	struct page *page = filemap_find_page(file->mapping, at >> PAGE_SHIFT);
+	int err = -EEXIST;
+
+	if (!page && bytes == PAGE_SIZE)
+		err = add_written(file->mapping, at, from);
+	if (!page && err == -EEXIST)
+		err = filemap_get_locked(file, at >> PAGE_SHIFT, FILEMAP_WAIT, FILEMAP_EXTEND,
+					 &page);
+	if (!page)
+		return err;
+	memcpy(bytes_at(page, at), from, bytes);
+	page_put(page);
+	return 0;
+}
+
+static int write_part(struct file *file, u64 at, const void *from, size_t bytes) __may_sleep
+{
+	struct address_space *mapping = file->mapping;
+	int err;
+
+	rwsem_read_lock(&mapping->invalidate_lock);
+	err = put_bytes(file, at, from, bytes);
+	if (!err)
+		mapping_grow(mapping, at + bytes);
+	rwsem_read_unlock(&mapping->invalidate_lock);
+	return err;
+}
+
+static int may_write(const struct file *file)
+{
+	u32 flags = file_flags(file);
+
+	if (!(flags & FILE_WRITE))
+		return -EBADF;
+	return flags & FILE_SEAL_WRITE ? -EPERM : 0;
+}
+
+long file_write(struct file *file, uint64_t offset, const void *from, size_t bytes)
+{
+	u64 limit = file->max_bytes ? min(file->max_bytes, (u64)INT64_MAX) : INT64_MAX;
+	size_t done = 0;
+	int err = may_write(file);
+	witness_call();
+
+	if (err)
+		return err;
+	if (offset > INT64_MAX || (file_flags(file) & FILE_HUGETLB))
+		return -EINVAL;
+	if (!file->instance->arena)
+		return -EOPNOTSUPP;
+	if (!bytes)
+		return 0;
+	if (offset >= limit)
+		return -EFBIG;
+	bytes = min(bytes, (size_t)(limit - offset));
+	if (offset + bytes > file_size(file))
+		filemap_zero_tail(file->mapping);
+	while (done < bytes && !err) {
+		size_t part = part_of_page(offset + done, bytes - done);
+
+		err = write_part(file, offset + done, (const char *)from + done, part);
+		if (!err)
+			done += part;
+	}
+	return done ? (long)done : err;
+}
+
+/* --------------------------------------------------------------------------------- holes -- */
+
+int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
+{
+	int err = may_write(file);
+	u64 end;
+	witness_call();
+
+	if (err)
+		return err;
+	if (!bytes || check_add_overflow(offset, bytes, &end) || end > INT64_MAX)
+		return -EINVAL;
+	filemap_punch(file->mapping, offset, end);
+	return 0;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Pages that leave a file: its size, holes, and the end of the inode.
+ *
+ * The order of a truncation is told in filemap.c.  Pages are dropped in batches under the index's
+ * lock, as long as their page locks are free and nobody maps them; the one that is not is dealt
+ * with alone, where its lock can be waited for.
+ */
+#include "base/str.h"
+#include "file/filemap.h"
+
+#define ALL_PAGES		BIT(PI_INDEX_BITS)
+#define BATCH			64u		/* what one node of the index holds */
+
+struct batch {
+	unsigned int nr;
+	struct page *pages[BATCH];
+};
+
+/* Under the index's lock, so it only tries.  Who locks the page next finds it nobody's. */
+static bool take_page(void *arg, unsigned long index, void *item)
+{
+	struct batch *batch = arg;
+	struct page *page = item;
+	bool mapped;
+
+	if (batch->nr == BATCH || !page_trylock(page))
+		return false;
+	mapped = atomic_load_relaxed(&page->mapcount);
+	if (!mapped) {
+		page->mapping = NULL;
+		batch->pages[batch->nr++] = page;
+	}
+	page_unlock(page);
+	return !mapped;
+}
+
+static void unmap(struct address_space *mapping, unsigned long first, unsigned long end,
+		  enum unmap_what what)
+	__must_hold(&mapping->invalidate_lock) __may_sleep
+{
+	const struct page_cache *cache = mapping->instance->cache;
+
+	if (cache && cache->unmap)
+		cache->unmap(mapping, first, end, what);
+}
+
+/* The page at @index is locked, or mapped.  Nobody else takes pages out, so it is still there. */
+static void drop_one(struct address_space *mapping, unsigned long index, enum unmap_what what)
+	__must_hold(&mapping->invalidate_lock) __may_sleep
+{
+	struct page *page = pi_load(&mapping->pages, index);
+
+	page_get(page);
+	page_lock(page);
+	if (atomic_load_relaxed(&page->mapcount))
+		unmap(mapping, index, index + 1, what);
+	filemap_remove(mapping, page);
+	page_unlock(page);
+	page_put(page);
+}
+
+static void drop_pages(struct address_space *mapping, unsigned long first, unsigned long end,
+		       enum unmap_what what)
+	__must_hold(&mapping->invalidate_lock) __may_sleep
+{
+	struct batch batch;
+
+	while (first < end) {
+		batch.nr = 0;
+		spin_lock(&mapping->lock);
+		first = pi_erase_range(&mapping->pages, first, end, take_page, &batch);
+		spin_unlock(&mapping->lock);
+		for (unsigned int i = 0; i < batch.nr; i++)
+			page_put(batch.pages[i]);
+		if (first < end && batch.nr < BATCH)
+			drop_one(mapping, first++, what);
+	}
+}
+
+/* Bytes of one page, if it is there: a page that is not is read, or begins as zeros, later. */
+static void zero_part(struct address_space *mapping, u64 start, u64 end)
+	__must_hold(&mapping->invalidate_lock) __may_sleep
+{
+	struct page *page = start < end ? filemap_find_any(mapping, start >> PAGE_SHIFT) : NULL;
+
+	if (!page)
+		return;
+	page_lock(page);
+	memset((char *)page_bytes(page) + start % PAGE_SIZE, 0, end - start);
+	page_unlock(page);
+	page_put(page);
+}
+
+/* The rest of the page that @start lies in. */
+static void zero_rest(struct address_space *mapping, u64 start)
+	__must_hold(&mapping->invalidate_lock) __may_sleep
+{
+	if (start % PAGE_SIZE)
+		zero_part(mapping, start, start + (PAGE_SIZE - start % PAGE_SIZE));
+}
+
+/*
+ * What was stored through a mapping past the end, in the last page, is no part of the file when
+ * that grows.  (Linux 6.18 keeps it in a memfd, and so does this; a memfd clears it when it
+ * shrinks.)
+ */
+static void forget_past_end(struct address_space *mapping)
+	__must_hold(&mapping->invalidate_lock) __may_sleep
+{
+	if (!(mapping->kind & FILE_SHMEM))
+		zero_rest(mapping, mapping_size(mapping));
+}
+
+void filemap_zero_tail(struct address_space *mapping)
+{
+	rwsem_write_lock(&mapping->invalidate_lock);
+	forget_past_end(mapping);
+	rwsem_write_unlock(&mapping->invalidate_lock);
+}
+
+void filemap_set_size(struct address_space *mapping, u64 bytes)
+{
+	u64 before;
+
+	rwsem_write_lock(&mapping->invalidate_lock);
+	before = mapping_size(mapping);
+	if (bytes > before)
+		forget_past_end(mapping);
+	atomic_store_relaxed(&mapping->size_bytes, bytes);
+	if (bytes < before) {
+		unmap(mapping, mapping_end(mapping), ALL_PAGES, UNMAP_COPIES);
+		drop_pages(mapping, mapping_end(mapping), ALL_PAGES, UNMAP_COPIES);
+		zero_rest(mapping, bytes);
+	}
+	rwsem_write_unlock(&mapping->invalidate_lock);
+}
+
+void filemap_punch(struct address_space *mapping, u64 start, u64 end)
+{
+	unsigned long first = DIV_ROUND_UP(start, PAGE_SIZE), last = end >> PAGE_SHIFT;
+
+	rwsem_write_lock(&mapping->invalidate_lock);
+	if (first > last) {
+		zero_part(mapping, start, end);
+	} else {
+		zero_rest(mapping, start);
+		zero_part(mapping, (u64)last << PAGE_SHIFT, end);
+	}
+	if (first < last) {
+		unmap(mapping, first, last, UNMAP_SHARED);
+		drop_pages(mapping, first, last, UNMAP_SHARED);
+	}
+	rwsem_write_unlock(&mapping->invalidate_lock);
+}
+
+void filemap_drop_all(struct address_space *mapping)
+{
+	rwsem_write_lock(&mapping->invalidate_lock);
+	drop_pages(mapping, 0, ALL_PAGES, UNMAP_SHARED);
+	rwsem_write_unlock(&mapping->invalidate_lock);
+}
