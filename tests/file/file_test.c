@@ -121,7 +121,7 @@ static void fails_whole(void **state)
 	struct space s;
 
 	space_open(&s);
-	for (long n = 1; n <= 2; n++) {
+	for (long n = 1; n <= 3; n++) {
 		long live = port_live_allocs();
 
 		port_fail_nth(n);
