@@ -2,9 +2,10 @@
 /*
  * Reading and writing a file's bytes where its mappings have them.
  *
- * Bytes are copied page by page.  A read needs a reference to the page and nothing else.  A write
- * holds the invalidate lock for read, from before the page is got until the size has grown to what
- * was written: no truncation falls in between, which would leave a page past the end.
+ * Bytes are copied page by page.  A read needs a reference to the page and nothing else; only that
+ * there is no page, and so zeros, has to be seen with the invalidate lock held.  A write holds that
+ * for read from before the page is got until the size has grown to what was written: no truncation
+ * falls in between, which would leave a page past the end.
  *
  * A page that is written as a whole is not read before: a new frame gets the bytes, and then it is
  * added, so that nobody sees it half done.
@@ -25,19 +26,37 @@ static char *bytes_at(struct page *page, u64 at)
 
 /* ---------------------------------------------------------------------------------- read -- */
 
+/*
+ * Looks again for a page that was not found: is there a hole, or has the file become shorter since
+ * its size was looked at?  NULL in *@page: a hole.
+ */
+static int find_hole(struct address_space *mapping, u64 at, struct page **page) __may_sleep
+{
+	int err = 0;
+
+	rwsem_read_lock(&mapping->invalidate_lock);
+	if (at < mapping_size(mapping))
+		*page = filemap_find_page(mapping, at >> PAGE_SHIFT);
+	else
+		err = -ENXIO;
+	rwsem_read_unlock(&mapping->invalidate_lock);
+	return err;
+}
+
 static int read_part(struct file *file, u64 at, void *to, size_t bytes) __may_sleep
 {
 	struct page *page = filemap_find_page(file->mapping, at >> PAGE_SHIFT);
-	int err;
+	int err = 0;
 
-	if (!page && filemap_is_zero_filled(file)) {
+	if (!page)
+		err = filemap_is_zero_filled(file) ?
+		      find_hole(file->mapping, at, &page) :
+		      filemap_get_page(file, at >> PAGE_SHIFT, FILEMAP_WAIT, &page);
+	if (err)
+		return err;
+	if (!page) {
 		memset(to, 0, bytes);
 		return 0;
-	}
-	if (!page) {
-		err = filemap_get_page(file, at >> PAGE_SHIFT, FILEMAP_WAIT, &page);
-		if (err)
-			return err;
 	}
 	memcpy(to, bytes_at(page, at), bytes);
 	page_put(page);

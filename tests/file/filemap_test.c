@@ -9,6 +9,20 @@ static bool is_zero(const void *bytes, size_t n)
 	return !at[0] && !memcmp(at, at + 1, n - 1);
 }
 
+/* What is allocated next has other bytes in it. */
+static void leave_dirty_frames(struct machine *m)
+{
+	struct page *pages[8];
+
+	for (int i = 0; i < 8; i++) {
+		pages[i] = page_alloc(m->v->arena, 0, PAGE_ANYTHING);
+		assert_non_null(pages[i]);
+		memset(page_bytes(pages[i]), 0xdd, PAGE);
+	}
+	for (int i = 0; i < 8; i++)
+		page_put(pages[i]);
+}
+
 static bool is_at(struct page *page, struct file *file, unsigned long pgoff)
 {
 	bool yes;
@@ -48,20 +62,6 @@ static void test_zeros(void **state)
 	file_put(shm);
 	file_put(plain);
 	machine_close(&m);
-}
-
-/* What is allocated next has other bytes in it. */
-static void leave_dirty_frames(struct machine *m)
-{
-	struct page *pages[8];
-
-	for (int i = 0; i < 8; i++) {
-		pages[i] = page_alloc(m->v->arena, 0, PAGE_ANYTHING);
-		assert_non_null(pages[i]);
-		memset(page_bytes(pages[i]), 0xdd, PAGE);
-	}
-	for (int i = 0; i < 8; i++)
-		page_put(pages[i]);
 }
 
 static void test_filled_once(void **state)
