@@ -304,8 +304,8 @@ VMAREA_API bool vma_is_owner(vma_any vma, const struct vm_operations_struct *__n
 	__must_hold_shared(vma_stable);
 
 /*
- * Removes the pages in [addr, addr + size).  A range that is not wholly inside the VMA, or that
- * overflows, does nothing and is reported.
+ * Removes the pages in [addr, addr + size), and their references; accesses fault from then on.  A
+ * range that is not wholly inside the VMA, or that overflows, does nothing and is reported.
  */
 VMAREA_API void zap_vma_range(vma_any vma, unsigned long addr, unsigned long size)
 	__must_hold_shared(vma_stable) __may_sleep;
@@ -324,10 +324,13 @@ vma_as_owned_mixedmap(struct vma_ref *vma, const struct vm_operations_struct *__
 
 /*
  * Makes one page visible at @addr.  Takes a reference of its own: the caller still has to
- * __free_page() the page.
+ * __free_page() the page.  A shared VMA may write to it if it may write at all; a private one gets
+ * a copy with its first write.
  *
- * -EFAULT: @addr is outside the VMA.  -EINVAL: @addr is not page-aligned.  -EOPNOTSUPP: the mm
- * keeps regions only (bookkeeping mode) and has nowhere to put a page.  Nothing changed.
+ * -EFAULT: @addr is outside the VMA.  -EINVAL: @addr is not page-aligned, or @page is no page of
+ * alloc_page() from this mm's instance.  -EBUSY: something is at @addr already.  -ENOMEM: no frame
+ * for a page table.  -EOPNOTSUPP: the mm keeps areas only and has nowhere to put a page.  Nothing
+ * changed.
  */
 VMAREA_API int vm_insert_page(struct vma_mixedmap *vma, unsigned long addr, struct page *page)
 	__must_hold_shared(vma_stable) __may_sleep __must_check;

@@ -250,6 +250,11 @@ struct mm_config {
 	unsigned long rlimit[MM_NR_RLIMITS];	/* bytes */
 	unsigned int caps;		/* MM_CAP_* */
 	unsigned int personality;	/* MM_PERS_* */
+	/*
+	 * Of the page table, 3 to 5, or 0 for the usual 4: task_size may be 2^38, 2^47, 2^56.  Only
+	 * where the instance has frames, and for mm_exec(), 0 or what it has.
+	 */
+	unsigned int levels;
 };
 
 #define MM_CONFIG_INIT {						\
@@ -260,7 +265,8 @@ struct mm_config {
 
 /*
  * An empty address space, with one user: mmput().  0; -EINVAL: @config->size, an address above
- * task_size or not page-aligned where it must be, an unknown capability; -ENOMEM.
+ * task_size or not page-aligned where it must be, an unknown capability, levels that there are not
+ * or that task_size does not fit into; -ENOMEM.
  */
 VMAREA_API int mm_create(struct vmarea *instance, const struct mm_config *config,
 			 struct mm_user **out) __may_sleep __must_check;
@@ -481,11 +487,25 @@ enum mm_fault {
 };
 
 /*
+ * A page fault: @addr, any byte of the page, is about to be accessed.  The stack grows down to it,
+ * protections are checked, and the page is there afterwards: zeros, the file's, or a copy, as on
+ * Linux.  DONE: the access was possible at one moment; another thread may take the page away at
+ * once.  Takes the lock of the VMA, and the mmap lock only if that will not do; for write if a
+ * stack grows.  After an outcome other than DONE nothing has changed, except that a stack that has
+ * grown stays so, and a private area that was written to stays touched.  Waits for locks, not for
+ * mm_kill().
+ *
+ * In an mm without pages: mm_touch().
+ */
+VMAREA_API enum mm_fault mm_handle_fault(struct mm_user *mm, unsigned long addr,
+					 enum mm_access access) __may_sleep;
+
+/*
  * The part of a page fault that areas see: the stack grows down to @addr, protections are checked,
  * and a private area that is written to is touched from then on (which decides what it merges
  * with).  For a bookkeeping mm the embedder calls it when the real fault happens, but not in its
  * signal handler: it takes the mmap lock, for write if a stack grows.  A stack that has grown stays
- * so if the access is then refused.
+ * so if the access is then refused.  In an mm with pages: mm_handle_fault().
  */
 VMAREA_API enum mm_fault mm_touch(struct mm_user *mm, unsigned long addr, enum mm_access access)
 	__may_sleep;
@@ -495,6 +515,61 @@ VMAREA_API enum mm_fault mm_touch(struct mm_user *mm, unsigned long addr, enum m
  */
 VMAREA_API enum mm_fault mm_touch_range(struct mm_user *mm, unsigned long addr, unsigned long len,
 					enum mm_access access) __may_sleep;
+
+/* --------------------------------------------------------------- memory -- */
+
+/*
+ * For an mm of an instance with frames (vmarea_config.arena_bytes); any other has no bytes, and
+ * these end with MM_FAULT_BUS.  Buffers are the caller's own memory.  A load or store of up to
+ * eight aligned bytes is one access to other threads.  All take locks as mm_handle_fault() does.
+ */
+
+/*
+ * Copies @len bytes from @addr, or to it, as the program itself would load or store them, faulting
+ * as needed.  Returns how many bytes were copied; *fault is MM_FAULT_DONE if all were, else what
+ * happened at the byte behind them, the first bad one.
+ */
+VMAREA_API size_t mm_read(struct mm_user *mm, unsigned long addr, void *to, size_t len,
+			  enum mm_fault *fault) __may_sleep;
+VMAREA_API size_t mm_write(struct mm_user *mm, unsigned long addr, const void *from, size_t len,
+			   enum mm_fault *fault) __may_sleep;
+
+/*
+ * The same for another process (process_vm_readv(2), ptrace(2)).  The area must have PROT_READ, or
+ * to write PROT_WRITE, and no VM_IO or VM_PFNMAP: MM_FAULT_ACCERR.  MM_REMOTE_FORCED goes by what
+ * the area could be given instead: it reads what mprotect() made unreadable, and writes to a
+ * private area that is read-only, into a copy of its page; not to a shared one.
+ */
+#define MM_REMOTE_WRITE		0x1u
+#define MM_REMOTE_FORCED	0x2u
+VMAREA_API size_t mm_access(struct mm_user *mm, unsigned long addr, void *buf, size_t len,
+			    unsigned int flags, enum mm_fault *fault) __may_sleep;
+
+/* Where a byte is.  The page is pinned. */
+struct mm_translation {
+	void *bytes;			/* the byte; to the end of its page its neighbours follow */
+	unsigned long frame;		/* the number of its frame */
+	unsigned long prot;		/* PROT_READ; PROT_WRITE if it was asked for; PROT_EXEC */
+	struct page *page;
+};
+
+/*
+ * Faults as mm_handle_fault(), and pins the page: until mm_translation_put() the frame is this
+ * page, and a write to it is a write to the program's memory, also after a fork; unless the program
+ * unmaps or discards it.  *out is written with MM_FAULT_DONE only.
+ */
+VMAREA_API enum mm_fault mm_translate(struct mm_user *mm, unsigned long addr,
+				      enum mm_access access, struct mm_translation *out)
+	__may_sleep;
+VMAREA_API void mm_translation_put(struct mm_translation *translation);
+
+/*
+ * The same for @nr_pages pages from that of @addr on, as pin_user_pages().  How many were pinned;
+ * if that is none (and @nr_pages is not 0) -EFAULT or -ENOMEM.  Unpin each.
+ */
+VMAREA_API long mm_pin_pages(struct mm_user *mm, unsigned long addr, unsigned long nr_pages,
+			     enum mm_access access, struct page **pages) __may_sleep;
+VMAREA_API void mm_unpin_pages(struct page **pages, unsigned long nr_pages);
 
 /* ------------------------------------------------------------ questions -- */
 
@@ -549,6 +624,8 @@ struct mm_stats {
 	unsigned long committed_pages;
 	unsigned long start_brk, brk;
 	size_t bytes;			/* memory the library itself uses for this mm */
+	/* Frames that are mapped (RSS), swapped pages, and frames that are page tables. */
+	unsigned long anon_pages, file_pages, shmem_pages, swap_pages, table_pages;
 };
 VMAREA_API void mm_get_stats(struct mm_user *mm, struct mm_stats *stats) __may_sleep;
 

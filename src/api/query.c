@@ -362,7 +362,9 @@ void mm_get_stats(struct mm_user *user, struct mm_stats *stats)
 {
 	witness_call();
 	struct mm_struct *mm = mm_from_user(user);
+	struct pages_stats pages;
 
+	pages = pages_get_stats(mm);
 	mm_read_lock(mm);
 	*stats = (struct mm_stats){
 		.nr_areas = rt_count(&mm->areas),
@@ -376,6 +378,9 @@ void mm_get_stats(struct mm_user *user, struct mm_stats *stats)
 		.brk = mm->brk,
 		.bytes = sizeof(*mm) + rt_memory_bytes(&mm->areas) +
 			 (rt_count(&mm->areas) + mm->nr_spare) * sizeof(struct vm_area_struct),
+		.anon_pages = pages.anon, .file_pages = pages.file,
+		.shmem_pages = pages.shmem, .swap_pages = pages.swap,
+		.table_pages = pages.tables,
 	};
 	mm_read_unlock(mm);
 }

@@ -7,10 +7,11 @@
  * not constants after all, a VMA of another mm.  A driver's mistake is reported and has no effect
  * (VM_WARN_ON); only one that leaves the mm in a state that must not exist ends the program.
  *
- * A mm that keeps regions only has no page tables: there is nothing to zap, and nowhere to put a
- * page.  The checks are made all the same, so that a driver meets its errors here too.
+ * A mm that keeps areas only has no page tables: there is nothing to zap, and nowhere to put a page.
+ * The checks are made all the same, so that a driver meets its errors here too.
  */
 #include "base/atomic.h"
+#include "fault/pages.h"
 #include "phys/phys.h"
 #include "vma/anon.h"
 #include "vma/handle.h"
@@ -85,6 +86,7 @@ void zap_vma_range(vma_any vma, unsigned long addr, unsigned long size)
 		       "zap [%lx, %lx) of a VMA [%lx, %lx)", addr, end, area->vm_start,
 		       area->vm_end))
 		return;
+	pages_zap(area->vm_mm, addr, end, ZAP_PAGES);
 }
 
 /* ----------------------------------------------------------- VM_MIXEDMAP */
@@ -112,7 +114,12 @@ int vm_insert_page(struct vma_mixedmap *vma, unsigned long addr, struct page *pa
 		return -EFAULT;
 	if (!PAGE_ALIGNED(addr))
 		return -EINVAL;
-	return -EOPNOTSUPP;
+	if (!mm_has_pages(area->vm_mm))
+		return -EOPNOTSUPP;
+	if ((page_flags(page) & (PG_LOOSE | PG_ANON)) ||
+	    page_zeroth(page) != area->vm_mm->pgt->frames)
+		return -EINVAL;
+	return pages_insert(area, addr, page);
 }
 
 /* ---------------------------------------------------------- write-locked */

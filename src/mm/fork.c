@@ -132,7 +132,7 @@ int mm_fork(struct mm_user *user, struct mm_user **out)
 	struct mm_struct *mm = mm_of(user), *child;
 	int err;
 
-	child = mm_alloc(mm->instance);
+	child = mm_alloc(mm->instance, mm_has_pages(mm) ? mm->pgt->levels : 0);
 	if (!child)
 		return -ENOMEM;
 	err = mm_write_lock_killable(mm);
@@ -162,10 +162,12 @@ int mm_exec(struct mm_user *user, const struct mm_config *config)
 {
 	witness_call();
 	struct mm_struct *mm = mm_of(user);
+	unsigned int levels = mm_has_pages(mm) ? mm->pgt->levels : 0;
 	unsigned long nr_accounted;
 	int err;
 
-	if (!mm_layout_valid(config))
+	if (!mm_layout_valid(mm->instance, levels, config) ||
+	    (levels && config->levels && config->levels != levels))
 		return -EINVAL;
 	err = mm_write_lock_killable(mm);
 	if (err)

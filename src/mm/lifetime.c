@@ -124,7 +124,7 @@ unsigned long vmarea_committed_pages(const struct vmarea *instance)
 
 /* --------------------------------------------------------------- making -- */
 
-struct mm_struct *mm_alloc(struct vmarea *instance)
+struct mm_struct *mm_alloc(struct vmarea *instance, unsigned int levels)
 {
 	struct mm_struct *mm;
 
@@ -138,6 +138,10 @@ struct mm_struct *mm_alloc(struct vmarea *instance)
 	kill_group_init(&mm->kill);
 	mm_make_private(mm);
 	mm_init(mm, instance, instance);
+	if (pages_create(mm, levels)) {
+		port_free(mm, sizeof(*mm));
+		return NULL;
+	}
 	mm->mm_users = 1;
 	mm->mm_count = 1;
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
@@ -151,14 +155,16 @@ static bool is_range(unsigned long start, unsigned long end, unsigned long limit
 	return start <= end && end <= limit;
 }
 
-bool mm_layout_valid(const struct mm_config *c)
+bool mm_layout_valid(const struct vmarea *instance, unsigned int levels,
+		     const struct mm_config *c)
 {
 	return c->size == sizeof(*c) && c->task_size && c->task_size <= MAX_TASK_SIZE &&
 	       page_aligned(c->task_size | c->mmap_base | c->mmap_legacy_base) &&
 	       c->mmap_base <= c->task_size && c->mmap_legacy_base <= c->task_size &&
 	       is_range(c->start_code, c->end_code, c->task_size) &&
 	       is_range(c->start_data, c->end_data, c->task_size) &&
-	       is_range(c->start_brk, c->brk, c->task_size) && c->start_stack <= c->task_size;
+	       is_range(c->start_brk, c->brk, c->task_size) && c->start_stack <= c->task_size &&
+	       (!instance->arena || pages_levels_valid(levels, c->task_size));
 }
 
 void mm_set_layout(struct mm_struct *mm, const struct mm_config *config)
@@ -183,9 +189,9 @@ int mm_create(struct vmarea *instance, const struct mm_config *config, struct mm
 {
 	struct mm_struct *mm;
 
-	if (!mm_layout_valid(config) || (config->caps & ~KNOWN_CAPS))
+	if (!mm_layout_valid(instance, config->levels, config) || (config->caps & ~KNOWN_CAPS))
 		return -EINVAL;
-	mm = mm_alloc(instance);
+	mm = mm_alloc(instance, config->levels);
 	if (!mm)
 		return -ENOMEM;
 	mm_set_layout(mm, config);
@@ -235,6 +241,7 @@ static void close_areas(struct mm_struct *mm) __may_sleep
 		struct vm_area_struct *vma = entry.item;
 
 		vma_lock_write(vma);
+		pages_zap(mm, vma->vm_start, vma->vm_end, ZAP_ALL);
 		if (vma->vm_flags & VM_ACCOUNT)
 			nr_accounted += vma_pages(vma);
 		mm_forget_area(mm, vma);
@@ -285,6 +292,7 @@ static void mm_teardown(struct mm_struct *mm) __may_sleep
 {
 	mm_make_private(mm);
 	close_areas(mm);
+	pages_destroy(mm);
 	free_areas(mm);
 	free_spares(mm);
 }
@@ -293,6 +301,7 @@ static void mm_teardown(struct mm_struct *mm) __may_sleep
 void mm_discard(struct mm_struct *mm)
 {
 	mm_uncommit(mm, mm_count_committed(mm));
+	pages_destroy(mm);
 	free_areas(mm);
 	free_spares(mm);
 	/* Nobody else knows it: no ordering needed. */

@@ -7,50 +7,18 @@
 #ifndef MM_MM_H
 #define MM_MM_H
 
+#include "fault/fault.h"
+#include "fault/pages.h"
 #include "file/file.h"
 #include "vma/anon.h"
 #include "vma/handle.h"
 #include "vma/instance.h"
+#include "vma/limits.h"
 #include "vma/lock.h"
 #include "vma/map.h"
 #include "vma/merge.h"
 
 #define mm_of(user)	mm_from_user(user)
-
-/* Wraps to less than @len for the last page of all: callers look for that. */
-static inline unsigned long page_align(unsigned long len)
-{
-	return (len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-}
-
-static inline bool page_aligned(unsigned long addr)
-{
-	return !(addr & (PAGE_SIZE - 1));
-}
-
-/* ---- limits.c: totals and what bounds them.  Lengths in pages unless said. */
-
-unsigned long mm_rlimit(const struct mm_struct *mm, enum mm_rlimit which);	/* bytes */
-bool mm_capable(const struct mm_struct *mm, unsigned int cap);
-/* RLIMIT_AS and, for private writable memory that is no stack, RLIMIT_DATA. */
-bool mm_may_expand(const struct mm_struct *mm, vm_flags_t flags, unsigned long nr_pages)
-	__must_hold_shared(vma_stable);
-/* Adds to total_vm and to the one of exec, stack and data that the flags name. */
-void mm_account(struct mm_struct *mm, vm_flags_t flags, long nr_pages)
-	__must_hold(vma_stable);
-/* Promises memory by the overcommit mode: 0 or -ENOMEM. */
-int mm_commit(struct mm_struct *mm, unsigned long nr_pages)
-	__must_hold_shared(vma_stable) __must_check;
-void mm_uncommit(struct mm_struct *mm, unsigned long nr_pages);
-/* Pages of all areas with VM_ACCOUNT: what this mm's areas were promised. */
-unsigned long mm_count_committed(const struct mm_struct *mm);
-/* If the flags say VM_LOCKED: does RLIMIT_MEMLOCK (or the capability) allow @bytes more? */
-bool mm_may_lock(const struct mm_struct *mm, vm_flags_t flags, unsigned long bytes)
-	__must_hold_shared(vma_stable);
-/* Is the mapping one whose pages must be promised: private and writable, not hugetlb? */
-bool mm_is_accountable(const struct file *file, vm_flags_t flags);
-bool mm_is_data(vm_flags_t flags);
-bool mm_is_stack(vm_flags_t flags);
 
 /* ---- placement.c: where does a mapping go. */
 
@@ -68,8 +36,6 @@ long mm_place(const struct mm_struct *mm, const struct file *file, unsigned long
 long mm_place_moved(const struct mm_struct *mm, const struct file *file, unsigned long addr,
 		    unsigned long len, unsigned long pgoff, unsigned long map_flags)
 	__must_hold_shared(vma_stable);
-/* Bytes.  No hint, search or stack gets below it; MAP_FIXED may. */
-unsigned long mm_lowest_addr(const struct mm_struct *mm);
 /* The lowest address @vma keeps to itself: below a stack there is its guard gap. */
 unsigned long vma_start_with_gap(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable);
@@ -141,27 +107,10 @@ void hugetlb_forget(const struct vm_area_struct *vma)
 /* Is it what shmat() maps for a segment? */
 bool shm_is_attach(const struct file *file);
 
-/* ---- touch.c */
-
-/* mm_touch() of [start, end), page-aligned and inside @vma; the mmap lock is held in any mode. */
-enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-			      enum mm_access kind)
-	__must_hold_shared(vma_stable) __may_sleep;
-
 /* ---- mlock.c */
 
 /* What MAP_POPULATE, VM_LOCKED and their kind do after the lock is dropped: touch the range. */
 void mm_populate(struct mm_struct *mm, unsigned long addr, unsigned long len)
 	__must_not_hold(vma_stable) __may_sleep;
-
-/* ---- stack.c */
-
-/*
- * Grows @vma down to @addr, which is below @vma->vm_start.  One area is changed: reserve for it.
- * 0; -EFAULT: no stack, too near to something, or a limit (the area may be touched from then on);
- * -ENOMEM: the host's memory.
- */
-int mm_expand_down_locked(struct vm_area_struct *vma, unsigned long addr)
-	__must_hold(vma_stable) __may_sleep;
 
 #endif

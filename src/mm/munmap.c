@@ -78,12 +78,14 @@ void mm_drop_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long
 	if (!vma)
 		return;
 	for (; vma && vma->vm_start < end; vma = vma_after(vma)) {
-		/* Its readers leave before the driver hears that it ends. */
+		/* Its readers leave, and its pages go, before the driver hears that it ends. */
 		vma_lock_write(vma);
+		pages_zap(mm, vma->vm_start, vma->vm_end, ZAP_ALL);
 		mm_forget_area(mm, vma);
 		vma_ops_close(vma);
 	}
 	map_remove_range(mm, start, end);
+	pages_free_tables(mm, start, end);
 }
 
 int mm_unmap_locked(struct mm_struct *mm, unsigned long start, unsigned long end)

@@ -64,13 +64,6 @@ struct request {
 /* ------------------------------------------------------------ free ranges -- */
 
 /* Nothing is searched, moved up to, or grown below it; MAP_FIXED may go lower. */
-unsigned long mm_lowest_addr(const struct mm_struct *mm)
-{
-	const struct vmarea_config *config = &mm->instance->config;
-
-	return page_align(max(config->mmap_min_addr, config->lsm_mmap_min_addr));
-}
-
 unsigned long vma_start_with_gap(const struct vm_area_struct *vma)
 {
 	unsigned long gap;

@@ -46,6 +46,7 @@
 #endif
 
 struct anon_chain;
+struct pgtable;
 struct anon_name;
 
 struct vm_area_struct {
@@ -90,6 +91,7 @@ struct mm_struct {
 	struct kill_group kill;			/* i	who waits killably for mmap_lock */
 
 	struct vmarea *instance;		/* 1 */
+	struct pgtable *pgt;			/* 1	NULL: areas only, no pages */
 	struct list_head link;			/* instance->list_lock */
 	struct vm_area_struct *spare VMA_GUARDED; /* w	for the next split: it cannot fail */
 	struct vm_area_struct *dead VMA_GUARDED; /* w	out of the tree at the next publish */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The part of a page fault that areas see, for an mm without pages: the embedder says that a page
- * was accessed, and the areas change as the kernel's would.
+ * The part of a page fault that areas see.  For a mm without pages it is all there is: the embedder
+ * says that a page was accessed, and the areas change as the kernel's would.
  *
  * Three things may happen: a stack grows, an area comes to have an anon_vma (it is *touched*: from
  * then on it merges with some and not with others), or the access is refused.  In this order, so a
@@ -18,7 +18,13 @@
  * Protection is x86's, where a page that may be accessed at all may be read: only writing and
  * executing have a bit of their own.
  */
-#include "mm/mm.h"
+#include "base/atomic.h"
+#include "fault/fault.h"
+#include "file/file.h"
+#include "vma/anon.h"
+#include "vma/instance.h"
+#include "vma/limits.h"
+#include "vma/map.h"
 
 #define HUGE_2M_SIZE	(2ul << 20)
 
@@ -85,62 +91,110 @@ static bool pool_is_empty(const struct vm_area_struct *vma)
 	return huge_pages_free(instance, vma->vm_file->huge_shift) <= 0;
 }
 
+/* What an area allows.  A debugger goes by what it could allow, and others by what it says. */
+static enum mm_fault check_rights(const struct access *a, unsigned int how)
+	__must_hold_shared(vma_stable)
+{
+	const vm_flags_t flags = a->vma->vm_flags;
+	const bool write = a->kind == MM_ACCESS_WRITE;
+
+	if ((how & (FAULT_FORCED | FAULT_REMOTE)) && (flags & (VM_IO | VM_PFNMAP)))
+		return MM_FAULT_ACCERR;
+	if (how & FAULT_FORCED) {
+		if (write ? (flags & (VM_SHARED | VM_WRITE | VM_MAYWRITE)) == VM_MAYWRITE ||
+			    (flags & VM_WRITE)
+			  : flags & VM_MAYREAD)
+			return MM_FAULT_DONE;
+		return MM_FAULT_ACCERR;
+	}
+	if (how & FAULT_REMOTE)
+		return flags & (write ? VM_WRITE : VM_READ) ? MM_FAULT_DONE : MM_FAULT_ACCERR;
+	if (!(flags & VM_ACCESS_FLAGS) || (write && !(flags & VM_WRITE)))
+		return MM_FAULT_ACCERR;
+	return MM_FAULT_DONE;
+}
+
+/* With @lock, as far as it reaches: FAULT_RETRY. */
+static enum mm_fault admit(const struct access *a, unsigned int how, enum fault_lock lock)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	const bool hugetlb = a->vma->vm_flags & VM_HUGETLB;
+	enum mm_fault fault = check_rights(a, how);
+
+	if (fault != MM_FAULT_DONE)
+		return fault;
+	/* hugetlb looks at the file before it thinks of memory, other files after. */
+	if (hugetlb && beyond_end(a))
+		return MM_FAULT_BUS;
+	/* Relaxed: another thread may be here for the same area, with the mmap lock. */
+	if (makes_anon(a) && !atomic_load_relaxed(&a->vma->anon)) {
+		if (lock == FAULT_VMA_LOCK)
+			return FAULT_RETRY;
+		if (anon_prepare(a->vma))
+			return MM_FAULT_OOM;
+	}
+	return MM_FAULT_DONE;
+}
+
+static bool has_page(const struct access *a)
+	__must_hold_shared(vma_stable)
+{
+	return !beyond_end(a) && !pool_is_empty(a->vma);
+}
+
+static struct access access_of(const struct fault *f)
+{
+	return (struct access){
+		.vma = f->vma, .start = f->addr, .end = f->addr + PAGE_SIZE, .kind = f->access,
+	};
+}
+
+enum mm_fault touch_admit(const struct fault *f)
+{
+	const struct access a = access_of(f);
+
+	return admit(&a, f->how, f->lock);
+}
+
+bool touch_has_page(const struct fault *f)
+{
+	const struct access a = access_of(f);
+
+	return has_page(&a);
+}
+
 static enum mm_fault touch_area(const struct access *whole)
 	__must_hold_shared(vma_stable) __may_sleep
 {
 	struct access access = *whole, *a = &access;
-	vm_flags_t flags = a->vma->vm_flags;
+	enum mm_fault fault;
 
 	/* What may not be executed is refused at its first page, whatever the others are. */
-	if (a->kind == MM_ACCESS_EXEC && !(flags & VM_EXEC))
+	if (a->kind == MM_ACCESS_EXEC && !(a->vma->vm_flags & VM_EXEC))
 		a->end = a->start + PAGE_SIZE;
-	if (!(flags & VM_ACCESS_FLAGS))
-		return MM_FAULT_ACCERR;
-	if (a->kind == MM_ACCESS_WRITE && !(flags & VM_WRITE))
-		return MM_FAULT_ACCERR;
-	/* hugetlb looks at the file before it thinks of memory, other files after. */
-	if ((flags & VM_HUGETLB) && beyond_end(a))
-		return MM_FAULT_BUS;
-	if (makes_anon(a) && anon_prepare(a->vma))
-		return MM_FAULT_OOM;
-	if (beyond_end(a) || pool_is_empty(a->vma))
-		return MM_FAULT_BUS;
+	fault = admit(a, 0, FAULT_MMAP_LOCK);
+	if (fault == MM_FAULT_DONE && !has_page(a))
+		fault = MM_FAULT_BUS;
 	/* The page is there now; that it may not be executed shows only at the second try. */
-	if (a->kind == MM_ACCESS_EXEC && !(flags & VM_EXEC))
-		return MM_FAULT_ACCERR;
-	return MM_FAULT_DONE;
+	if (fault == MM_FAULT_DONE && a->kind == MM_ACCESS_EXEC && !(a->vma->vm_flags & VM_EXEC))
+		fault = MM_FAULT_ACCERR;
+	return fault;
 }
 
 enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			      enum mm_access kind)
 {
 	const struct access a = { .vma = vma, .start = start, .end = end, .kind = kind };
-
-	return touch_area(&a);
-}
-
-/*
- * Grows the stack above @addr down to it.  DONE says that there was something to be grown or that
- * another thread has done it: look again.  No lock is held before or after.
- */
-static enum mm_fault grow_stack(struct mm_struct *mm, unsigned long addr) __may_sleep
-{
+	struct fault f = {
+		.mm = vma->vm_mm, .vma = vma, .addr = start, .access = kind,
+		.lock = FAULT_MMAP_LOCK,
+	};
 	enum mm_fault fault = MM_FAULT_DONE;
-	struct vm_area_struct *vma;
-	int err;
 
-	mm_write_lock(mm);
-	vma = vma_first(mm, addr);
-	if (!vma) {
-		fault = MM_FAULT_MAPERR;
-	} else if (vma->vm_start > addr) {
-		err = map_reserve(mm, 0, 1);
-		if (!err)
-			err = mm_expand_down_locked(vma, addr);
-		if (err)
-			fault = err == -ENOMEM ? MM_FAULT_OOM : MM_FAULT_MAPERR;
-	}
-	mm_write_unlock(mm);
+	if (!mm_has_pages(f.mm))
+		return touch_area(&a);
+	for (; fault == MM_FAULT_DONE && f.addr < end; f.addr += PAGE_SIZE)
+		fault = fault_in_area(&f);
 	return fault;
 }
 
@@ -169,32 +223,18 @@ static bool touch_mapped(struct mm_struct *mm, unsigned long *pos, unsigned long
 	return false;
 }
 
-enum mm_fault mm_touch_range(struct mm_user *user, unsigned long addr, unsigned long len,
-			     enum mm_access access)
+enum mm_fault touch_areas(struct mm_struct *mm, unsigned long pos, unsigned long end,
+			  enum mm_access kind)
 {
-	witness_call();
-	struct mm_struct *mm = mm_of(user);
-	unsigned long pos = PAGE_ALIGN_DOWN(addr);
-	unsigned long end;
 	enum mm_fault fault;
 	bool below_stack;
 
-	if (!len)
-		return MM_FAULT_DONE;
-	if (check_add_overflow(addr, len, &end) || page_align(end) < end)
-		return MM_FAULT_MAPERR;
-	end = page_align(end);
 	do {
 		mm_read_lock(mm);
-		below_stack = touch_mapped(mm, &pos, end, access, &fault);
+		below_stack = touch_mapped(mm, &pos, end, kind, &fault);
 		mm_read_unlock(mm);
 		if (below_stack)
 			fault = grow_stack(mm, pos);
 	} while (below_stack && fault == MM_FAULT_DONE);
 	return fault;
-}
-
-enum mm_fault mm_touch(struct mm_user *user, unsigned long addr, enum mm_access access)
-{
-	return mm_touch_range(user, addr, 1, access);
 }

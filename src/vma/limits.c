@@ -14,7 +14,10 @@
  * near the limit may both be refused, but never both be let through.
  */
 #include "base/atomic.h"
-#include "mm/mm.h"
+#include "vma/guard.h"
+#include "vma/instance.h"
+#include "vma/limits.h"
+#include "vma/map.h"
 
 #define KIB_TO_PAGES(kib)	((kib) >> (PAGE_SHIFT - 10))
 #define PAGES_OF_2M		BIT(21 - PAGE_SHIFT)
@@ -28,6 +31,13 @@ unsigned long mm_rlimit(const struct mm_struct *mm, enum mm_rlimit which)
 bool mm_capable(const struct mm_struct *mm, unsigned int cap)
 {
 	return atomic_load_relaxed(&mm->caps) & cap;
+}
+
+unsigned long mm_lowest_addr(const struct mm_struct *mm)
+{
+	const struct vmarea_config *config = &mm->instance->config;
+
+	return page_align(max(config->mmap_min_addr, config->lsm_mmap_min_addr));
 }
 
 /* ---------------------------------------------------------- kinds of area -- */

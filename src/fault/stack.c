@@ -13,7 +13,11 @@
  * As on Linux the area counts as touched once the gap has been found wide enough, even if one of
  * the limits then refuses.
  */
-#include "mm/mm.h"
+#include "fault/fault.h"
+#include "vma/anon.h"
+#include "vma/instance.h"
+#include "vma/limits.h"
+#include "vma/map.h"
 
 static bool keeps_gap(const struct vm_area_struct *vma, unsigned long addr)
 	__must_hold_shared(vma_stable)
@@ -67,4 +71,25 @@ int mm_expand_down_locked(struct vm_area_struct *vma, unsigned long addr)
 	mm_account(mm, vma->vm_flags, (long)nr_pages);
 	map_resize(vma, addr, vma->vm_end);
 	return 0;
+}
+
+enum mm_fault grow_stack(struct mm_struct *mm, unsigned long addr)
+{
+	enum mm_fault fault = MM_FAULT_DONE;
+	struct vm_area_struct *vma;
+	int err;
+
+	mm_write_lock(mm);
+	vma = vma_first(mm, addr);
+	if (!vma) {
+		fault = MM_FAULT_MAPERR;
+	} else if (vma->vm_start > addr) {
+		err = map_reserve(mm, 0, 1);
+		if (!err)
+			err = mm_expand_down_locked(vma, addr);
+		if (err)
+			fault = err == -ENOMEM ? MM_FAULT_OOM : MM_FAULT_MAPERR;
+	}
+	mm_write_unlock(mm);
+	return fault;
 }

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Copying to and from an address space, and finding the frame behind an address.
+ *
+ * A piece is what lies in one page:
+ *
+ *	[ ..xxxx | xxxxxxxx | xxx..... ]	each page is had for the access, and then copied
+ *
+ * so the copy stops at the first page that cannot be had, with all bytes before it done.
+ *
+ * The page is held while it is copied, and no lock is: the caller's buffer may be anything, memory
+ * that faults itself not excepted.  For reading a reference does.  For writing it takes a pin:
+ * otherwise a fork between finding the page and storing to it would share the page, and the store
+ * would show up in the child long after.
+ */
+#include "fault/copy.h"
+#include "fault/fault.h"
+#include "vma/handle.h"
+
+/* A copy on its way. */
+struct transfer {
+	struct mm_struct *mm;
+	unsigned long addr;
+	void *to;			/* one of the two is the caller's buffer */
+	const void *from;
+	size_t left;
+	unsigned int how;		/* FAULT_* */
+};
+
+/* The page at t->addr, with a reference; *put is how to give it back. */
+static enum mm_fault get_page(const struct transfer *t, struct page **page, u32 *refs)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct pinned pinned;
+	enum mm_fault fault;
+
+	*refs = 1;
+	*page = t->to && !t->how ? gup_fast(t->mm->pgt, t->addr, PT_READ) : NULL;
+	if (*page)
+		return MM_FAULT_DONE;
+	fault = fault_pin(t->mm, t->addr, t->to ? MM_ACCESS_READ : MM_ACCESS_WRITE, t->how,
+			  &pinned);
+	*page = pinned.page;
+	*refs = PIN_BIAS;
+	return fault;
+}
+
+static size_t transfer(struct transfer *t, enum mm_fault *fault)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	size_t done = 0;
+
+	*fault = mm_has_pages(t->mm) || !t->left ? MM_FAULT_DONE : MM_FAULT_BUS;
+	while (t->left && *fault == MM_FAULT_DONE) {
+		unsigned long offset = t->addr % PAGE_SIZE;
+		unsigned long bytes = min(t->left, PAGE_SIZE - offset);
+		struct page *page;
+		char *frame;
+		u32 refs;
+
+		*fault = get_page(t, &page, &refs);
+		if (*fault != MM_FAULT_DONE)
+			break;
+		frame = (char *)page_bytes(page) + offset;
+		if (t->to)
+			frame_load((char *)t->to + done, frame, bytes);
+		else
+			frame_store(frame, (const char *)t->from + done, bytes);
+		page_put_many(page_head(page), refs);
+		done += bytes;
+		t->left -= bytes;
+		t->addr += bytes;
+	}
+	return done;
+}
+
+size_t mm_read(struct mm_user *user, unsigned long addr, void *to, size_t len, enum mm_fault *fault)
+{
+	witness_call();
+	struct transfer t = { .mm = mm_from_user(user), .addr = addr, .to = to, .left = len };
+
+	return transfer(&t, fault);
+}
+
+size_t mm_write(struct mm_user *user, unsigned long addr, const void *from, size_t len,
+		enum mm_fault *fault)
+{
+	witness_call();
+	struct transfer t = { .mm = mm_from_user(user), .addr = addr, .from = from, .left = len };
+
+	return transfer(&t, fault);
+}
+
+size_t mm_access(struct mm_user *user, unsigned long addr, void *buf, size_t len,
+		 unsigned int flags, enum mm_fault *fault)
+{
+	witness_call();
+	bool write = flags & MM_REMOTE_WRITE;
+	struct transfer t = {
+		.mm = mm_from_user(user), .addr = addr, .left = len,
+		.to = write ? NULL : buf, .from = write ? buf : NULL,
+		.how = FAULT_REMOTE | (flags & MM_REMOTE_FORCED ? FAULT_FORCED : 0),
+	};
+
+	return transfer(&t, fault);
+}
+
+/* ------------------------------------------------------------------------------- frames -- */
+
+enum mm_fault mm_translate(struct mm_user *user, unsigned long addr, enum mm_access access,
+			   struct mm_translation *out)
+{
+	witness_call();
+	struct mm_struct *mm = mm_from_user(user);
+	struct pinned pinned;
+	enum mm_fault fault;
+
+	if (!mm_has_pages(mm))
+		return MM_FAULT_BUS;
+	fault = fault_pin(mm, addr, access, 0, &pinned);
+	if (fault != MM_FAULT_DONE)
+		return fault;
+	*out = (struct mm_translation){
+		.bytes = (char *)page_bytes(pinned.page) + addr % PAGE_SIZE,
+		.frame = page_pfn(pinned.page),
+		.prot = PROT_READ | (access == MM_ACCESS_WRITE ? PROT_WRITE : 0) |
+			(pinned.rights & PT_EXEC ? PROT_EXEC : 0),
+		.page = pinned.page,
+	};
+	return MM_FAULT_DONE;
+}
+
+void mm_translation_put(struct mm_translation *translation)
+{
+	page_unpin(translation->page);
+	translation->page = NULL;
+}
+
+long mm_pin_pages(struct mm_user *user, unsigned long addr, unsigned long nr_pages,
+		  enum mm_access access, struct page **pages)
+{
+	witness_call();
+	struct mm_struct *mm = mm_from_user(user);
+	enum mm_fault fault = mm_has_pages(mm) ? MM_FAULT_DONE : MM_FAULT_BUS;
+	unsigned long done = 0;
+	struct pinned pinned;
+
+	while (done < nr_pages && fault == MM_FAULT_DONE) {
+		fault = fault_pin(mm, addr + done * PAGE_SIZE, access, 0, &pinned);
+		if (fault == MM_FAULT_DONE)
+			pages[done++] = pinned.page;
+	}
+	if (done || !nr_pages)
+		return (long)done;
+	return fault == MM_FAULT_OOM ? -ENOMEM : -EFAULT;
+}
+
+void mm_unpin_pages(struct page **pages, unsigned long nr_pages)
+{
+	for (unsigned long i = 0; i < nr_pages; i++)
+		page_unpin(pages[i]);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Anonymous memory, and copies of anything.
+ *
+ *	nothing there, read		the zero page, special and read-only
+ *	nothing there, write		a zeroed frame, exclusive
+ *	zero page, write		the same
+ *	another's page, write		a frame with a copy of it (copy-on-write)
+ *	anonymous and exclusive, or	the same page, made writable (reuse): fork or mprotect had taken
+ *	with no other reference		the right away, and nobody else is left to see the write
+ *
+ * PG_EXCLUSIVE is set while a page is in one page table and may be written to there; it is set and
+ * cleared under the lock of that table.  Counting references alone would not do: a pin is one, and
+ * a page that is pinned and was write-protected by mprotect() must be the same page after the next
+ * write, or who pinned it would look at another from then on.
+ *
+ * A copy is made without a lock, from a page that is held by a reference and that nobody may write
+ * to: all its entries are write-protected, or it is a file's page, whose bytes may change at any
+ * time and of which a copy is of no moment in particular.  Before the entry is changed it is looked
+ * at again; the reference also keeps the frame from coming back as another page in between.
+ */
+#include "base/str.h"
+#include "fault/copy.h"
+#include "fault/fault.h"
+
+u32 fault_attrs(const struct fault *f, bool writable)
+{
+	u32 attrs = area_rights(f->vma->vm_flags) | PT_USER | PT_ACCESSED;
+
+	return writable ? attrs : attrs & ~PT_WRITE;
+}
+
+/* The outcome of an attempt to change an entry. */
+static enum mm_fault outcome_of(int err)
+{
+	if (!err)
+		return MM_FAULT_DONE;
+	return err == -ENOMEM ? MM_FAULT_OOM : FAULT_AGAIN;
+}
+
+enum mm_fault fault_install(struct fault *f, pte_t leaf, struct page *page)
+{
+	int err;
+
+	if (page)
+		atomic_add_relaxed(&page->mapcount, 1);
+	err = pt_install(f->mm->pgt, NULL, f->addr, PT_PTE, PTE_NONE, leaf);
+	if (err && page)
+		atomic_sub_relaxed(&page->mapcount, 1);
+	return outcome_of(err);
+}
+
+/* A frame that is to be this area's at f->addr.  NULL: there is none. */
+static struct page *anon_page(const struct fault *f, enum page_fill fill)
+{
+	struct page *page = page_alloc(f->mm->pgt->arena, 0, fill);
+
+	if (page) {
+		page_set_flags(page, PG_ANON | PG_EXCLUSIVE);
+		page->index = vma_pgoff_at(f->vma, f->addr);
+	}
+	return page;
+}
+
+/* Writable if the area is: a debugger writes to areas that are not. */
+static pte_t anon_leaf(const struct fault *f, const struct page *page)
+	__must_hold_shared(vma_stable)
+{
+	return pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),
+			fault_attrs(f, true) | PT_DIRTY);
+}
+
+static pte_t zero_leaf(const struct fault *f)
+	__must_hold_shared(vma_stable)
+{
+	const struct pgtable *pt = f->mm->pgt;
+
+	return pte_leaf(pt->format, PT_PTE, page_pfn(arena_zero_page(pt->arena)),
+			fault_attrs(f, false) | PT_SPECIAL);
+}
+
+enum mm_fault anon_missing(struct fault *f)
+{
+	struct page *page;
+	enum mm_fault outcome;
+
+	if (f->access != MM_ACCESS_WRITE)
+		return fault_install(f, zero_leaf(f), NULL);
+	page = anon_page(f, PAGE_ZEROED);
+	if (!page)
+		return MM_FAULT_OOM;
+	outcome = fault_install(f, anon_leaf(f, page), page);
+	if (outcome != MM_FAULT_DONE)
+		page_put(page);
+	return outcome;
+}
+
+/* ---------------------------------------------------------------------- copy-on-write -- */
+
+/* @old, held by the caller, gives way to a copy; NULL: the zero page does. */
+static enum mm_fault replace_by_copy(struct fault *f, pte_t seen, struct page *old)
+	__must_hold_shared(vma_stable)
+{
+	struct page *page = anon_page(f, old ? PAGE_ANYTHING : PAGE_ZEROED);
+	int err;
+
+	if (!page)
+		return MM_FAULT_OOM;
+	if (old)
+		frame_copy(page_bytes(page), page_bytes(old));
+	atomic_store_relaxed(&page->mapcount, 1);
+	err = pt_install(f->mm->pgt, NULL, f->addr, PT_PTE, seen, anon_leaf(f, page));
+	if (err) {
+		atomic_store_relaxed(&page->mapcount, 0);
+		page_put(page);
+	} else if (old) {
+		/* What the entry held came back to us. */
+		atomic_sub_relaxed(&old->mapcount, 1);
+		page_put(page_head(old));
+	}
+	return outcome_of(err);
+}
+
+/* Is it ours alone?  Then it is from now on, too.  Its table is locked. */
+static bool claim_exclusive(struct page *page)
+{
+	u32 flags = page_flags(page);
+
+	if (!(flags & PG_ANON))
+		return false;
+	if (flags & PG_EXCLUSIVE)
+		return true;
+	/* Acquire pairs with the last put of another: it has read what it wanted to. */
+	if (atomic_load_acquire(&page_head(page)->refs) != 1)
+		return false;
+	page_set_flags(page, PG_EXCLUSIVE);
+	return true;
+}
+
+/* Must the page be this area's own, whatever the entry says now? */
+static bool needs_own(const struct fault *f, pte_t seen, const struct page *page)
+	__must_hold_shared(vma_stable)
+{
+	if (f->vma->vm_flags & VM_SHARED)
+		return false;
+	if (f->access == MM_ACCESS_WRITE)
+		return !pte_write(f->mm->pgt->format, seen);
+	return (f->how & FAULT_UNSHARE) && page && (page_flags(page) & PG_ANON);
+}
+
+/*
+ * Does the entry do, or can it be made to?  Then true.  False: *copied must be copied first (NULL:
+ * zeros); it is held by a reference.
+ */
+static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct page **copied)
+	__must_hold(slot) __must_hold_shared(vma_stable)
+{
+	const struct pt_format *format = f->mm->pgt->format;
+	struct page *page = pte_special(format, seen) ? NULL :
+			    pfn_page(f->mm->pgt->frames, pte_pfn(format, seen));
+	bool write = f->access == MM_ACCESS_WRITE;
+	u32 marks = (write ? PT_DIRTY : 0) | (page ? 0 : PT_SPECIAL);
+
+	if (needs_own(f, seen, page) && (!page || !claim_exclusive(page))) {
+		*copied = page;
+		if (page)
+			page_get(page_head(page));
+		return false;
+	}
+	pt_slot_exchange(slot, pte_leaf(format, PT_PTE, pte_pfn(format, seen),
+					fault_attrs(f, write || pte_write(format, seen)) | marks));
+	return true;
+}
+
+enum mm_fault fault_present(struct fault *f)
+	__context_unsafe("the slot is on the stack")
+{
+	struct page *copied = NULL;
+	enum mm_fault outcome;
+	struct pt_slot slot;
+	bool settled;
+	pte_t seen;
+
+	if (!pt_slot_lock(f->mm->pgt, f->addr, &slot))
+		return FAULT_AGAIN;
+	seen = pt_slot_get(&slot);
+	if (!pte_present(f->mm->pgt->format, seen)) {
+		pt_slot_unlock(&slot);
+		return FAULT_AGAIN;
+	}
+	settled = settle(f, &slot, seen, &copied);
+	pt_slot_unlock(&slot);
+	if (settled)
+		return MM_FAULT_DONE;
+	outcome = replace_by_copy(f, seen, copied);
+	if (copied)
+		page_put(page_head(copied));
+	return outcome;
+}

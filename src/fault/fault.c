@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Page faults.
+ *
+ * A fault is one access to one page that the page table does not allow: by the program (through
+ * whatever plays its processor), by a helper that copies for it, or by a debugger.  It makes the
+ * access possible, or says which signal the program gets.
+ *
+ * How one goes, from top to bottom:
+ *
+ *	fault_run		the locks
+ *	  the VMA lock		lock_vma_under_rcu(); what cannot be done with it comes again
+ *	  the mmap lock		for read; here a stack is seen to grow (for write: stack.c)
+ *	  no lock		to wait for a page of a file
+ *	fault_in_area		one VMA, stable
+ *	  touch_admit		rights, the end of the file, an anon_vma: all that areas decide
+ *	  look at the entry
+ *	    none		anon_missing, or a page of the file
+ *	    soft		a guard: MAPERR; lost bytes: BUS
+ *	    present		fault_present: reuse, copy, or nothing to do
+ *	  execution		asked last: the page is there by then, as on the machine
+ *	take the pin		of f->pin, before the lock goes
+ *
+ * Look, lock, look again.  An entry is looked at without its lock; then comes what takes time, with
+ * no lock of the table: a frame is had, zeroed, filled.  Then the table is locked, and if the entry
+ * is not what it was, the work is thrown away and the fault looks again (FAULT_AGAIN).  So nothing
+ * sleeps or allocates under a table's lock, and of two threads that fault on one page one wins.
+ *
+ * Which lock.  The VMA lock keeps start, end, flags, file and, once it is set, the anon chain.  It
+ * does not keep the neighbours, which a first write fault looks at (anon_prepare), nor may anybody
+ * wait for a page lock inside it.  Such a fault says FAULT_RETRY, and comes again with the mmap
+ * lock, or after having waited without any.  Taking the mmap lock while the VMA lock is held would
+ * deadlock: it is dropped first, and the VMA is looked up anew.
+ *
+ * Ordering
+ *  (A) What is written to a new frame comes before its entry (pgtable's (A)), so who sees the entry
+ *      sees the bytes.
+ *  (B) Whoever takes pages from an area write-locks it first and so waits for the faults inside; a
+ *      fault that comes later finds no such area, or waits for the mmap lock.
+ *
+ * Invariants, for an mm between two write sections
+ *  1. A present entry lies in an area and allows no more than the area does.
+ *  2. It allows writing to private memory only if the page is PG_ANON and PG_EXCLUSIVE.
+ *  3. A page with PG_EXCLUSIVE is mapped once.
+ *  4. An entry that is not special counts once in the frame's references and once in mapcount.
+ *
+ * Failure.  No frame is an outcome like others, MM_FAULT_OOM, and nothing has changed but what
+ * Linux changes too: a stack that has grown, an area that has an anon_vma now, tables without
+ * entries.
+ *
+ * What is called here uses no stdio and no thread-local storage of its own.  Memory other than
+ * frames is asked for in two places only: the first write to an area (an anon_vma) and the growth
+ * of a stack (nodes of the range tree).
+ *
+ * Rejected
+ *  - Holding the table's lock over the copy of a page: it would bar all 512 pages from faulting.
+ *  - Installing neighbours of a page that was asked for (fault-around): which of them are there
+ *    would depend on what other processes did, and mincore() and RSS with it.
+ */
+#include "base/atomic.h"
+#include "fault/fault.h"
+#include "vma/handle.h"
+#include "vma/limits.h"
+#include "vma/map.h"
+
+/* ------------------------------------------------------------------------ inside one VMA -- */
+
+static enum mm_fault missing(struct fault *f)
+	__must_hold_shared(vma_stable)
+{
+	if (vma_is_anonymous(f->vma))
+		return anon_missing(f);
+	/* The file ends before it, or a driver put nothing there. */
+	return MM_FAULT_BUS;
+}
+
+static enum mm_fault soft(const struct fault *f, pte_t seen)
+{
+	switch (pte_soft_type(f->mm->pgt->format, seen)) {
+	case PT_SOFT_GUARD:
+		return MM_FAULT_MAPERR;
+	case PT_SOFT_POISON:
+		return MM_FAULT_BUS;
+	default:
+		return FAULT_AGAIN;
+	}
+}
+
+static enum mm_fault fault_entry(struct fault *f)
+	__must_hold_shared(vma_stable)
+{
+	struct pgtable *pt = f->mm->pgt;
+	enum mm_fault outcome;
+
+	do {
+		unsigned int level;
+		pte_t seen = pt_look(pt, f->addr, &level);
+
+		if (pte_none(seen))
+			outcome = missing(f);
+		else if (pte_is_soft(pt->format, seen))
+			outcome = soft(f, seen);
+		else
+			outcome = fault_present(f);
+	} while (outcome == FAULT_AGAIN);
+	return outcome;
+}
+
+enum mm_fault fault_in_area(struct fault *f)
+{
+	enum mm_fault outcome = touch_admit(f);
+
+	if (outcome == MM_FAULT_DONE)
+		outcome = fault_entry(f);
+	if (outcome == MM_FAULT_DONE && f->access == MM_ACCESS_EXEC &&
+	    !(f->vma->vm_flags & VM_EXEC))
+		outcome = MM_FAULT_ACCERR;
+	return outcome;
+}
+
+/* ------------------------------------------------------------------------------- locks -- */
+
+/* A VMA is stable.  A pin that others were faster to spoil is tried for again. */
+static enum mm_fault fault_and_pin(struct fault *f)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	enum mm_fault outcome;
+
+	do
+		outcome = fault_in_area(f);
+	while (outcome == MM_FAULT_DONE && f->pin && !pin_mapped(f, f->pin));
+	return outcome;
+}
+
+static enum mm_fault run_vma_locked(struct fault *f)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	enum mm_fault outcome;
+
+	f->vma = vma_lock_read(f->mm, f->addr);
+	if (!f->vma)
+		return FAULT_RETRY;
+	f->lock = FAULT_VMA_LOCK;
+	outcome = fault_and_pin(f);
+	vma_unlock_read(f->vma);
+	return outcome;
+}
+
+/* *below_stack: there is nothing at the address, but a stack above it. */
+static enum mm_fault run_mmap_locked(struct fault *f, bool *below_stack)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	enum mm_fault outcome;
+
+	*below_stack = false;
+	mm_read_lock(f->mm);
+	f->vma = vma_first(f->mm, f->addr);
+	f->lock = FAULT_MMAP_LOCK;
+	if (f->vma && f->vma->vm_start <= f->addr) {
+		outcome = fault_and_pin(f);
+	} else {
+		outcome = MM_FAULT_MAPERR;
+		*below_stack = f->vma && mm_is_stack(f->vma->vm_flags);
+	}
+	mm_read_unlock(f->mm);
+	return outcome;
+}
+
+enum mm_fault fault_run(struct fault *f)
+{
+	enum mm_fault outcome = run_vma_locked(f);
+	bool below_stack;
+
+	while (outcome == FAULT_RETRY) {
+		outcome = run_mmap_locked(f, &below_stack);
+		if (!below_stack)
+			continue;
+		outcome = grow_stack(f->mm, f->addr);
+		if (outcome == MM_FAULT_DONE)
+			outcome = FAULT_RETRY;
+	}
+	return outcome;
+}
+
+/* ------------------------------------------------------------------------------- calls -- */
+
+enum mm_fault mm_handle_fault(struct mm_user *user, unsigned long addr, enum mm_access access)
+{
+	witness_call();
+	struct mm_struct *mm = mm_from_user(user);
+	struct fault f = { .mm = mm, .addr = PAGE_ALIGN_DOWN(addr), .access = access };
+
+	if (f.addr + PAGE_SIZE < f.addr)
+		return MM_FAULT_MAPERR;
+	if (!mm_has_pages(mm))
+		return touch_areas(mm, f.addr, f.addr + PAGE_SIZE, access);
+	return fault_run(&f);
+}
+
+enum mm_fault mm_touch(struct mm_user *user, unsigned long addr, enum mm_access access)
+{
+	return mm_handle_fault(user, addr, access);
+}
+
+enum mm_fault mm_touch_range(struct mm_user *user, unsigned long addr, unsigned long len,
+			     enum mm_access access)
+{
+	witness_call();
+	struct mm_struct *mm = mm_from_user(user);
+	struct fault f = { .mm = mm, .addr = PAGE_ALIGN_DOWN(addr), .access = access };
+	enum mm_fault outcome = MM_FAULT_DONE;
+	unsigned long end;
+
+	if (!len)
+		return MM_FAULT_DONE;
+	if (check_add_overflow(addr, len, &end) || page_align(end) < end)
+		return MM_FAULT_MAPERR;
+	end = page_align(end);
+	if (!mm_has_pages(mm))
+		return touch_areas(mm, f.addr, end, access);
+	for (; outcome == MM_FAULT_DONE && f.addr < end; f.addr += PAGE_SIZE)
+		outcome = fault_run(&f);
+	return outcome;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Page faults, and pages that somebody wants to use by their address.  The essay is in fault.c.
+ *
+ * A mm of an instance with frames has *pages*: a page table, mm->pgt.  One without has areas only
+ * (mm_has_pages()), and a fault does to them what it would do to areas: touch.c.
+ */
+#ifndef FAULT_FAULT_H
+#define FAULT_FAULT_H
+
+#include "pgtable/pgtable.h"
+#include "vma/lock.h"
+#include "vma/types.h"
+
+static inline bool mm_has_pages(const struct mm_struct *mm)
+{
+	return mm->pgt;
+}
+
+/* The rights of an area as entries have them.  What can be accessed at all can be read. */
+static inline u32 area_rights(vm_flags_t flags)
+{
+	return (flags & (VM_READ | VM_WRITE | VM_EXEC) ? PT_READ : 0) |
+	       (flags & VM_WRITE ? PT_WRITE : 0) | (flags & VM_EXEC ? PT_EXEC : 0);
+}
+
+/* An anonymous page that is in this one page table and no other, so that it may be written to. */
+#define PG_EXCLUSIVE	BIT(PG_FIRST_FREE_BIT + 8)
+
+/* How a fault differs from a plain access of the program. */
+#define FAULT_FORCED	0x1u		/* a debugger's: VM_MAY* instead of the rights it has now */
+#define FAULT_REMOTE	0x2u		/* somebody else's: by the rights of the area alone */
+#define FAULT_UNSHARE	0x4u		/* an anonymous page must be exclusive, even to be read */
+
+/* Who keeps the VMA stable. */
+enum fault_lock {
+	FAULT_VMA_LOCK,			/* its VMA lock alone: what needs neighbours must wait */
+	FAULT_MMAP_LOCK,		/* the mmap lock, in any mode */
+};
+
+/* A page that was pinned, and what its entry allowed. */
+struct pinned {
+	struct page *page;
+	u32 rights;			/* PT_* */
+};
+
+/* One access to one page. */
+struct fault {
+	struct mm_struct *mm;
+	struct vm_area_struct *vma;	/* while a lock is held */
+	unsigned long addr;		/* of the page */
+	enum mm_access access;
+	unsigned int how;		/* FAULT_* */
+	enum fault_lock lock;
+	struct pinned *pin;		/* NULL: no pin is wanted */
+};
+
+/* What the steps of a fault say to one another, beside what enum mm_fault says to the program. */
+#define FAULT_AGAIN	((enum mm_fault)100)	/* an entry has changed: look again */
+#define FAULT_RETRY	((enum mm_fault)101)	/* not with this lock: let go and come again */
+
+/*
+ * The whole fault: takes and drops the locks it needs, grows a stack, waits.  MM_FAULT_DONE: the
+ * page was there and allowed the access at one moment, and is pinned if f->pin says so.  Any other
+ * outcome: nothing changed, but for a stack that has grown and an area that was touched.
+ */
+enum mm_fault fault_run(struct fault *f)
+	__must_not_hold(vma_stable) __may_sleep;
+
+/* The same for a page of a VMA that is stable; FAULT_RETRY: call fault_wait() without the lock. */
+enum mm_fault fault_in_area(struct fault *f)
+	__must_hold_shared(vma_stable) __may_sleep;
+
+/* ---- touch.c: the part of a fault that areas see. */
+
+/*
+ * [start, end), page-aligned and inside @vma, as if it was accessed: with pages, page by page.  The
+ * mmap lock is held in any mode.
+ */
+enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			      enum mm_access kind)
+	__must_hold_shared(vma_stable) __may_sleep;
+
+/* Does @f's area allow the access?  If so it is touched, should the access do that. */
+enum mm_fault touch_admit(const struct fault *f)
+	__must_hold_shared(vma_stable) __may_sleep;
+/* Is there a page of the file, and one of the pool, for what is not mapped yet? */
+bool touch_has_page(const struct fault *f)
+	__must_hold_shared(vma_stable);
+
+/* mm_touch_range() of a mm without pages. */
+enum mm_fault touch_areas(struct mm_struct *mm, unsigned long start, unsigned long end,
+			  enum mm_access kind) __may_sleep;
+
+/* ---- anon.c: memory without a file; copies. */
+
+/* Nothing is there. */
+enum mm_fault anon_missing(struct fault *f)
+	__must_hold_shared(vma_stable);
+/* Something is there that does not allow the access, though the area does. */
+enum mm_fault fault_present(struct fault *f)
+	__must_hold_shared(vma_stable);
+
+/* The marks and rights of an entry for @f's page; PT_WRITE only if @writable. */
+u32 fault_attrs(const struct fault *f, bool writable)
+	__must_hold_shared(vma_stable);
+/* From none to @leaf, which holds a reference to @page (NULL: special). */
+enum mm_fault fault_install(struct fault *f, pte_t leaf, struct page *page)
+	__must_hold_shared(vma_stable);
+
+/* ---- pin.c: pages that stay. */
+
+/*
+ * A *pin* is PIN_BIAS references: many enough to be told from others, so that a fork gives the
+ * child a copy at once of an anonymous page that somebody is writing to by its frame.
+ */
+#define PIN_BIAS	1024u
+
+static inline bool page_is_pinned(const struct page *head)
+{
+	return page_refs(head) >= PIN_BIAS;
+}
+
+/* Pins what f->addr maps, if that allows the access.  False: a fault is needed. */
+bool pin_mapped(const struct fault *f, struct pinned *out);
+
+/* The page at @addr, pinned, faulting as needed: page_unpin(). */
+enum mm_fault fault_pin(struct mm_struct *mm, unsigned long addr, enum mm_access access,
+			unsigned int how, struct pinned *out)
+	__must_not_hold(vma_stable) __may_sleep;
+void page_unpin(struct page *page);
+
+/* ---- stack.c */
+
+/*
+ * Grows @vma down to @addr, which is below @vma->vm_start.  One area is changed: reserve for it.
+ * 0; -EFAULT: no stack, too near to something, or a limit (the area may be touched from then on);
+ * -ENOMEM: the host's memory.
+ */
+int mm_expand_down_locked(struct vm_area_struct *vma, unsigned long addr)
+	__must_hold(vma_stable) __may_sleep;
+
+/*
+ * Grows the stack above @addr down to it.  DONE says that there was something to be grown or that
+ * another thread has done it: look again.  No lock is held before or after.
+ */
+enum mm_fault grow_stack(struct mm_struct *mm, unsigned long addr)
+	__must_not_hold(vma_stable) __may_sleep;
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The page half of the memory calls: what happens to entries and frames when areas go, move or
+ * change.
+ *
+ *	the area goes		pages_zap, out of the tree, pages_free_tables
+ *	the area stays		pages_zap (ZAP_PAGES): the next access begins anew
+ *	rights			pages_protect: never more writable than before; a write fault, which
+ *				knows the page, gives the right to write
+ *	place			pages_move_prepare, pages_move
+ *	fork			pages_fork.c
+ *
+ * A call write-locks an area before it takes its pages, so faults that were inside have left and
+ * new ones wait; and it takes them before its write section ends, so nobody finds pages in what is
+ * no area any more.  MADV_DONTNEED and its kind leave the area, and need no more than that it is
+ * stable: a fault beside them comes before or after, page by page.
+ *
+ * Tables are freed when the tree that the section will publish has no area that they serve.  The
+ * neighbours' limits come from that tree: a table that reaches over an end of the hole serves a
+ * neighbour, too, whose faults may be installing in it.
+ */
+#include "fault/pages.h"
+#include "vma/instance.h"
+#include "vma/map.h"
+
+#define DEFAULT_LEVELS	4u
+
+/* ------------------------------------------------------------------------- life of a table -- */
+
+bool pages_levels_valid(unsigned int levels, unsigned long task_size)
+{
+	const struct pt_format *format = &pt_format_x86_64;
+
+	if (!levels)
+		levels = DEFAULT_LEVELS;
+	return levels >= format->min_levels && levels <= format->max_levels &&
+	       task_size <= BIT(PAGE_SHIFT + PT_INDEX_BITS * levels - 1);
+}
+
+int pages_create(struct mm_struct *mm, unsigned int levels)
+{
+	const struct pt_config config = {
+		.arena = mm->instance->arena, .format = &pt_format_x86_64,
+		.levels = levels ? levels : DEFAULT_LEVELS,
+	};
+	struct pgtable *pt;
+	int err;
+
+	if (!config.arena)
+		return 0;
+	pt = port_alloc(sizeof(*pt));
+	if (!pt)
+		return -ENOMEM;
+	err = pt_create(pt, &config);
+	if (err) {
+		port_free(pt, sizeof(*pt));
+		return err;
+	}
+	mm_init(mm, pgt, pt);
+	return 0;
+}
+
+static void removed(struct mmu_gather *gather, const struct pt_zapped *zapped)
+{
+	if (zapped->page)
+		atomic_sub_relaxed(&zapped->page->mapcount, 1);
+}
+
+static bool is_guard(const struct mmu_gather *gather, pte_t entry)
+{
+	return pte_soft_type(gather->pt->format, entry) == PT_SOFT_GUARD;
+}
+
+static bool keep_guards(struct mmu_gather *gather, unsigned long addr, unsigned int level,
+			pte_t entry)
+{
+	return is_guard(gather, entry);
+}
+
+static bool keep_all_but_guards(struct mmu_gather *gather, unsigned long addr, unsigned int level,
+				pte_t entry)
+{
+	return !is_guard(gather, entry);
+}
+
+static const struct gather_ops zap_ops[] = {
+	[ZAP_ALL] = { .removed = removed },
+	[ZAP_PAGES] = { .removed = removed, .keep = keep_guards },
+	[ZAP_GUARDS] = { .removed = removed, .keep = keep_all_but_guards },
+};
+
+void pages_destroy(struct mm_struct *mm)
+{
+	struct pgtable *pt = mm->pgt;
+	struct mmu_gather gather;
+
+	if (!pt)
+		return;
+	mmu_gather_init(&gather, pt, &zap_ops[ZAP_ALL], NULL);
+	pt_zap_range(&gather, 0, pt_limit(pt));
+	pt_free_tables(&gather, 0, pt_limit(pt));
+	mmu_gather_flush(&gather);
+	pt_destroy(pt);
+	port_free(pt, sizeof(*pt));
+	mm_init(mm, pgt, NULL);
+}
+
+/* ------------------------------------------------------------------------------ zap, free -- */
+
+void pages_zap(struct mm_struct *mm, unsigned long start, unsigned long end, enum zap_what what)
+{
+	struct mmu_gather gather;
+
+	if (!mm_has_pages(mm))
+		return;
+	mmu_gather_init(&gather, mm->pgt, &zap_ops[what], NULL);
+	pt_zap_range(&gather, start, end);
+	mmu_gather_flush(&gather);
+}
+
+void pages_free_tables(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	const struct vm_area_struct *prev, *next;
+	struct mmu_gather gather;
+
+	if (!mm_has_pages(mm) || !atomic_load_relaxed(&mm->pgt->nr_tables))
+		return;
+	prev = vma_before(mm, start);
+	next = vma_first(mm, end);
+	mmu_gather_init(&gather, mm->pgt, NULL, NULL);
+	pt_free_tables(&gather, prev ? prev->vm_end : 0,
+		       next ? next->vm_start : pt_limit(mm->pgt));
+	mmu_gather_flush(&gather);
+}
+
+/* --------------------------------------------------------------------------- change, move -- */
+
+void pages_protect(struct mm_struct *mm, unsigned long start, unsigned long end, vm_flags_t flags)
+{
+	if (mm_has_pages(mm))
+		pt_protect_range(mm->pgt, start, end, area_rights(flags));
+}
+
+int pages_move_prepare(struct mm_struct *mm, struct pt_stash *stash, unsigned long from,
+		       unsigned long to, unsigned long bytes)
+{
+	*stash = (struct pt_stash){ 0 };
+	return mm_has_pages(mm) ? pt_move_prepare(mm->pgt, stash, from, to, bytes) : 0;
+}
+
+void pages_move(struct mm_struct *mm, struct pt_stash *stash, unsigned long from, unsigned long to,
+		unsigned long bytes)
+{
+	if (mm_has_pages(mm) && bytes)
+		pt_move_range(mm->pgt, stash, from, to, bytes);
+}
+
+void pages_move_done(struct pt_stash *stash)
+{
+	pt_stash_empty(stash);
+}
+
+void pages_age(struct mm_struct *mm, unsigned long start, unsigned long end, enum pages_age age)
+{
+	const struct pt_format *format;
+	struct pt_change change;
+
+	if (!mm_has_pages(mm))
+		return;
+	format = mm->pgt->format;
+	change = (struct pt_change){
+		.clear = format->accessed | (age == PAGES_CLEAN ? format->dirty : 0),
+	};
+	pt_change_range(mm->pgt, start, end, change);
+}
+
+/* ----------------------------------------------------------------------------- guards -- */
+
+/* From @addr to the end of its table or of the range; returns where it got. */
+static unsigned long guard_table(struct pgtable *pt, struct pt_stash *stash, unsigned long addr,
+				 unsigned long end)
+	__context_unsafe("the slot is on the stack")
+{
+	struct pt_slot slot;
+
+	VM_BUG_ON(pt_slot_make(pt, stash, addr, PT_PTE, &slot), "nothing was prepared at %lx", addr);
+	do {
+		pt_slot_exchange(&slot, pte_soft(PT_SOFT_GUARD, 0));
+		addr += PAGE_SIZE;
+	} while (addr < end && pt_slot_next(&slot));
+	pt_slot_unlock(&slot);
+	return addr;
+}
+
+int pages_guard(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct pt_stash stash = { 0 };
+
+	if (!mm_has_pages(mm))
+		return 0;
+	if (pt_prepare(mm->pgt, &stash, start, end, PT_PTE))
+		return -ENOMEM;
+	pages_zap(mm, start, end, ZAP_ALL);
+	while (start < end)
+		start = guard_table(mm->pgt, &stash, start, end);
+	pt_stash_empty(&stash);
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------- questions -- */
+
+struct core_walk {
+	const struct pgtable *pt;
+	unsigned long start;
+	unsigned char *vec;
+};
+
+static int note_present(void *arg, unsigned long addr, unsigned int level, pte_t entry)
+{
+	const struct core_walk *walk = arg;
+
+	if (pte_present(walk->pt->format, entry))
+		walk->vec[(addr - walk->start) >> PAGE_SHIFT] = 1;
+	return 0;
+}
+
+void pages_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		   unsigned char *vec)
+{
+	struct core_walk walk = { .pt = vma->vm_mm->pgt, .start = start, .vec = vec };
+
+	__builtin_memset(vec, 0, (end - start) >> PAGE_SHIFT);
+	if (mm_has_pages(vma->vm_mm))
+		pt_walk(vma->vm_mm->pgt, start, end, note_present, &walk);
+}
+
+struct pages_stats pages_get_stats(const struct mm_struct *mm)
+{
+	const struct pgtable *pt = mm->pgt;
+
+	if (!pt)
+		return (struct pages_stats){ 0 };
+	return (struct pages_stats){
+		.anon = pt_count(pt, PT_ANON), .file = pt_count(pt, PT_FILE),
+		.shmem = pt_count(pt, PT_SHMEM), .swap = pt_count(pt, PT_SWAP),
+		.tables = (unsigned long)atomic_load_relaxed(&pt->nr_tables) + 1,
+	};
+}
+
+/* ------------------------------------------------------------------------ drivers' pages -- */
+
+int pages_insert(const struct vm_area_struct *vma, unsigned long addr, struct page *page)
+{
+	struct pgtable *pt = vma->vm_mm->pgt;
+	u32 rights = area_rights(vma->vm_flags);
+	pte_t leaf;
+	int err;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		rights &= ~PT_WRITE;
+	leaf = pte_leaf(pt->format, PT_PTE, page_pfn(page), rights | PT_USER | PT_ACCESSED);
+	page_get(page_head(page));
+	atomic_add_relaxed(&page->mapcount, 1);
+	err = pt_install(pt, NULL, addr, PT_PTE, PTE_NONE, leaf);
+	if (err) {
+		atomic_sub_relaxed(&page->mapcount, 1);
+		page_put(page_head(page));
+	}
+	return err == -EAGAIN ? -EBUSY : err;
+}

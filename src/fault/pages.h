@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the memory calls do to pages.  Each of these does nothing in a mm without pages.
+ *
+ * Ranges are in bytes, page-aligned.  Locks are those of LOCKING.md's table of page-table work;
+ * "its VMA" is the one that the range lies in.
+ */
+#ifndef FAULT_PAGES_H
+#define FAULT_PAGES_H
+
+#include "fault/fault.h"
+
+/* A page table for @mm, if its instance has frames.  0; -EINVAL: no such @levels; -ENOMEM. */
+int pages_create(struct mm_struct *mm, unsigned int levels) __must_check;
+/* Nobody else can reach the mm's pages any more: all of them go, and the tables. */
+void pages_destroy(struct mm_struct *mm);
+
+/* Does task_size fit into a table of so many levels? */
+bool pages_levels_valid(unsigned int levels, unsigned long task_size);
+
+/* What of a range a zap leaves there. */
+enum zap_what {
+	ZAP_ALL,			/* nothing: the range is unmapped */
+	ZAP_PAGES,			/* guards: the area stays */
+	ZAP_GUARDS,			/* all but guards */
+};
+
+/* Its VMA is stable. */
+void pages_zap(struct mm_struct *mm, unsigned long start, unsigned long end, enum zap_what what)
+	__must_hold_shared(vma_stable);
+
+/*
+ * Tables that no area of the working tree needs, from the area before @start to the area after
+ * @end: all of [start, end) is zapped and out of the tree.  The mmap write lock.
+ */
+void pages_free_tables(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold(vma_stable);
+
+/* Entries take the rights that @flags give.  The VMA's write lock. */
+void pages_protect(struct mm_struct *mm, unsigned long start, unsigned long end, vm_flags_t flags)
+	__must_hold(vma_stable);
+
+/*
+ * Prepare: what moving may need; 0 or -ENOMEM.  Then pages_move() cannot fail, and neither can
+ * moving the same back.  pages_move_done() in any case.  Write locks of both VMAs; the target is
+ * empty.
+ */
+int pages_move_prepare(struct mm_struct *mm, struct pt_stash *stash, unsigned long from,
+		       unsigned long to, unsigned long bytes)
+	__must_hold(vma_stable) __must_check;
+void pages_move(struct mm_struct *mm, struct pt_stash *stash, unsigned long from, unsigned long to,
+		unsigned long bytes)
+	__must_hold(vma_stable);
+void pages_move_done(struct pt_stash *stash);
+
+/* Accessed bits are cleared, and with PAGES_CLEAN dirty bits of anonymous pages.  VMA stable. */
+enum pages_age { PAGES_OLD, PAGES_CLEAN };
+void pages_age(struct mm_struct *mm, unsigned long start, unsigned long end, enum pages_age age)
+	__must_hold_shared(vma_stable);
+
+/* Zaps the range and makes each page of it a guard.  0; -ENOMEM: nothing changed.  Write locks. */
+int pages_guard(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold(vma_stable) __must_check;
+
+/* A byte for each page, 0 or 1: is it in core?  VMA stable. */
+void pages_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		   unsigned char *vec)
+	__must_hold_shared(vma_stable);
+
+/*
+ * fork: @copy, of another mm, gets what @vma has.  0; -ENOMEM: it has a part of it, and the
+ * parent's entries may be write-protected.  Both mms' mmap write locks and @vma's write lock.
+ */
+int pages_fork(struct vm_area_struct *copy, struct vm_area_struct *vma)
+	__must_hold(vma_stable) __must_check;
+
+/*
+ * Makes @page visible at @addr of a VM_MIXEDMAP VMA, with a reference of its own.  0; -EBUSY:
+ * something is there; -ENOMEM: a table.
+ */
+int pages_insert(const struct vm_area_struct *vma, unsigned long addr, struct page *page)
+	__must_hold_shared(vma_stable) __must_check;
+
+/* All in pages. */
+struct pages_stats {
+	unsigned long anon, file, shmem, swap, tables;
+};
+struct pages_stats pages_get_stats(const struct mm_struct *mm);
+
+#endif

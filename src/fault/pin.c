@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Pins: a page that stays the one at its address while somebody works on its frame.
+ *
+ * Who writes to a frame by its number, and not through the page table, must not be fooled by a
+ * copy: the page he holds has to stay the program's page.  So an anonymous page is pinned only
+ * while it is exclusive, and as long as it is pinned
+ *
+ *	fork		gives the child a copy at once, and the parent keeps the page, exclusive
+ *	a write fault	reuses an exclusive page, whoever else holds references
+ *
+ * Both look at the count under the lock of the page's table, and so does the pin: it is taken
+ * either before the fork sees the entry, or after it took the right away, and then a fault comes
+ * first.  munmap() and its kind take the page away all the same; the pin keeps the frame.
+ *
+ * The zero page is pinned for reading like any other.
+ */
+#include "fault/fault.h"
+
+/* May the page of this entry be pinned for the access?  Its table is locked. */
+static bool allows_pin(const struct fault *f, pte_t e, const struct page *page)
+{
+	const u32 attrs = pte_attrs(f->mm->pgt->format, e);
+	const bool anon = page_flags(page) & PG_ANON;
+
+	/* A page that nobody else has is as good as writable to a debugger. */
+	if (f->access == MM_ACCESS_WRITE && !(attrs & PT_WRITE) &&
+	    !((f->how & FAULT_FORCED) && anon))
+		return false;
+	if (!(attrs & PT_READ) && !(f->how & FAULT_FORCED))
+		return false;
+	if (f->access == MM_ACCESS_EXEC && !(attrs & PT_EXEC))
+		return false;
+	return !anon || (page_flags(page) & PG_EXCLUSIVE);
+}
+
+/* The hardware's part: an access is noted. */
+static void note_access(const struct fault *f, struct pt_slot *slot)
+	__must_hold(slot)
+{
+	const struct pt_format *format = f->mm->pgt->format;
+
+	pt_slot_change(slot, (struct pt_change){
+		.set = format->accessed | (f->access == MM_ACCESS_WRITE ? format->dirty : 0),
+	});
+}
+
+static bool pin_slot(const struct fault *f, struct pt_slot *slot, struct pinned *out)
+	__must_hold(slot)
+{
+	const struct pgtable *pt = f->mm->pgt;
+	pte_t e = pt_slot_get(slot);
+	struct page *page;
+
+	if (!pte_present(pt->format, e))
+		return false;
+	page = pfn_page(pt->frames, pte_pfn(pt->format, e)) +
+	       ((f->addr - slot->addr) >> PAGE_SHIFT);
+	if (!allows_pin(f, e, page))
+		return false;
+	page_get_many(page_head(page), PIN_BIAS);
+	note_access(f, slot);
+	*out = (struct pinned){ .page = page, .rights = pte_attrs(pt->format, e) & PT_RIGHTS };
+	return true;
+}
+
+/* RCU keeps the tables on the way; nothing need keep the VMA. */
+bool pin_mapped(const struct fault *f, struct pinned *out)
+	__context_unsafe("the slot is on the stack")
+{
+	struct pt_slot slot;
+	bool pinned = false;
+
+	rcu_read_lock();
+	if (pt_slot_lock(f->mm->pgt, f->addr, &slot)) {
+		pinned = pin_slot(f, &slot, out);
+		pt_slot_unlock(&slot);
+	}
+	rcu_read_unlock();
+	return pinned;
+}
+
+enum mm_fault fault_pin(struct mm_struct *mm, unsigned long addr, enum mm_access access,
+			unsigned int how, struct pinned *out)
+{
+	struct fault f = {
+		.mm = mm, .addr = PAGE_ALIGN_DOWN(addr), .access = access,
+		.how = how | FAULT_UNSHARE, .pin = out,
+	};
+
+	if (f.addr >= pt_limit(mm->pgt))
+		return MM_FAULT_MAPERR;
+	/* By another's rights, or by more than the program has: the area has to be asked. */
+	if (!(how & (FAULT_FORCED | FAULT_REMOTE)) && pin_mapped(&f, out))
+		return MM_FAULT_DONE;
+	return fault_run(&f);
+}
+
+void page_unpin(struct page *page)
+{
+	page_put_many(page_head(page), PIN_BIAS);
+}
