@@ -135,14 +135,15 @@ static enum mm_fault fault_and_pin(struct fault *f)
 static enum mm_fault run_vma_locked(struct fault *f)
 	__must_not_hold(vma_stable) __may_sleep
 {
+	struct vm_area_struct *vma = vma_lock_read(f->mm, f->addr);
 	enum mm_fault outcome;
 
-	f->vma = vma_lock_read(f->mm, f->addr);
-	if (!f->vma)
+	if (!vma)
 		return FAULT_RETRY;
+	f->vma = vma;
 	f->lock = FAULT_VMA_LOCK;
 	outcome = fault_and_pin(f);
-	vma_unlock_read(f->vma);
+	vma_unlock_read(vma);
 	return outcome;
 }
 
@@ -178,6 +179,27 @@ enum mm_fault fault_run(struct fault *f)
 		outcome = grow_stack(f->mm, f->addr);
 		if (outcome == MM_FAULT_DONE)
 			outcome = FAULT_RETRY;
+	}
+	return outcome;
+}
+
+/* ---------------------------------------------------------------------------- populate -- */
+
+enum mm_fault fault_populate(struct fault *f, unsigned long end)
+{
+	enum mm_fault outcome = MM_FAULT_DONE;
+
+	f->lock = FAULT_MMAP_LOCK;
+	if (!mm_has_pages(f->mm)) {
+		outcome = mm_touch_locked(f->vma, f->addr, end, f->access);
+		f->addr = end;
+		return outcome;
+	}
+	while (f->addr < end) {
+		outcome = fault_in_area(f);
+		if (outcome != MM_FAULT_DONE)
+			break;
+		f->addr += PAGE_SIZE;
 	}
 	return outcome;
 }

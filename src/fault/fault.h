@@ -71,6 +71,13 @@ enum mm_fault fault_run(struct fault *f)
 enum mm_fault fault_in_area(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep;
 
+/*
+ * The pages from f->addr to @end, inside f->vma; f->addr is where it stopped.  The mmap lock is held
+ * for read.  FAULT_RETRY: it was let go of meanwhile, look the VMA up again.
+ */
+enum mm_fault fault_populate(struct fault *f, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep;
+
 /* ---- touch.c: the part of a fault that areas see. */
 
 /*

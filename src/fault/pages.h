@@ -11,7 +11,7 @@
 #include "fault/fault.h"
 
 /* A page table for @mm, if its instance has frames.  0; -EINVAL: no such @levels; -ENOMEM. */
-int pages_create(struct mm_struct *mm, unsigned int levels) __must_check;
+int pages_create(struct mm_struct *mm, unsigned int levels) __may_sleep __must_check;
 /* Nobody else can reach the mm's pages any more: all of them go, and the tables. */
 void pages_destroy(struct mm_struct *mm);
 

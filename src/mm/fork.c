@@ -8,7 +8,8 @@
  *	VM_WIPEONFORK		in the child as if never touched
  *	VM_LOCKED, LOCKONFAULT	dropped in the child, and mlockall(MCL_FUTURE) with them
  *	VM_ACCOUNT		promised again, area by area: -ENOMEM if one is refused
- *	touched			the child's area has the parent's anon_vmas and one of its own
+ *	touched			the child's area has the parent's anon_vmas and one of its own, and
+ *				its pages by copy-on-write (fault/pages_fork.c)
  *
  * It has two steps.  The first copies, and may fail: no hook has been called then, and what there
  * is of the child is thrown away.  The second calls the open() hooks, and cannot fail.  The
@@ -53,7 +54,7 @@ static int copy_area(struct mm_struct *child, struct vm_area_struct *vma)
 	}
 	mm_account(child, copy->vm_flags, (long)vma_pages(vma));
 	map_insert(copy);
-	return 0;
+	return pages_fork(copy, vma);
 }
 
 static int copy_areas(struct mm_struct *child, struct mm_struct *mm)

@@ -5,10 +5,11 @@
  * Each advice is a row of a table.  There are five kinds:
  *
  *	FLAGS	sets and clears flags of the areas, which are split and merged for it
- *	PAGES	is about pages, which a bookkeeping mm has none of: what remains is which areas it
- *		is refused for, and with what error
+ *	PAGES	is about pages: which a bookkeeping mm has none of, and there what remains is
+ *		which areas it is refused for, and with what error
  *	GUARD	PAGES, and what it leaves on the area: all of it may have guard regions from then
- *		on, for good, and an anonymous one has an anon_vma (it is touched)
+ *		on, for good, and an anonymous one has an anon_vma (it is touched).  For each page
+ *		of the range an entry that says so, in tables that are prepared first
  *	TOUCH	makes the pages at once, as if each had been read or written
  *	POISON	for tests of memory failures: needs MM_CAP_SYS_ADMIN
  *
@@ -40,6 +41,7 @@ struct advice {
 	unsigned int feature;		/* VMAREA_FEATURE_*, or 0 */
 	vm_flags_t set, clear;		/* ADVISE_FLAGS */
 	int (*check)(const struct area_part *part);	/* 0, IGNORED or -errno */
+	void (*act)(const struct area_part *part);	/* ADVISE_PAGES: on its pages */
 };
 
 /* ----------------------------------------------------------------- checks -- */
@@ -191,6 +193,46 @@ static int check_collapse(const struct area_part *part)
 	return 0;
 }
 
+/* ------------------------------------------------------------------ pages -- */
+
+static void zap(const struct area_part *part, enum zap_what what)
+	__must_hold_shared(vma_stable)
+{
+	const struct vm_area_struct *vma = part->vma;
+	unsigned long end = part->end;
+
+	if (vma->vm_flags & VM_HUGETLB)
+		end = ALIGN_DOWN(end, BIT(vma->vm_file->huge_shift));
+	if (part->start < end)
+		pages_zap(vma->vm_mm, part->start, end, what);
+}
+
+/* Guards stay. */
+static void act_dontneed(const struct area_part *part)
+	__must_hold_shared(vma_stable)
+{
+	zap(part, ZAP_PAGES);
+}
+
+static void act_guard_remove(const struct area_part *part)
+	__must_hold_shared(vma_stable)
+{
+	zap(part, ZAP_GUARDS);
+}
+
+/* Nothing takes them away yet; but from now on they say whether they were written to again. */
+static void act_free(const struct area_part *part)
+	__must_hold_shared(vma_stable)
+{
+	pages_age(part->vma->vm_mm, part->start, part->end, PAGES_CLEAN);
+}
+
+static void act_cold(const struct area_part *part)
+	__must_hold_shared(vma_stable)
+{
+	pages_age(part->vma->vm_mm, part->start, part->end, PAGES_OLD);
+}
+
 /* ------------------------------------------------------------------ table -- */
 
 #define FLAGS_ADVICE(n, to_set, to_clear, ...) \
@@ -215,15 +257,17 @@ static const struct advice advices[] = {
 	FLAGS_ADVICE(MADV_NOHUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE, .feature = VMAREA_FEATURE_THP),
 
 	PAGES_ADVICE(MADV_WILLNEED, .remote = true),
-	PAGES_ADVICE(MADV_DONTNEED, .discards = true, .check = check_dontneed),
-	PAGES_ADVICE(MADV_DONTNEED_LOCKED, .discards = true, .check = check_dontneed_locked),
-	PAGES_ADVICE(MADV_FREE, .discards = true, .check = check_free),
+	PAGES_ADVICE(MADV_DONTNEED, .discards = true, .check = check_dontneed,
+		     .act = act_dontneed),
+	PAGES_ADVICE(MADV_DONTNEED_LOCKED, .discards = true, .check = check_dontneed_locked,
+		     .act = act_dontneed),
+	PAGES_ADVICE(MADV_FREE, .discards = true, .check = check_free, .act = act_free),
 	PAGES_ADVICE(MADV_REMOVE, .discards = true, .check = check_remove),
-	PAGES_ADVICE(MADV_COLD, .remote = true, .check = check_reclaim),
-	PAGES_ADVICE(MADV_PAGEOUT, .remote = true, .check = check_reclaim),
+	PAGES_ADVICE(MADV_COLD, .remote = true, .check = check_reclaim, .act = act_cold),
+	PAGES_ADVICE(MADV_PAGEOUT, .remote = true, .check = check_reclaim, .act = act_cold),
 	PAGES_ADVICE(MADV_COLLAPSE, .remote = true, .check = check_collapse,
 		     .feature = VMAREA_FEATURE_THP),
-	PAGES_ADVICE(MADV_GUARD_REMOVE, .check = check_guard_remove),
+	PAGES_ADVICE(MADV_GUARD_REMOVE, .check = check_guard_remove, .act = act_guard_remove),
 
 	{ MADV_GUARD_INSTALL, .kind = ADVISE_GUARD, .discards = true,
 	  .check = check_guard_install },
@@ -295,10 +339,15 @@ static int check_part(const struct area_part *part, const struct advice *advice)
 	return advice->check ? advice->check(part) : 0;
 }
 
-static int check_only(struct area_part *part, const void *arg)
+static int advise_pages(struct area_part *part, const void *arg)
 	__must_hold_shared(vma_stable)
 {
-	return check_part(part, arg);
+	const struct advice *advice = arg;
+	int err = check_part(part, advice);
+
+	if (!err && advice->act)
+		advice->act(part);
+	return err;
 }
 
 static int change_flags(struct area_part *part, const void *arg)
@@ -332,6 +381,10 @@ static int install_guard(struct area_part *part, const void *arg)
 
 	if (!err && guard_touches(vma))
 		err = anon_prepare(vma);
+	if (!err) {
+		vma_lock_write(vma);
+		err = pages_guard(vma->vm_mm, part->start, part->end);
+	}
 	if (!err && has_feature(vma->vm_mm->instance, VMAREA_FEATURE_GUARD_FLAG))
 		map_set_flags(vma, vma->vm_flags | VM_MAYBE_GUARD);
 	return err;
@@ -349,20 +402,22 @@ static int populate(struct mm_struct *mm, unsigned long start, unsigned long end
 {
 	bool write = advice->number == MADV_POPULATE_WRITE;
 
-	while (start < end) {
-		struct vm_area_struct *vma = vma_at(mm, start);
+	struct fault f = {
+		.mm = mm, .addr = start, .access = write ? MM_ACCESS_WRITE : MM_ACCESS_READ,
+	};
+
+	while (f.addr < end) {
 		enum mm_fault fault;
 
-		if (!vma)
+		f.vma = vma_at(mm, f.addr);
+		if (!f.vma)
 			return -ENOMEM;
-		if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
-		    !(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
+		if ((f.vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
+		    !(f.vma->vm_flags & (write ? VM_WRITE : VM_READ)))
 			return -EINVAL;
-		fault = mm_touch_locked(vma, start, min(vma->vm_end, end),
-				      write ? MM_ACCESS_WRITE : MM_ACCESS_READ);
-		if (fault != MM_FAULT_DONE)
+		fault = fault_populate(&f, min(f.vma->vm_end, end));
+		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
 			return fault == MM_FAULT_OOM ? -ENOMEM : -EFAULT;
-		start = vma->vm_end;
 	}
 	return 0;
 }
@@ -371,15 +426,20 @@ static int populate(struct mm_struct *mm, unsigned long start, unsigned long end
 static int poison(struct mm_struct *mm, unsigned long start, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep
 {
+	struct fault f = { .mm = mm, .addr = start, .access = MM_ACCESS_READ };
+
 	if (!mm_capable(mm, MM_CAP_SYS_ADMIN))
 		return -EPERM;
-	while (start < end) {
-		struct vm_area_struct *vma = vma_at(mm, start);
+	while (f.addr < end) {
+		enum mm_fault fault;
 
-		if (!vma || (vma->vm_flags & (VM_IO | VM_PFNMAP)) || !(vma->vm_flags & VM_READ) ||
-		    mm_touch_locked(vma, start, min(vma->vm_end, end), MM_ACCESS_READ))
+		f.vma = vma_at(mm, f.addr);
+		if (!f.vma || (f.vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
+		    !(f.vma->vm_flags & VM_READ))
 			return -EFAULT;
-		start = vma->vm_end;
+		fault = fault_populate(&f, min(f.vma->vm_end, end));
+		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
+			return -EFAULT;
 	}
 	return 0;
 }
@@ -437,7 +497,7 @@ static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
 	case ADVISE_FLAGS:
 		return mm_advise_range(mm, start, end, change_flags, advice);
 	case ADVISE_PAGES:
-		return mm_advise_range(mm, start, end, check_only, advice);
+		return mm_advise_range(mm, start, end, advise_pages, advice);
 	case ADVISE_GUARD:
 		return mm_advise_range(mm, start, end, install_guard, advice);
 	case ADVISE_TOUCH:

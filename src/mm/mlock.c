@@ -134,23 +134,26 @@ static int reserve_anon(struct mm_struct *mm, unsigned long start, unsigned long
 	return anon_reserve(mm, nr);
 }
 
-/* Writes to what is private and writable; else reads, even what must not be read. */
-static int populate_area(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+/*
+ * Writes to what is private and writable; else reads, even what must not be read.  -EAGAIN: the lock
+ * was let go of, look again at f->addr.
+ */
+static int populate_area(struct fault *f, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep
 {
-	vm_flags_t flags = vma->vm_flags;
+	vm_flags_t flags = f->vma->vm_flags;
 	bool write = (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+	enum mm_fault fault;
 
-	if (flags & VM_LOCKONFAULT)
+	if (flags & (VM_LOCKONFAULT | VM_IO | VM_PFNMAP))
 		return 0;
-	switch (mm_touch_locked(vma, start, end, write ? MM_ACCESS_WRITE : MM_ACCESS_READ)) {
-	case MM_FAULT_DONE:
+	f->access = write ? MM_ACCESS_WRITE : MM_ACCESS_READ;
+	fault = fault_populate(f, end);
+	if (fault == MM_FAULT_DONE)
 		return 0;
-	case MM_FAULT_OOM:
-		return -ENOMEM;
-	default:
-		return -EFAULT;
-	}
+	if (fault == FAULT_RETRY)
+		return -EAGAIN;
+	return fault == MM_FAULT_OOM ? -ENOMEM : -EFAULT;
 }
 
 enum populate_mode {
@@ -161,18 +164,25 @@ enum populate_mode {
 static int populate(struct mm_struct *mm, unsigned long start, unsigned long end,
 		    enum populate_mode mode) __may_sleep
 {
-	struct vm_area_struct *vma;
+	struct fault f = { .mm = mm, .addr = start };
 	int err = 0;
 
 	mm_read_lock(mm);
-	vma = start < end ? vma_in(mm, start, end) : NULL;
-	for (; vma && vma->vm_start < end; vma = vma_after(vma)) {
-		if (vma->vm_flags & (VM_IO | VM_PFNMAP))
+	while (f.addr < end) {
+		unsigned long area_end;
+
+		f.vma = vma_in(mm, f.addr, end);
+		if (!f.vma)
+			break;
+		f.addr = max(f.addr, f.vma->vm_start);
+		area_end = min(f.vma->vm_end, end);
+		err = populate_area(&f, area_end);
+		if (err == -EAGAIN)
 			continue;
-		err = populate_area(vma, max(vma->vm_start, start), min(vma->vm_end, end));
 		if (err && mode == POPULATE_UP_TO_ERROR)
 			break;
 		err = 0;
+		f.addr = area_end;
 	}
 	/* What the caller's write section laid in. */
 	anon_unreserve(mm);

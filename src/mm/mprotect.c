@@ -20,6 +20,9 @@
  * An area whose flags already are what is asked for is left alone, even if it could merge with its
  * neighbour: areas that fork() or a flag made alike stay apart until one of them really changes.
  *
+ * Entries of page tables get the new rights, but none becomes writable: which page may be written to,
+ * the next write's fault decides.
+ *
  * Memory for all of it is reserved before the first area is changed, including what a locked area
  * needs that becomes writable: its private pages are made at once (it is touched).  That this may
  * fail, beyond the end of a file, is nothing that mprotect() tells.
@@ -140,6 +143,7 @@ static int change_part(struct mm_struct *mm, struct protect_part *part)
 	part->vma = vma;
 	if ((old & VM_ACCOUNT) && !(part->flags & VM_ACCOUNT))
 		mm_uncommit(mm, nr_pages);
+	pages_protect(mm, part->start, part->end, part->flags);
 	if (is_touched_by(old, part->flags))
 		mm_touch_locked(vma, part->start, part->end, MM_ACCESS_WRITE);
 	mm_account(mm, old, -(long)nr_pages);

@@ -17,6 +17,9 @@
  *	 SSSssssSSS	.........	SSSssssSSS	ssss		copy_area()
  *	 SSS    SSS			SSS....SSS	ssss		drop_source()
  *
+ * The pages go over with their entries, and back if the driver's mremap() refuses: the tables that
+ * takes are prepared first.
+ *
  * The copy of a touched area keeps its file pages (vm_pgdelta makes up for the new address), so it
  * merges only where these fit; an untouched anonymous one is as if it had been made at the target.
  * The copy may merge with the source itself, so the source is looked up again after it.
@@ -319,6 +322,7 @@ static long move(struct remap *r)
 	bool accounted = r->vma->vm_flags & VM_ACCOUNT;
 	vm_flags_t flags = r->vma->vm_flags;
 	struct vm_area_struct *copy;
+	struct pt_stash stash;
 	int err;
 
 	if (!has_room(r->mm, 3))
@@ -326,12 +330,17 @@ static long move(struct remap *r)
 	err = ask_to_split(r);
 	if (err)
 		return err;
-	err = promise(r);
+	/* Faults inside would make tables that nothing was prepared for. */
+	vma_lock_write(r->vma);
+	err = pages_move_prepare(r->mm, &stash, r->addr, r->new_addr, r->old_len);
 	if (err)
 		return err;
+	err = promise(r);
+	if (err)
+		goto out;
 
-	vma_lock_write(r->vma);
 	copy = copy_area(r);
+	pages_move(r->mm, &stash, r->addr, r->new_addr, r->old_len);
 	mm_account(r->mm, flags, (long)(r->new_len >> PAGE_SHIFT));
 	if (flags & VM_LOCKED)
 		mm_add(r->mm, locked_vm, r->new_len >> PAGE_SHIFT);
@@ -341,14 +350,16 @@ static long move(struct remap *r)
 	}
 	r->vma = NULL;
 	if (err) {
+		pages_move(r->mm, &stash, r->new_addr, r->addr, r->old_len);
 		drop_copy(r, accounted);
-		return err;
-	}
-	if (keeps_source(r))
+	} else if (keeps_source(r)) {
 		leave_source_empty(r, copy);
-	else
+	} else {
 		drop_source(r, accounted);
-	return (long)r->new_addr;
+	}
+out:
+	pages_move_done(&stash);
+	return err ? err : (long)r->new_addr;
 }
 
 /* --------------------------------------------------------------- places -- */

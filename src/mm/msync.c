@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * msync() and mincore(), as far as areas answer them: nothing is written back, and no page of a
- * bookkeeping mm is in core.
+ * msync() and mincore().  Nothing is written back; and no page of a bookkeeping mm is in core.
  */
 #include "base/atomic.h"
 #include "mm/mm.h"
@@ -92,7 +91,7 @@ long mm_mincore(struct mm_user *user, unsigned long addr, unsigned long len, uns
 		}
 		part = (min(vma->vm_end, end) - addr) >> PAGE_SHIFT;
 		if (vec) {
-			__builtin_memset(vec, 0, part);
+			pages_in_core(vma, addr, min(vma->vm_end, end), vec);
 			vec += part;
 		}
 		addr = vma->vm_end;

@@ -33,14 +33,15 @@
  *		do, and has been told if the mm was killed.
  *	I12	Its layout: what begins ends later, and below task_size.
  *
- * Those of an instance, from I13 on, are in validate_instance.c.
+ * Those of an instance, from I13 on, are in validate_instance.c; those of its pages, P1 to P4, in
+ * validate_pages.c.
  *
  * No violation: two neighbours that the rules of merging would join.  As on Linux they may stand
  * side by side after fork(), which drops VM_LOCKED and merges nothing; after a call that stopped
  * half way, or could not have all three of a row; and after mm_set_memory_merge().
  * mm_count_unmerged() counts them.
  *
- * Cost: a walk over the tree, and of the areas another two.  Nothing is allocated.
+ * Cost: a walk over the tree, of the areas another two, and one over the page table.  Nothing is allocated.
  */
 #include <vmarea/debug.h>
 
@@ -450,6 +451,8 @@ int walk_mm(struct mm_struct *mm, struct text *why, struct walk_totals *totals)
 		err = check_lists(&c);
 	if (!err)
 		err = check_layout(&c);
+	if (!err)
+		err = walk_pages(mm, why);
 	mm_write_unlock(mm);
 	if (totals)
 		add_totals(totals, &c.own);

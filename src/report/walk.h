@@ -20,6 +20,13 @@ struct walk_totals {
 int walk_mm(struct mm_struct *mm, struct text *why, struct walk_totals *totals)
 	__must_not_hold(vma_stable) __may_sleep;
 
+/*
+ * P1 to P4 of @mm: see validate_pages.c.  As walk_mm().  Write-locks every area, so that no fault is
+ * inside.
+ */
+int walk_pages(struct mm_struct *mm, struct text *why)
+	__must_hold(vma_stable) __may_sleep;
+
 /* "@what is 3, should be 4"; -EINVAL, for brevity's sake. */
 int walk_wrong_count(struct text *why, const char *what, unsigned long is, unsigned long should_be);
 

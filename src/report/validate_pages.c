@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The walker's second half: the entries of an mm's page table, with every area write-locked.  Other
+ * mms go on, and so do those who hold references: counts of a page are looked at only where these
+ * can do nothing about them.
+ *
+ *	P1	an entry that is not none lies in an area, and is a leaf or a guard
+ *	P2	a leaf allows no more than its area; writing to private memory only if its page
+ *		is anonymous and exclusive
+ *	P3	a special leaf is the zero page; any other's page is in use and counts as mapped, and
+ *		an exclusive one is mapped once
+ *	P4	the counts that RSS is read from are those of the leaves
+ */
+#include "report/walk.h"
+
+struct page_check {
+	const struct mm_struct *mm;
+	struct text *why;
+	const struct pgtable *pt;
+	unsigned long nr[PT_COUNTS];
+};
+
+/* Says what is wrong at @addr; returns -EINVAL, for brevity's sake. */
+static int wrong(struct page_check *p, unsigned long addr, const char *what)
+{
+	text_str(p->why, "page at 0x");
+	text_hex(p->why, addr);
+	text_str(p->why, ": ");
+	text_str(p->why, what);
+	return -EINVAL;
+}
+
+/* P3 */
+static int check_page(struct page_check *p, unsigned long addr, const struct page *page)
+{
+	const u32 flags = page_flags(page);
+	const s32 mapcount = atomic_load_relaxed(&page->mapcount);
+
+	if (!page_refs(page) || mapcount < 1)
+		return wrong(p, addr, "a page that is free or not mapped");
+	if ((flags & PG_EXCLUSIVE) && (!(flags & PG_ANON) || mapcount != 1))
+		return wrong(p, addr, "an exclusive page is mapped elsewhere");
+	p->nr[flags & PG_ANON ? PT_ANON : flags & PG_SHMEM ? PT_SHMEM : PT_FILE]++;
+	return 0;
+}
+
+/* P2, P3 */
+static int check_leaf(struct page_check *p, const struct vm_area_struct *vma, unsigned long addr,
+		      pte_t e)
+	__must_hold_shared(vma_stable)
+{
+	const u32 rights = pte_attrs(p->pt->format, e) & PT_RIGHTS;
+	const struct page *page = pfn_page(p->pt->frames, pte_pfn(p->pt->format, e));
+	const u32 own = PG_ANON | PG_EXCLUSIVE;
+
+	if (rights & ~area_rights(vma->vm_flags))
+		return wrong(p, addr, "an entry allows more than its area");
+	if (pte_special(p->pt->format, e)) {
+		if (page != arena_zero_page(p->pt->arena) || (rights & PT_WRITE))
+			return wrong(p, addr, "a special entry, and no zero page");
+		return 0;
+	}
+	if ((rights & PT_WRITE) && !(vma->vm_flags & VM_SHARED) && (page_flags(page) & own) != own)
+		return wrong(p, addr, "others would see a private write");
+	return check_page(p, addr, page);
+}
+
+/* P1 */
+static int check_entry(void *arg, unsigned long addr, unsigned int level, pte_t e)
+	__context_unsafe("a callback: the caller holds all locks")
+{
+	struct page_check *p = arg;
+	const struct vm_area_struct *vma = vma_at(p->mm, addr);
+
+	if (!vma)
+		return wrong(p, addr, "an entry in no area");
+	if (pte_present(p->pt->format, e))
+		return check_leaf(p, vma, addr, e);
+	if (pte_soft_type(p->pt->format, e) != PT_SOFT_GUARD)
+		return wrong(p, addr, "an entry of an unknown kind");
+	return 0;
+}
+
+int walk_pages(struct mm_struct *mm, struct text *why)
+{
+	static const char *const names[PT_COUNTS] = {
+		[PT_ANON] = "anonymous pages", [PT_FILE] = "pages of files",
+		[PT_SHMEM] = "pages of shared memory", [PT_SWAP] = "swapped pages",
+	};
+	struct page_check p = { .mm = mm, .why = why, .pt = mm->pgt };
+	struct vm_area_struct *vma;
+	int err;
+
+	if (!mm_has_pages(mm))
+		return 0;
+	for (vma = vma_first(mm, 0); vma; vma = vma_after(vma))
+		vma_lock_write(vma);
+	err = pt_walk(mm->pgt, 0, pt_limit(p.pt), check_entry, &p);
+	for (int i = 0; !err && i < PT_COUNTS; i++)
+		if (p.nr[i] != pt_count(p.pt, (enum pt_count)i))
+			err = walk_wrong_count(why, names[i], pt_count(p.pt, (enum pt_count)i),
+					       p.nr[i]);
+	return err;
+}
