@@ -81,25 +81,14 @@ static pte_t zero_leaf(const struct fault *f)
 
 enum mm_fault anon_missing(struct fault *f)
 {
-	struct page *page;
-	enum mm_fault outcome;
-
 	if (f->access != MM_ACCESS_WRITE)
 		return fault_install(f, zero_leaf(f), NULL);
-	page = anon_page(f, PAGE_ZEROED);
-	if (!page)
-		return MM_FAULT_OOM;
-	outcome = fault_install(f, anon_leaf(f, page), page);
-	if (outcome != MM_FAULT_DONE)
-		page_put(page);
-	return outcome;
+	return anon_copy_of(f, PTE_NONE, NULL);
 }
 
 /* ---------------------------------------------------------------------- copy-on-write -- */
 
-/* @old, held by the caller, gives way to a copy; NULL: the zero page does. */
-static enum mm_fault replace_by_copy(struct fault *f, pte_t seen, struct page *old)
-	__must_hold_shared(vma_stable)
+enum mm_fault anon_copy_of(struct fault *f, pte_t seen, struct page *old)
 {
 	struct page *page = anon_page(f, old ? PAGE_ANYTHING : PAGE_ZEROED);
 	int err;
@@ -113,12 +102,21 @@ static enum mm_fault replace_by_copy(struct fault *f, pte_t seen, struct page *o
 	if (err) {
 		atomic_store_relaxed(&page->mapcount, 0);
 		page_put(page);
-	} else if (old) {
-		/* What the entry held came back to us. */
+	}
+	return outcome_of(err);
+}
+
+/* The same, and what the entry held comes back to us. */
+static enum mm_fault replace_by_copy(struct fault *f, pte_t seen, struct page *old)
+	__must_hold_shared(vma_stable)
+{
+	enum mm_fault outcome = anon_copy_of(f, seen, old);
+
+	if (outcome == MM_FAULT_DONE && old) {
 		atomic_sub_relaxed(&old->mapcount, 1);
 		page_put(page_head(old));
 	}
-	return outcome_of(err);
+	return outcome;
 }
 
 /* Is it ours alone?  Then it is from now on, too.  Its table is locked. */

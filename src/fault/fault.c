@@ -15,7 +15,7 @@
  *	fault_in_area		one VMA, stable
  *	  touch_admit		rights, the end of the file, an anon_vma: all that areas decide
  *	  look at the entry
- *	    none		anon_missing, or a page of the file
+ *	    none		anon_missing, or file_missing
  *	    soft		a guard: MAPERR; lost bytes: BUS
  *	    present		fault_present: reuse, copy, or nothing to do
  *	  execution		asked last: the page is there by then, as on the machine
@@ -66,12 +66,9 @@
 /* ------------------------------------------------------------------------ inside one VMA -- */
 
 static enum mm_fault missing(struct fault *f)
-	__must_hold_shared(vma_stable)
+	__must_hold_shared(vma_stable) __may_sleep
 {
-	if (vma_is_anonymous(f->vma))
-		return anon_missing(f);
-	/* The file ends before it, or a driver put nothing there. */
-	return MM_FAULT_BUS;
+	return vma_is_anonymous(f->vma) ? anon_missing(f) : file_missing(f);
 }
 
 static enum mm_fault soft(const struct fault *f, pte_t seen)
@@ -87,7 +84,7 @@ static enum mm_fault soft(const struct fault *f, pte_t seen)
 }
 
 static enum mm_fault fault_entry(struct fault *f)
-	__must_hold_shared(vma_stable)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	struct pgtable *pt = f->mm->pgt;
 	enum mm_fault outcome;
@@ -173,6 +170,9 @@ enum mm_fault fault_run(struct fault *f)
 	bool below_stack;
 
 	while (outcome == FAULT_RETRY) {
+		outcome = fault_wait(f);
+		if (outcome != MM_FAULT_DONE)
+			break;
 		outcome = run_mmap_locked(f, &below_stack);
 		if (!below_stack)
 			continue;
@@ -184,6 +184,19 @@ enum mm_fault fault_run(struct fault *f)
 }
 
 /* ---------------------------------------------------------------------------- populate -- */
+
+static enum mm_fault wait_unlocked(struct fault *f)
+	__must_hold_shared(vma_stable) __may_sleep
+	__context_unsafe("lets go of the lock in between")
+{
+	enum mm_fault outcome;
+
+	mm_read_unlock(f->mm);
+	f->vma = NULL;
+	outcome = fault_wait(f);
+	mm_read_lock(f->mm);
+	return outcome == MM_FAULT_DONE ? FAULT_RETRY : outcome;
+}
 
 enum mm_fault fault_populate(struct fault *f, unsigned long end)
 {
@@ -201,7 +214,7 @@ enum mm_fault fault_populate(struct fault *f, unsigned long end)
 			break;
 		f->addr += PAGE_SIZE;
 	}
-	return outcome;
+	return outcome == FAULT_RETRY ? wait_unlocked(f) : outcome;
 }
 
 /* ------------------------------------------------------------------------------- calls -- */

@@ -53,6 +53,8 @@ struct fault {
 	unsigned int how;		/* FAULT_* */
 	enum fault_lock lock;
 	struct pinned *pin;		/* NULL: no pin is wanted */
+	struct file *wait_file;		/* a reference: with FAULT_RETRY, for what to wait */
+	unsigned long wait_pgoff;
 };
 
 /* What the steps of a fault say to one another, beside what enum mm_fault says to the program. */
@@ -70,6 +72,10 @@ enum mm_fault fault_run(struct fault *f)
 /* The same for a page of a VMA that is stable; FAULT_RETRY: call fault_wait() without the lock. */
 enum mm_fault fault_in_area(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep;
+/* MM_FAULT_DONE: come again, what there was to wait for has come; else it will not. */
+enum mm_fault fault_wait(struct fault *f)	__must_not_hold(vma_stable) __may_sleep;
+/* Instead of waiting. */
+void fault_forget(struct fault *f);
 
 /*
  * The pages from f->addr to @end, inside f->vma; f->addr is where it stopped.  The mmap lock is held
@@ -81,8 +87,8 @@ enum mm_fault fault_populate(struct fault *f, unsigned long end)
 /* ---- touch.c: the part of a fault that areas see. */
 
 /*
- * [start, end), page-aligned and inside @vma, as if it was accessed: with pages, page by page.  The
- * mmap lock is held in any mode.
+ * [start, end), page-aligned and inside @vma, as if it was accessed: with pages, page by page, up to
+ * the first that would have to be waited for, MM_FAULT_BUS.  The mmap lock is held in any mode.
  */
 enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			      enum mm_access kind)
@@ -104,6 +110,9 @@ enum mm_fault touch_areas(struct mm_struct *mm, unsigned long start, unsigned lo
 /* Nothing is there. */
 enum mm_fault anon_missing(struct fault *f)
 	__must_hold_shared(vma_stable);
+/* To an anonymous page with the bytes of @old (NULL: zeros), which the caller holds, from @seen. */
+enum mm_fault anon_copy_of(struct fault *f, pte_t seen, struct page *old)
+	__must_hold_shared(vma_stable);
 /* Something is there that does not allow the access, though the area does. */
 enum mm_fault fault_present(struct fault *f)
 	__must_hold_shared(vma_stable);
@@ -114,6 +123,19 @@ u32 fault_attrs(const struct fault *f, bool writable)
 /* From none to @leaf, which holds a reference to @page (NULL: special). */
 enum mm_fault fault_install(struct fault *f, pte_t leaf, struct page *page)
 	__must_hold_shared(vma_stable);
+
+/* ---- file.c: pages of files. */
+
+/* Nothing is there. */
+enum mm_fault file_missing(struct fault *f)
+	__must_hold_shared(vma_stable) __may_sleep;
+/* Sets the bytes of @vec whose pages the file has. */
+void file_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		  unsigned char *vec)
+	__must_hold_shared(vma_stable);
+/* MADV_REMOVE: a hole in the file.  Its pages stay where they are mapped: pages_zap(). */
+void file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep;
 
 /* ---- pin.c: pages that stay. */
 

@@ -230,8 +230,10 @@ void pages_in_core(const struct vm_area_struct *vma, unsigned long start, unsign
 	struct core_walk walk = { .pt = vma->vm_mm->pgt, .start = start, .vec = vec };
 
 	__builtin_memset(vec, 0, (end - start) >> PAGE_SHIFT);
-	if (mm_has_pages(vma->vm_mm))
-		pt_walk(vma->vm_mm->pgt, start, end, note_present, &walk);
+	if (!mm_has_pages(vma->vm_mm))
+		return;
+	file_in_core(vma, start, end, vec);
+	pt_walk(vma->vm_mm->pgt, start, end, note_present, &walk);
 }
 
 struct pages_stats pages_get_stats(const struct mm_struct *mm)

@@ -195,7 +195,10 @@ enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, u
 		return touch_area(&a);
 	for (; fault == MM_FAULT_DONE && f.addr < end; f.addr += PAGE_SIZE)
 		fault = fault_in_area(&f);
-	return fault;
+	if (fault != FAULT_RETRY)
+		return fault;
+	fault_forget(&f);
+	return MM_FAULT_BUS;
 }
 
 /*

@@ -220,6 +220,15 @@ static void act_guard_remove(const struct area_part *part)
 	zap(part, ZAP_GUARDS);
 }
 
+/* Faults beside it may map a page between the two steps: so once more after them. */
+static void act_remove(const struct area_part *part)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	zap(part, ZAP_PAGES);
+	file_remove(part->vma, part->start, part->end);
+	zap(part, ZAP_PAGES);
+}
+
 /* Nothing takes them away yet; but from now on they say whether they were written to again. */
 static void act_free(const struct area_part *part)
 	__must_hold_shared(vma_stable)
@@ -262,7 +271,7 @@ static const struct advice advices[] = {
 	PAGES_ADVICE(MADV_DONTNEED_LOCKED, .discards = true, .check = check_dontneed_locked,
 		     .act = act_dontneed),
 	PAGES_ADVICE(MADV_FREE, .discards = true, .check = check_free, .act = act_free),
-	PAGES_ADVICE(MADV_REMOVE, .discards = true, .check = check_remove),
+	PAGES_ADVICE(MADV_REMOVE, .discards = true, .check = check_remove, .act = act_remove),
 	PAGES_ADVICE(MADV_COLD, .remote = true, .check = check_reclaim, .act = act_cold),
 	PAGES_ADVICE(MADV_PAGEOUT, .remote = true, .check = check_reclaim, .act = act_cold),
 	PAGES_ADVICE(MADV_COLLAPSE, .remote = true, .check = check_collapse,

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Pages of files, shared anonymous objects among them.
+ *
+ *	shared, read		the file's page, read-only until somebody writes
+ *	shared, written		the file's page, writable and dirty
+ *	private, read		the file's page, read-only for good
+ *	private, written	a copy of it, anonymous from then on (anon.c)
+ *
+ * The page is found without a lock, and locked while its entry is made: if it is still the file's
+ * then, a truncation that comes later finds it mapped.  A page lock comes before a VMA lock and may
+ * not be waited for inside one: then the fault comes again with the mmap lock, which comes before.
+ *
+ * A page that is not there may have to be read: that is waited for without any lock (fault_wait()),
+ * with a reference to the file, since its area may go meanwhile.
+ */
+#include "fault/copy.h"
+#include "fault/fault.h"
+#include "file/filemap.h"
+
+/* Has the area pages of a file behind it?  A driver with ops of its own has others. */
+static bool maps_a_file(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
+{
+	if (!vma->vm_file || (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP)))
+		return false;
+	return vma->vm_ops == &file_vm_ops ||
+	       (file_flags(vma->vm_file) & (FILE_SHMEM | FILE_HUGETLB));
+}
+
+static enum mm_fault outcome_of(int err)
+{
+	return err == -ENOMEM ? MM_FAULT_OOM : MM_FAULT_BUS;
+}
+
+/* With a reference.  FAULT_RETRY: f->wait says for what. */
+static enum mm_fault find_page(struct fault *f, struct page **page)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	struct file *file = f->vma->vm_file;
+	unsigned long pgoff = vma_pgoff_at(f->vma, f->addr);
+	int err = filemap_get_page(file, pgoff, FILEMAP_TRY, page);
+
+	if (!err)
+		return MM_FAULT_DONE;
+	if (err != -EAGAIN)
+		return outcome_of(err);
+	f->wait_file = file_get(file);
+	f->wait_pgoff = pgoff;
+	return FAULT_RETRY;
+}
+
+static bool lock_page(const struct fault *f, struct page *page)
+	__cond_acquires(true, page) __may_sleep
+{
+	if (f->lock == FAULT_VMA_LOCK)
+		return page_trylock(page);
+	page_lock(page);
+	return true;
+}
+
+/* The page is locked and the file's.  The caller's reference becomes the entry's. */
+static enum mm_fault map_page(struct fault *f, struct page *page)
+	__must_hold_shared(vma_stable)
+{
+	bool write = f->access == MM_ACCESS_WRITE;
+	enum mm_fault outcome;
+
+	if (write && !(f->vma->vm_flags & VM_SHARED)) {
+		outcome = anon_copy_of(f, PTE_NONE, page);
+		page_put(page);
+		return outcome;
+	}
+	outcome = fault_install(f, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),
+					    fault_attrs(f, write) | (write ? PT_DIRTY : 0)), page);
+	if (outcome != MM_FAULT_DONE)
+		page_put(page);
+	return outcome;
+}
+
+enum mm_fault file_missing(struct fault *f)
+{
+	enum mm_fault outcome;
+	struct page *page;
+
+	if (!maps_a_file(f->vma) || !touch_has_page(f))
+		return MM_FAULT_BUS;
+	outcome = find_page(f, &page);
+	if (outcome != MM_FAULT_DONE)
+		return outcome;
+	if (!lock_page(f, page)) {
+		page_put(page);
+		return FAULT_RETRY;
+	}
+	if (!filemap_is_at(page, f->vma->vm_file->mapping, vma_pgoff_at(f->vma, f->addr))) {
+		page_unlock(page);
+		page_put(page);
+		return FAULT_AGAIN;
+	}
+	/* Ours may be the last reference, and the unlock comes after it. */
+	page_get(page);
+	outcome = map_page(f, page);
+	page_unlock(page);
+	page_put(page);
+	return outcome;
+}
+
+enum mm_fault fault_wait(struct fault *f)
+{
+	struct page *page;
+	int err;
+
+	if (!f->wait_file)
+		return MM_FAULT_DONE;
+	err = filemap_get_page(f->wait_file, f->wait_pgoff, FILEMAP_WAIT, &page);
+	if (!err)
+		page_put(page);
+	fault_forget(f);
+	/* If it is past the end by now, that is for the next look to say. */
+	return !err || err == -ENXIO ? MM_FAULT_DONE : outcome_of(err);
+}
+
+void fault_forget(struct fault *f)
+{
+	if (f->wait_file)
+		file_put(f->wait_file);
+	f->wait_file = NULL;
+}
+
+/* ---------------------------------------------------------------------------- questions -- */
+
+void file_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		  unsigned char *vec)
+{
+	if (!maps_a_file(vma))
+		return;
+	for (unsigned long addr = start; addr < end; addr += PAGE_SIZE, vec++) {
+		struct page *page = filemap_find_page(vma->vm_file->mapping,
+						      vma_pgoff_at(vma, addr));
+
+		*vec = page != NULL;
+		if (page)
+			page_put(page);
+	}
+}
+
+void file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	u64 offset = (u64)vma_pgoff_at(vma, start) << PAGE_SHIFT;
+
+	if (maps_a_file(vma) && mm_has_pages(vma->vm_mm))
+		filemap_punch(vma->vm_file->mapping, offset, offset + (end - start));
+}
