@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Four threads on one mm: they fault, unmap, remap, protect, discard, guard, pin, populate and fork
+ * on overlapping ranges, and the walker looks now and then.
+ *
+ * What each may find.  A page that was written to says which place of a region it is (its stamp),
+ * and how often it was written to; regions move as wholes, so the place stays right.  A load finds
+ * zeros or such a word.  A child of a fork is one thread's alone: what it has read there once, it
+ * must read again, whatever the others do to the parent.
+ *
+ * The last region is a file's, shared: there only the stamp stays what it is.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "../sync/threads.h"
+#include "memory.h"
+
+#define REGION_PAGES	160ul
+#define REGIONS		4ul
+#define SHARED_REGION	(REGIONS - 1)
+#define THREADS		4
+#define ROUNDS		60000
+
+static struct memory m;
+static struct file *file;
+static u64 counter;			/* atomic */
+static u32 failures;			/* atomic */
+
+struct worker {
+	unsigned long random;
+	int nr;
+};
+
+static unsigned long pick(struct worker *w, unsigned long below)
+{
+	w->random = w->random * 6364136223846793005ul + 1442695040888963407ul;
+	return (w->random >> 33) % below;
+}
+
+/* cmocka's assertions are for one thread. */
+#define check(cond)								\
+	do {									\
+		if (!(cond)) {							\
+			port_log("%s:%d: " #cond, __FILE__, __LINE__);		\
+			atomic_add_relaxed(&failures, 1);			\
+		}								\
+	} while (0)
+
+static u64 stamp(unsigned long page)
+{
+	return 0x5eed0000u + page % REGION_PAGES;
+}
+
+static bool is_expected(u64 word, unsigned long page)
+{
+	return !word || (word & 0xffffffffu) == stamp(page);
+}
+
+static bool is_outcome(enum mm_fault fault)
+{
+	return fault == MM_FAULT_DONE || fault == MM_FAULT_MAPERR || fault == MM_FAULT_ACCERR;
+}
+
+static enum mm_fault load(struct mm_user *mm, unsigned long page, u64 *word)
+{
+	enum mm_fault fault;
+
+	mm_read(mm, at(page) + 8, word, sizeof(*word), &fault);
+	check(is_outcome(fault));
+	if (fault == MM_FAULT_DONE)
+		check(is_expected(*word, page));
+	return fault;
+}
+
+static void store(struct mm_user *mm, unsigned long page)
+{
+	u64 word = stamp(page) | atomic_add_relaxed(&counter, 1) << 32;
+	enum mm_fault fault;
+
+	mm_write(mm, at(page) + 8, &word, sizeof(word), &fault);
+	check(is_outcome(fault));
+}
+
+static void map_region(unsigned long region)
+{
+	unsigned long addr = at(region * REGION_PAGES), bytes = REGION_PAGES * 4096;
+	bool shared = region == SHARED_REGION;
+
+	check(mm_mmap(m.s.mm, addr, bytes, RW,
+		      MAP_FIXED | (shared ? MAP_SHARED : ANON), shared ? file : NULL, 0) ==
+	      (long)addr);
+}
+
+static void fork_and_look(struct worker *w)
+{
+	unsigned long first = pick(w, SHARED_REGION) * REGION_PAGES + pick(w, REGION_PAGES - 16);
+	struct mm_user *child;
+	u64 before[16], after;
+	enum mm_fault fault[16];
+
+	if (mm_fork(m.s.mm, &child))
+		return;
+	for (unsigned long i = 0; i < 16; i++)
+		fault[i] = load(child, first + i, &before[i]);
+	for (unsigned long i = 0; i < 16; i++)
+		store(m.s.mm, first + i);
+	for (unsigned long i = 0; i < 16; i++) {
+		check(load(child, first + i, &after) == fault[i]);
+		check(fault[i] != MM_FAULT_DONE || before[i] == after);
+	}
+	store(child, first);
+	if (!pick(w, 8)) {
+		char why[256] = "";
+
+		check(!mm_validate(child, why, sizeof(why)));
+		if (why[0])
+			port_log("child: %s", why);
+	}
+	mmput(child);
+}
+
+static void pin_and_write(struct worker *w, unsigned long page)
+{
+	struct mm_translation t;
+
+	if (mm_translate(m.s.mm, at(page) + 8, MM_ACCESS_WRITE, &t) != MM_FAULT_DONE)
+		return;
+	check(is_expected(atomic_load_relaxed((u64 *)t.bytes), page));
+	atomic_store_relaxed((u64 *)t.bytes, stamp(page));
+	if (pick(w, 2))
+		store(m.s.mm, page);
+	mm_translation_put(&t);
+}
+
+static void call(struct worker *w)
+{
+	unsigned long region = pick(w, REGIONS), nr = 1 + pick(w, 24);
+	unsigned long page = region * REGION_PAGES + pick(w, REGION_PAGES - nr);
+	unsigned long to = pick(w, SHARED_REGION), bytes = nr * 4096;
+	char why[256] = "";
+
+	switch (pick(w, 12)) {
+	case 0:
+		mm_munmap(m.s.mm, at(page), bytes);
+		break;
+	case 1:
+		map_region(region);
+		break;
+	case 2:
+		mm_mprotect(m.s.mm, at(page), bytes, pick(w, 3) ? RW : PROT_READ);
+		break;
+	case 3:
+		if (region != SHARED_REGION && region != to) {
+			mm_mremap(m.s.mm, at(region * REGION_PAGES), REGION_PAGES * 4096,
+				  REGION_PAGES * 4096, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  at(to * REGION_PAGES));
+			map_region(region);
+		}
+		break;
+	case 4:
+		fork_and_look(w);
+		break;
+	case 5:
+		mm_madvise(m.s.mm, at(page), bytes,
+			   pick(w, 2) ? MADV_GUARD_INSTALL : MADV_GUARD_REMOVE);
+		break;
+	case 6:
+		mm_madvise(m.s.mm, at(page), bytes,
+			   pick(w, 2) ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+		break;
+	case 7:
+		pin_and_write(w, page);
+		break;
+	case 8:
+		if (w->nr == 0 && mm_validate(m.s.mm, why, sizeof(why))) {
+			port_log("%s", why);
+			check(false);
+		}
+		break;
+	default:
+		mm_madvise(m.s.mm, at(page), bytes, pick(w, 3) ? MADV_DONTNEED : MADV_FREE);
+	}
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		unsigned long page = pick(w, REGIONS * REGION_PAGES);
+		u64 word;
+
+		switch (pick(w, 16)) {
+		case 0:
+			call(w);
+			break;
+		case 1 ... 8:
+			store(m.s.mm, page);
+			break;
+		default:
+			load(m.s.mm, page, &word);
+		}
+	}
+	return NULL;
+}
+
+static void threads_on_overlapping_ranges(void **state)
+{
+	const struct file_desc desc = {
+		.size = sizeof(desc), .name = "/shared", .flags = FILE_READ | FILE_WRITE,
+		.size_bytes = REGION_PAGES * 4096,
+	};
+	const char *text = getenv("VMAREA_SEED");
+	unsigned long seed = text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
+	struct worker workers[THREADS];
+	pthread_t threads[THREADS];
+
+	print_message("VMAREA_SEED=%lu\n", seed);
+	memory_open_with(&m, 256ul << 20);
+	assert_int_equal(file_create(m.s.v, &desc, &file), 0);
+	for (unsigned long i = 0; i < REGIONS; i++)
+		map_region(i);
+	for (int i = 0; i < THREADS; i++) {
+		workers[i] = (struct worker){ .random = seed + (unsigned long)i * 7919, .nr = i };
+		threads[i] = start(work, &workers[i]);
+	}
+	for (int i = 0; i < THREADS; i++)
+		finish(threads[i]);
+	assert_int_equal(failures, 0);
+	file_put(file);
+	memory_close(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(threads_on_overlapping_ranges),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
