@@ -10,7 +10,7 @@
  * address, where something else may be by now; so each time it asks again: is the mm alive, is
  * there a VMA, is it ours?
  *
- * The library keeps areas and no pages yet: vm_insert_page() makes its checks and says -EOPNOTSUPP.
+ * This machine has no frames: vm_insert_page() makes its checks and says -EOPNOTSUPP.
  * A page that gets as far as that counts as in use here.
  */
 #include <errno.h>
