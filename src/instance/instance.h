@@ -22,6 +22,7 @@
 #include "sync/spinlock.h"
 
 struct arena;
+struct objects;
 struct page_cache;
 struct vm_area_struct;
 struct vma_slab;
@@ -33,6 +34,7 @@ struct vmarea {
 	u32 nr_objects;				/* a	mms, files and loose pages: 0 at destroy */
 	struct arena *arena;			/* 1	frames; NULL: regions only */
 	struct page_cache *cache;		/* 1	what files share; NULL: no arena */
+	struct objects *anon_pool;		/* 1	for anon_vmas; NULL: no arena */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 
 	struct spinlock list_lock;		/* i */

@@ -57,7 +57,15 @@ static int frames_create(struct vmarea *instance, unsigned long bytes) __may_sle
 		return err;
 	err = page_cache_create(instance);
 	if (err)
-		arena_destroy(instance->arena);
+		goto out_arena;
+	err = anon_pool_create(instance);
+	if (err)
+		goto out_cache;
+	return 0;
+out_cache:
+	page_cache_destroy(instance);
+out_arena:
+	arena_destroy(instance->arena);
 	return err;
 }
 
@@ -65,6 +73,7 @@ static void frames_destroy(struct vmarea *instance) __may_sleep
 {
 	if (!instance->arena)
 		return;
+	anon_pool_destroy(instance);
 	page_cache_destroy(instance);
 	arena_destroy(instance->arena);
 }

@@ -28,11 +28,17 @@
  * A chain holds an anon_vma's parent wherever it holds the anon_vma, so parents are freed last.
  *
  * The lock of the root nests inside page_table_lock.
+ *
+ * Memory.  What a fault makes, an anon_vma and the chain of it alone, lies in frames where there are
+ * any (phys/objects.h): the program that faults may be inside of the host's allocator.  What fork()
+ * makes is the host's.
  */
 #include "base/atomic.h"
 #include "base/str.h"
+#include "phys/objects.h"
 #include "port/port.h"
 #include "vma/anon.h"
+#include "vma/instance.h"
 #include "vma/lock.h"
 #include "vma/map.h"
 
@@ -43,6 +49,7 @@ struct anon_vma {
 	u32 nr_chains;			/* root->lock */
 	u32 nr_own;			/* root->lock */
 	u32 nr_children;		/* root->lock */
+	struct objects *pool;		/* 1	where it is from; NULL: the host's memory */
 };
 
 struct anon_chain {
@@ -51,6 +58,7 @@ struct anon_chain {
 	u32 room;			/* 1	entries that were allocated */
 	u32 nr_seen;			/* w	the walker's; else 0 */
 	struct anon_chain *next_spare;	/* page_table_lock	mm->spare_anon */
+	struct objects *pool;		/* 1	where it is from; NULL: the host's memory */
 	struct anon_vma *own;		/* 1	one of those below */
 	struct anon_vma *list[];	/* 1	oldest first */
 };
@@ -58,6 +66,43 @@ struct anon_chain {
 static size_t chain_bytes(u32 nr)
 {
 	return sizeof(struct anon_chain) + nr * sizeof(struct anon_vma *);
+}
+
+int anon_pool_create(struct vmarea *instance)
+{
+	struct objects *pool = port_alloc(sizeof(*pool));
+
+	if (!pool)
+		return -ENOMEM;
+	objects_init(pool, instance->arena,
+		     (unsigned int)max(chain_bytes(1), sizeof(struct anon_vma)));
+	instance->anon_pool = pool;
+	return 0;
+}
+
+void anon_pool_destroy(struct vmarea *instance)
+{
+	objects_destroy(instance->anon_pool);
+	port_free(instance->anon_pool, sizeof(*instance->anon_pool));
+}
+
+/* Zeroed; NULL: none. */
+static void *take(struct objects *pool, size_t bytes) __may_sleep
+{
+	return pool ? objects_alloc(pool) : port_alloc(bytes);
+}
+
+static void give_back(struct objects *pool, void *object, size_t bytes)
+{
+	if (pool)
+		objects_free(pool, object);
+	else
+		port_free(object, bytes);
+}
+
+static void anon_vma_free(struct anon_vma *av)
+{
+	give_back(av->pool, av, sizeof(*av));
 }
 
 struct anon_vma *anon_own(const struct anon_chain *chain)
@@ -120,9 +165,9 @@ void anon_chain_put(struct anon_chain *chain)
 		struct anon_vma *av = gone;
 
 		gone = av->parent;
-		port_free(av, sizeof(*av));
+		anon_vma_free(av);
 	}
-	port_free(chain, chain_bytes(chain->room));
+	give_back(chain->pool, chain, chain_bytes(chain->room));
 }
 
 /* Is av->parent where it must be: in the chain before it, or itself? */
@@ -197,14 +242,16 @@ static void chain_init(struct anon_chain *chain, struct anon_vma *own)
 	chain->refs = 1;
 }
 
-static struct anon_vma *anon_vma_alloc(void) __may_sleep
+static struct anon_vma *anon_vma_alloc(struct objects *pool) __may_sleep
 {
 	struct anon_vma *av;
 
 	might_sleep();
-	av = port_alloc(sizeof(*av));
-	if (av)
-		spin_lock_init(&av->lock, LOCK_RANK_ANON_FAMILY);
+	av = take(pool, sizeof(*av));
+	if (!av)
+		return NULL;
+	spin_lock_init(&av->lock, LOCK_RANK_ANON_FAMILY);
+	av->pool = pool;
 	return av;
 }
 
@@ -242,16 +289,17 @@ static struct anon_chain *neighbour_chain(const struct vm_area_struct *vma)
 	return chain;
 }
 
-static struct anon_chain *chain_create(void) __may_sleep
+static struct anon_chain *chain_create(struct objects *pool) __may_sleep
 {
-	struct anon_vma *av = anon_vma_alloc();
-	struct anon_chain *chain = av ? port_alloc(chain_bytes(1)) : NULL;
+	struct anon_vma *av = anon_vma_alloc(pool);
+	struct anon_chain *chain = av ? take(pool, chain_bytes(1)) : NULL;
 
 	if (!chain) {
 		if (av)
-			port_free(av, sizeof(*av));
+			anon_vma_free(av);
 		return NULL;
 	}
+	chain->pool = pool;
 	av->root = av->parent = av;
 	av->nr_chains = 1;
 	av->nr_own = 1;
@@ -280,7 +328,7 @@ static struct anon_chain *spare_pop(struct mm_struct *mm)
 
 static int spare_add(struct mm_struct *mm) __may_sleep
 {
-	struct anon_chain *chain = chain_create();
+	struct anon_chain *chain = chain_create(mm->instance->anon_pool);
 
 	if (!chain)
 		return -ENOMEM;
@@ -372,11 +420,11 @@ int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent)
 	vma_init(child, anon, NULL);
 	if (!from)
 		return 0;
-	av = anon_vma_alloc();
+	av = anon_vma_alloc(NULL);
 	chain = av ? port_alloc(chain_bytes(from->nr + 1)) : NULL;
 	if (!chain) {
 		if (av)
-			port_free(av, sizeof(*av));
+			anon_vma_free(av);
 		return -ENOMEM;
 	}
 	__builtin_memcpy(chain->list, from->list, from->nr * sizeof(from->list[0]));
@@ -399,7 +447,7 @@ int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent)
 
 	chain->nr = from->nr + (own == av);
 	if (own != av)
-		port_free(av, sizeof(*av));
+		anon_vma_free(av);
 	chain_init(chain, own);
 	vma_init(child, anon, chain);
 	return 0;

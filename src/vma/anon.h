@@ -10,6 +10,10 @@
 
 struct anon_vma;
 
+/* For an instance with an arena: where faults get their anon_vmas from.  0; -ENOMEM. */
+int anon_pool_create(struct vmarea *instance)	__may_sleep __must_check;
+void anon_pool_destroy(struct vmarea *instance)	__may_sleep;
+
 /* The area's own anon_vma, or NULL: what new pages of it belong to. */
 struct anon_vma *anon_own(const struct anon_chain *chain);
 /* Is it the only one, so that the area was not inherited by a fork? */
