@@ -7,8 +7,8 @@
  * not constants after all, a VMA of another mm.  A driver's mistake is reported and has no effect
  * (VM_WARN_ON); only one that leaves the mm in a state that must not exist ends the program.
  *
- * A mm that keeps areas only has no page tables: there is nothing to zap, and nowhere to put a page.
- * The checks are made all the same, so that a driver meets its errors here too.
+ * A mm that keeps areas only has no page tables: there is nothing to zap, and nowhere to put a
+ * page.  The checks are made all the same, so that a driver meets its errors here too.
  */
 #include "base/atomic.h"
 #include "fault/pages.h"

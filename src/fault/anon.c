@@ -6,8 +6,8 @@
  *	nothing there, write		a zeroed frame, exclusive
  *	zero page, write		the same
  *	another's page, write		a frame with a copy of it (copy-on-write)
- *	anonymous and exclusive, or	the same page, made writable (reuse): fork or mprotect had taken
- *	with no other reference		the right away, and nobody else is left to see the write
+ *	anonymous and exclusive, or	the same page, made writable (reuse): fork or mprotect had
+ *	with no other reference		taken the right away, and nobody is left to see the write
  *
  * PG_EXCLUSIVE is set while a page is in one page table and may be written to there; it is set and
  * cleared under the lock of that table.  Counting references alone would not do: a pin is one, and

@@ -48,9 +48,9 @@
  * Linux changes too: a stack that has grown, an area that has an anon_vma now, tables without
  * entries.
  *
- * What is called here uses no stdio and no thread-local storage of its own, and no memory but frames
- * (an anon_vma is made in one, too); with one exception, the growth of a stack, which asks for nodes
- * of the range tree.
+ * What is called here uses no stdio and no thread-local storage of its own, and no memory but
+ * frames (an anon_vma is made in one, too); with one exception, the growth of a stack, which asks
+ * for nodes of the range tree.
  *
  * Rejected
  *  - Holding the table's lock over the copy of a page: it would bar all 512 pages from faulting.

@@ -78,8 +78,8 @@ enum mm_fault fault_wait(struct fault *f)	__must_not_hold(vma_stable) __may_slee
 void fault_forget(struct fault *f);
 
 /*
- * The pages from f->addr to @end, inside f->vma; f->addr is where it stopped.  The mmap lock is held
- * for read.  FAULT_RETRY: it was let go of meanwhile, look the VMA up again.
+ * The pages from f->addr to @end, inside f->vma; f->addr is where it stopped.  The mmap lock is
+ * held for read.  FAULT_RETRY: it was let go of meanwhile, look the VMA up again.
  */
 enum mm_fault fault_populate(struct fault *f, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep;
@@ -87,8 +87,8 @@ enum mm_fault fault_populate(struct fault *f, unsigned long end)
 /* ---- touch.c: the part of a fault that areas see. */
 
 /*
- * [start, end), page-aligned and inside @vma, as if it was accessed: with pages, page by page, up to
- * the first that would have to be waited for, MM_FAULT_BUS.  The mmap lock is held in any mode.
+ * [start, end), page-aligned and inside @vma, as if it was accessed: with pages, page by page, up
+ * to the first that would have to be waited for, MM_FAULT_BUS.  The mmap lock is held in any mode.
  */
 enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			      enum mm_access kind)

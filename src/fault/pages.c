@@ -183,7 +183,8 @@ static unsigned long guard_table(struct pgtable *pt, struct pt_stash *stash, uns
 {
 	struct pt_slot slot;
 
-	VM_BUG_ON(pt_slot_make(pt, stash, addr, PT_PTE, &slot), "nothing was prepared at %lx", addr);
+	VM_BUG_ON(pt_slot_make(pt, stash, addr, PT_PTE, &slot), "nothing was prepared at %lx",
+		  addr);
 	do {
 		pt_slot_exchange(&slot, pte_soft(PT_SOFT_GUARD, 0));
 		addr += PAGE_SIZE;

@@ -135,8 +135,8 @@ static int reserve_anon(struct mm_struct *mm, unsigned long start, unsigned long
 }
 
 /*
- * Writes to what is private and writable; else reads, even what must not be read.  -EAGAIN: the lock
- * was let go of, look again at f->addr.
+ * Writes to what is private and writable; else reads, even what must not be read.  -EAGAIN: the
+ * lock was let go of, look again at f->addr.
  */
 static int populate_area(struct fault *f, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep

@@ -20,8 +20,8 @@
  * An area whose flags already are what is asked for is left alone, even if it could merge with its
  * neighbour: areas that fork() or a flag made alike stay apart until one of them really changes.
  *
- * Entries of page tables get the new rights, but none becomes writable: which page may be written to,
- * the next write's fault decides.
+ * Entries of page tables get the new rights, but none becomes writable: which page may be written
+ * to, the next write's fault decides.
  *
  * Memory for all of it is reserved before the first area is changed, including what a locked area
  * needs that becomes writable: its private pages are made at once (it is touched).  That this may

@@ -41,7 +41,8 @@
  * half way, or could not have all three of a row; and after mm_set_memory_merge().
  * mm_count_unmerged() counts them.
  *
- * Cost: a walk over the tree, of the areas another two, and one over the page table.  Nothing is allocated.
+ * Cost: a walk over the tree, of the areas another two, and one over the page table.  Nothing is
+ * allocated.
  */
 #include <vmarea/debug.h>
 

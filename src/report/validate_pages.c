@@ -7,8 +7,8 @@
  *	P1	an entry that is not none lies in an area, and is a leaf or a guard
  *	P2	a leaf allows no more than its area; writing to private memory only if its page
  *		is anonymous and exclusive
- *	P3	a special leaf is the zero page; any other's page is in use and counts as mapped, and
- *		an exclusive one is mapped once
+ *	P3	a special leaf is the zero page; any other's page is in use and counts as mapped,
+ *		and an exclusive one is mapped once
  *	P4	the counts that RSS is read from are those of the leaves
  */
 #include "report/walk.h"

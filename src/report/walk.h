@@ -21,8 +21,8 @@ int walk_mm(struct mm_struct *mm, struct text *why, struct walk_totals *totals)
 	__must_not_hold(vma_stable) __may_sleep;
 
 /*
- * P1 to P4 of @mm: see validate_pages.c.  As walk_mm().  Write-locks every area, so that no fault is
- * inside.
+ * P1 to P4 of @mm: see validate_pages.c.  As walk_mm().  Write-locks every area, so that no fault
+ * is inside.
  */
 int walk_pages(struct mm_struct *mm, struct text *why)
 	__must_hold(vma_stable) __may_sleep;

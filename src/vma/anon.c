@@ -29,9 +29,9 @@
  *
  * The lock of the root nests inside page_table_lock.
  *
- * Memory.  What a fault makes, an anon_vma and the chain of it alone, lies in frames where there are
- * any (phys/objects.h): the program that faults may be inside of the host's allocator.  What fork()
- * makes is the host's.
+ * Memory.  What a fault makes, an anon_vma and the chain of it alone, lies in frames where there
+ * are any (phys/objects.h): the program that faults may be inside of the host's allocator.  What
+ * fork() makes is the host's.
  */
 #include "base/atomic.h"
 #include "base/str.h"

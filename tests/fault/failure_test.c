@@ -9,7 +9,7 @@
  */
 #include "memory.h"
 
-#define PAGES	1200ul			/* what is looked at: three tables, 512 to a table */
+#define PAGES	1200ul		/* what is looked at: three tables */
 
 /* A page as the page table has it. */
 struct look {

@@ -210,7 +210,8 @@ static void huge_areas_have_small_pages(void **state)
 	m.frames = memory_free_frames(m.s.v);
 	assert_int_equal(mm_create(m.s.v, &m.s.mm_config, &m.s.mm), 0);
 	assert_int_equal(space_map(&m.s, 0, 512, RW, ANON | MAP_HUGETLB), 0);
-	assert_int_equal(space_map(&m.s, 512, 512, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB), 0);
+	assert_int_equal(space_map(&m.s, 512, 512, RW,
+				   MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB), 0);
 	assert_int_equal(get(&m, 0), 0);
 	for (unsigned long i = 0; i < 1024; i += 100)
 		assert_int_equal(put(&m, i, (unsigned char)i), MM_FAULT_DONE);
