@@ -65,8 +65,8 @@ _Static_assert(sizeof(struct pi_node) <= 576, "seven nodes fit into a page");
 
 /* Where nodes come from.  alloc(): zeroed, or NULL; free() is called in RCU callbacks, too. */
 struct pi_memory {
-	struct pi_node *(*alloc)(struct pi_memory *memory);
-	void (*free)(struct pi_memory *memory, struct pi_node *node);
+	struct pi_node *(*alloc)(struct pi_memory *memory);		/* 1 */
+	void (*free)(struct pi_memory *memory, struct pi_node *node);	/* 1 */
 };
 
 struct page_index {

@@ -30,11 +30,11 @@ struct address_space {
 	struct vmarea *instance;		/* 1 */
 	u32 kind;				/* 1	the FILE_* that are the inode's */
 	u32 refs;				/* a	files that are open */
-	u64 size_bytes;				/* a	grows relaxed; shrinks under I, for write */
+	u64 size_bytes;				/* a	shrinks under invalidate_lock, for write */
 	struct rwsem invalidate_lock;		/* i	held for read: no page leaves */
 	struct spinlock lock;			/* i	rank: mapping */
-	struct page_index pages;		/* L, R	page number -> struct page, one reference */
-	struct port_rcu_head rcu;
+	struct page_index pages;		/* i	under lock; number -> page, counted */
+	struct port_rcu_head rcu;		/* o	the last put */
 };
 
 /* Which entries of page tables a change of a file takes out. */
@@ -42,6 +42,9 @@ enum unmap_what {
 	UNMAP_SHARED,			/* those that show the file's own pages */
 	UNMAP_COPIES,			/* private copies, too: the file has become shorter */
 };
+
+typedef void unmap_pages_fn(struct address_space *mapping, unsigned long first, unsigned long end,
+			    enum unmap_what what);
 
 /* What the files of one instance have in common.  1 written once, before there are areas. */
 struct page_cache {
@@ -53,8 +56,7 @@ struct page_cache {
 	 * the whole range, and then, with its page lock held, for a page that a fault has mapped
 	 * since.  It may sleep, and cannot fail.  NULL: nobody knows who maps a page.
 	 */
-	void (*unmap)(struct address_space *mapping, unsigned long first, unsigned long end,
-		      enum unmap_what what);	/* 1 */
+	unmap_pages_fn *unmap;			/* 1 */
 };
 
 /* For an instance with an arena.  0; -ENOMEM. */

@@ -20,8 +20,8 @@ struct objects {
 	unsigned int bytes;			/* 1	of one, with padding */
 	unsigned int per_frame;			/* 1 */
 	struct spinlock lock;			/* i	rank: arena */
-	struct list_head partial __guarded_by(&lock);	/* L	frames with a free object */
-	unsigned long nr_used __guarded_by(&lock);	/* L	objects */
+	struct list_head partial __guarded_by(&lock);	/* lock	frames with a free object */
+	unsigned long nr_used __guarded_by(&lock);	/* lock	objects */
 };
 
 /* Objects of @bytes, aligned as its largest power of two, 64 at most. */

@@ -15,13 +15,30 @@ static long another_machine(struct mm_user *mm)
 	return err;
 }
 
-/* One with frames: the first page of it, too. */
-static long machine_with_pages(struct mm_user *mm)
+/* One page of each kind, in an mm that has pages. */
+static long touch_pages(struct mm_user *mm)
 {
+	static const unsigned long kinds[] = { MAP_PRIVATE, MAP_SHARED };
+
+	for (int i = 0; i < 2; i++) {
+		long addr = mm_mmap(mm, 0, PAGE, RW, kinds[i] | MAP_ANONYMOUS, NULL, 0);
+
+		if (addr < 0)
+			return addr;
+		if (mm_touch(mm, (unsigned long)addr, MM_ACCESS_WRITE) != MM_FAULT_DONE)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static long machine_with_pages(struct mm_user *unused)
+{
+	const struct mm_config mm_config = MM_CONFIG_INIT;
 	struct vmarea_config config = VMAREA_CONFIG_INIT;
 	struct vmarea *v;
+	struct mm_user *mm;
 	struct page *page;
-	int err;
+	long err;
 
 	config.arena_bytes = 8ul << 20;
 	err = vmarea_create(&config, &v);
@@ -32,6 +49,12 @@ static long machine_with_pages(struct mm_user *mm)
 		__free_page(page);
 	else
 		err = -ENOMEM;
+	if (!err)
+		err = mm_create(v, &mm_config, &mm);
+	if (!err) {
+		err = touch_pages(mm);
+		mmput(mm);
+	}
 	vmarea_destroy(v);
 	return err;
 }

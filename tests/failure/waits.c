@@ -12,6 +12,7 @@
 #include "failure.h"
 #include "base/atomic.h"
 #include "mm/mm.h"
+#include "phys/page_lock.h"
 
 /* All sites of @kind fail, and no others. */
 static void fail_all(enum port_fail_kind kind)
@@ -266,6 +267,34 @@ static void vma_lock_wakes(void)
 	done = 0;
 }
 
+static void *lock_page(void *arg)
+{
+	page_lock(arg);
+	atomic_add_relaxed(&done, 1);
+	page_unlock(arg);
+	return NULL;
+}
+
+/* Somebody fills a page, and another wants it. */
+static void page_lock_wakes(void)
+{
+	const char *path = "src/phys/page_lock.c";
+	unsigned long before = failures_in(path, PORT_FAIL_WAKE).times;
+	struct page *page = alloc_page(w.v);
+	pthread_t thread;
+
+	assert_non_null(page);
+	page_lock(page);
+	run_thread(&thread, lock_page, page);
+	until_woken_for_nothing(path, before);
+	assert_int_equal(atomic_load_relaxed(&done), 0);
+	page_unlock(page);
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load_relaxed(&done), 1);
+	__free_page(page);
+	done = 0;
+}
+
 static struct port_rcu_head callback;
 
 static void do_nothing(struct port_rcu_head *head)
@@ -327,6 +356,7 @@ void waits_end_for_no_reason(void **state)
 	mmap_lock_wakes(touch_it);
 	mmap_lock_wakes(protect_it);
 	vma_lock_wakes();
+	page_lock_wakes();
 	background_wakes();
 	port_fail_random(2, 2);
 	calls_beside_one_another();
