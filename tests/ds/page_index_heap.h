@@ -5,13 +5,20 @@
 
 #include "ds/page_index.h"
 
+static long heap_live;			/* atomic: nodes */
+
 static inline struct pi_node *heap_node_alloc(struct pi_memory *memory)
 {
-	return port_alloc(sizeof(struct pi_node));
+	struct pi_node *node = port_alloc(sizeof(*node));
+
+	if (node)
+		atomic_add_relaxed(&heap_live, 1);
+	return node;
 }
 
 static inline void heap_node_free(struct pi_memory *memory, struct pi_node *node)
 {
+	atomic_sub_relaxed(&heap_live, 1);
 	port_free(node, sizeof(*node));
 }
 

@@ -33,12 +33,14 @@ static struct page_index pi;
 static struct spinlock lock;
 static u32 done;
 static struct item staying[STAYING];
+static long items;			/* atomic: allocated */
 
 static void item_free_rcu(struct port_rcu_head *head)
 {
 	struct item *item = container_of(head, struct item, rcu);
 
 	item->index = ~0ul;
+	atomic_sub_relaxed(&items, 1);
 	port_free(item, sizeof(*item));
 }
 
@@ -58,7 +60,7 @@ static void insert(struct item *item)
 	} while (err == -EAGAIN);
 	pi_stash_empty(&pi, &stash);
 	if (err)
-		port_free(item, sizeof(*item));
+		item_free_rcu(&item->rcu);
 }
 
 struct gone {
@@ -112,6 +114,7 @@ static void *write_some(void *arg)
 			struct item *item = port_alloc(sizeof(*item));
 
 			VM_BUG_ON(!item, "no memory");
+			atomic_add_relaxed(&items, 1);
 			item->index = index;
 			insert(item);
 			continue;
@@ -163,7 +166,6 @@ static void *read_all(void *arg)
 static void test_threads(void **state)
 {
 	pthread_t writers[WRITERS], readers[READERS];
-	long live = port_live_allocs();
 
 	(void)state;
 	pi_init(&pi, &heap_nodes);
@@ -189,7 +191,8 @@ static void test_threads(void **state)
 	}
 	assert_null(pi.root);
 	port_rcu_barrier();
-	assert_int_equal(port_live_allocs(), live);
+	assert_int_equal(heap_live, 0);
+	assert_int_equal(items, 0);
 }
 
 int main(void)
