@@ -44,21 +44,18 @@
 /* What an entry can be looked for by.  The marks have the meaning that the owner gives them. */
 enum pi_mark { PI_PRESENT, PI_MARK_0, PI_MARK_1, PI_MARK_2, PI_MARKS };
 
-/*
- * What guards a field: r written by the writer, read by readers; w the writer's; 1 written before
- * the node can be found; f who frees it, once it cannot be found any more.
- */
+/* What guards a field: src/TAGS.  The owner is who frees the node, once it cannot be found. */
 struct pi_node {
 	void *slots[PI_FANOUT];			/* r	nodes; at the bottom items */
 	u64 marks[PI_MARKS];			/* r	relaxed: a bit for each slot */
 	union {
 		struct pi_node *parent;		/* w	NULL: it is the root */
 		struct pi_node *next;		/* w	in a stash */
-		struct pi_memory *memory;	/* f	where it goes after the grace period */
+		struct pi_memory *memory;	/* o	where it goes after the grace period */
 	};
 	u32 shift;				/* 1	of the index; 0 at the bottom */
 	u32 offset;				/* w	which slot of the parent it is in */
-	struct port_rcu_head rcu;		/* f */
+	struct port_rcu_head rcu;		/* o */
 };
 
 _Static_assert(sizeof(struct pi_node) <= 576, "seven nodes fit into a page");

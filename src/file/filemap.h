@@ -22,10 +22,7 @@
 /* Its bytes are those of the file.  Set once, before the first unlock. */
 #define PG_UPTODATE		BIT(PG_FIRST_FREE_BIT)
 
-/*
- * What guards a field: 1 written once, before anyone else can see it; a atomic; i has its own lock
- * inside; I the invalidate lock; L lock; R read under RCU, too.
- */
+/* What guards a field: src/TAGS. */
 struct address_space {
 	struct vmarea *instance;		/* 1 */
 	u32 kind;				/* 1	the FILE_* that are the inode's */
@@ -43,20 +40,20 @@ enum unmap_what {
 	UNMAP_COPIES,			/* private copies, too: the file has become shorter */
 };
 
+/*
+ * Pages [first, end) of @mapping are leaving: takes what maps them out of every page table.  For
+ * who keeps the reverse map.  Called with the invalidate lock held for write: first for the whole
+ * range, and then, with its page lock held, for a page that a fault has mapped since.  It may
+ * sleep, and cannot fail.
+ */
 typedef void unmap_pages_fn(struct address_space *mapping, unsigned long first, unsigned long end,
 			    enum unmap_what what);
 
-/* What the files of one instance have in common.  1 written once, before there are areas. */
+/* What the files of one instance have in common. */
 struct page_cache {
 	struct pi_memory memory;		/* 1 */
 	struct objects nodes;			/* i	of the indexes */
-	/*
-	 * Pages [first, end) of @mapping are leaving: takes what maps them out of every page table.
-	 * For who keeps the reverse map.  Called with the invalidate lock held for write: first for
-	 * the whole range, and then, with its page lock held, for a page that a fault has mapped
-	 * since.  It may sleep, and cannot fail.  NULL: nobody knows who maps a page.
-	 */
-	unmap_pages_fn *unmap;			/* 1 */
+	unmap_pages_fn *unmap;			/* 1	NULL: nobody knows who maps a page */
 };
 
 /* For an instance with an arena.  0; -ENOMEM. */
@@ -102,8 +99,8 @@ enum filemap_get {
  *
  * What is true of the page that was got:
  *	P1  It was the file's page at @pgoff at some moment during the call.
- *	P2 While its lock is held and filemap_is_at() says so, it still is, and stays so.  Who drops
- *	    it takes that lock, and afterwards asks page_cache.unmap() if it is mapped by then.
+ *	P2  While its lock is held and filemap_is_at() says so, it still is, and stays so.  Who
+ *	    drops it takes that lock, and then asks page_cache.unmap() if it is mapped by now.
  *	P3  The frame and its bytes are there as long as the reference, whether it is the file's or
  *	    not.
  * So who maps it locks it, looks, maps it, and unlocks it:
@@ -156,6 +153,12 @@ static inline unsigned long mapping_end(const struct address_space *mapping)
 void filemap_set_size(struct address_space *mapping, u64 bytes)	__may_sleep;
 /* The bytes [start, end) become a hole: whole pages leave, parts of pages become zero. */
 void filemap_punch(struct address_space *mapping, u64 start, u64 end)	__may_sleep;
+
+/*
+ * The walker: every invariant, while nobody calls anything.  True; or false and the first violation
+ * in @why, @why_bytes long.
+ */
+bool filemap_check(const struct address_space *mapping, char *why, size_t why_bytes);
 
 /* ------------------------------------------------------------------- inside of the room -- */
 

@@ -14,7 +14,7 @@
 
 #include "phys/phys.h"
 
-/* 1 written by objects_init(); L the pool's lock; i has its own lock inside. */
+/* What guards a field: src/TAGS. */
 struct objects {
 	struct arena *arena;			/* 1 */
 	unsigned int bytes;			/* 1	of one, with padding */

@@ -14,11 +14,12 @@
  *		as many are attached as there are areas, as many are not as the lists have.
  *	I18	nr_objects counts the mms and files of the lists, and pages.
  *	I19	The locks of the pool and of the lists can be had.
+ *	I20	The pages of a file are where it says, and keep the invariants of filemap.c.
  */
 #include <vmarea/debug.h>
 
 #include "base/atomic.h"
-#include "file/file.h"
+#include "file/filemap.h"
 #include "port/port.h"
 #include "report/walk.h"
 #include "vma/handle.h"
@@ -109,18 +110,28 @@ struct file_totals {
 	long nr_huge[2];
 };
 
-/* I14 */
-static int check_file(struct instance_check *c, struct file *file)
+static void name_file(struct instance_check *c, const struct file *file)
 {
-	unsigned long refs = atomic_load_relaxed(&file->refs), seen = file->nr_areas_seen;
-
-	if (file->instance != c->instance)
-		return wrong(c, "a file of another instance");
-	if (refs >= seen && refs)
-		return 0;
 	text_str(c->why, "file ");
 	text_str(c->why, file->name);
 	text_str(c->why, ": ");
+}
+
+/* I14, I20 */
+static int check_file(struct instance_check *c, struct file *file)
+{
+	unsigned long refs = atomic_load_relaxed(&file->refs), seen = file->nr_areas_seen;
+	char why[64];
+
+	if (file->instance != c->instance)
+		return wrong(c, "a file of another instance");
+	name_file(c, file);
+	if (!filemap_check(file->mapping, why, sizeof(why)))
+		return wrong(c, why);
+	if (refs >= seen && refs) {
+		*c->why = text_in(c->why->buf, c->why->bytes);
+		return 0;
+	}
 	return walk_wrong_count(c->why, "references", refs, seen);
 }
 

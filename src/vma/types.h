@@ -6,7 +6,7 @@
  *
  *	m	the mmap lock: read to read, write to write
  *	V	mmap write lock and the VMA's write lock to write; either lock, any mode, to read
- *	w	the mmap write lock, which a tree's writer has, to read or write
+ *	w	the lock that a tree's writer has (mmap write lock, mapping lock), to read or write
  *	1	written once, before anyone else can see the object
  *	a	atomic; the comment at the use says what it pairs with
  *	p	page_table_lock with the mmap lock in any mode, or as V, to write; mmap write lock

@@ -494,6 +494,41 @@ static void test_sparse(void **state)
 	machine_close(&m);
 }
 
+/* Each invariant broken once: the walker over the instance says which, and of which file. */
+static void test_walker(void **state)
+{
+	struct machine m;
+	struct file *file;
+	struct page *page;
+	char why[128];
+
+	machine_open(&m);
+	file = file_make(&m, FILE_SHMEM, NULL, 9 * PAGE, NULL);
+	page_put(get(file, 8));
+	page = get(file, 4);
+	page_put(page);
+	assert_int_equal(vmarea_validate(m.v, why, sizeof(why)), 0);
+#define BROKEN(field, value, what)						\
+	do {									\
+		__typeof__(field) kept = (field);				\
+		(field) = (value);						\
+		assert_int_equal(vmarea_validate(m.v, why, sizeof(why)), -EINVAL); \
+		assert_string_equal(why, "file /test: " what);			\
+		(field) = kept;							\
+		assert_int_equal(vmarea_validate(m.v, why, sizeof(why)), 0);	\
+	} while (0)
+	BROKEN(page->refs, 0, "1: a page that is free: 4");
+	BROKEN(page->mapping, NULL, "1: a page of another place: 4");
+	BROKEN(page->index, 5, "1: a page of another place: 4");
+	BROKEN(page->flags, PG_SHMEM, "3: not filled, and nobody does: 4");
+	BROKEN(page->flags, PG_UPTODATE, "5: a page of another kind: 4");
+	BROKEN(file->mapping->size_bytes, PAGE, "4: a page past the end: 4");
+	BROKEN(file->mapping->pages.nr, 1, "5: entries: 2");
+#undef BROKEN
+	file_put(file);
+	machine_close(&m);
+}
+
 /* ------------------------------------------------------------------------------ exhaustion -- */
 
 static void test_no_frames(void **state)
@@ -587,6 +622,7 @@ int main(void)
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_modes_and_limits),
 		cmocka_unit_test(test_sparse),
+		cmocka_unit_test(test_walker),
 		cmocka_unit_test(test_no_frames),
 #ifdef CONFIG_VMAREA_DEBUG
 		cmocka_unit_test(test_each_failure),

@@ -196,7 +196,7 @@ static void test_storm(void **state)
 		finish(workers[i]);
 	raise_flag(&done);
 	finish(changer);
-	assert_true(pi_check(&files[0]->mapping->pages, why, sizeof(why)));
+	assert_true(filemap_check(files[0]->mapping, why, sizeof(why)));
 	/* As unmapping the areas would. */
 	unmap(files[0]->mapping, 0, PAGES, UNMAP_SHARED);
 	file_put(files[0]);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <vmarea/debug.h>
 #include <vmarea/vmarea.h>
 
 #include "base/atomic.h"
