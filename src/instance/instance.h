@@ -28,13 +28,14 @@ struct vm_area_struct;
 struct vma_slab;
 
 struct vmarea {
+	/* In front, since what faults read should lie with nothing that calls write. */
+	struct arena *arena;			/* 1	frames; NULL: regions only */
+	struct page_cache *cache;		/* 1	what files share; NULL: no arena */
+	struct objects *anon_pool;		/* 1	for anon_vmas; NULL: no arena */
 	struct vmarea_config config;		/* 1 */
 	long committed;				/* a	pages promised; relaxed: a count to check */
 	long huge_free[2];			/* a	2 MiB, 1 GiB pages not reserved; relaxed */
 	u32 nr_objects;				/* a	mms, files and loose pages: 0 at destroy */
-	struct arena *arena;			/* 1	frames; NULL: regions only */
-	struct page_cache *cache;		/* 1	what files share; NULL: no arena */
-	struct objects *anon_pool;		/* 1	for anon_vmas; NULL: no arena */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 
 	struct spinlock list_lock;		/* i */

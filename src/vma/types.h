@@ -92,7 +92,6 @@ struct mm_struct {
 
 	struct vmarea *instance;		/* 1 */
 	struct pgtable *pgt;			/* 1	NULL: areas only, no pages */
-	struct list_head link;			/* instance->list_lock */
 	struct vm_area_struct *spare VMA_GUARDED; /* w	for the next split: it cannot fail */
 	struct vm_area_struct *dead VMA_GUARDED; /* w	out of the tree at the next publish */
 	u32 nr_spare VMA_GUARDED;		/* w */
@@ -123,6 +122,7 @@ struct mm_struct {
 	u32 caps;				/* a	relaxed */
 	u32 personality;			/* a	relaxed */
 
+	struct list_head link __cacheline_aligned; /* instance->list_lock */
 	struct port_work put_work;		/* i	mmput_async(), by the last user only */
 	MM_PRIVATE_MEMBER			/* a	debug builds: see vma/guard.h */
 };
