@@ -5,8 +5,8 @@
  * The room knows addresses, entries and frames, and no VMA: who calls says which range, and answers
  * for the locks.  The four operations are kept apart, since they need different ones:
  *
- *	traverse	pt_look, pt_walk, pt_slot_lock, gup_fast
- *			needs what keeps the range's VMA stable; gup_fast needs nothing
+ *	traverse	pt_look, pt_walk, pt_slot_lock, gup_fast, pt_translate
+ *			needs what keeps the range's VMA stable; the last two need nothing
  *	install		pt_install, pt_slot_make, pt_copy_range
  *			needs the mmap or the VMA lock; an rmap lock alone will not do
  *	zap		pt_zap_range
@@ -120,6 +120,15 @@ int pt_walk(struct pgtable *pt, unsigned long start, unsigned long end, pt_walk_
  * entry must have.
  */
 struct page *gup_fast(struct pgtable *pt, unsigned long addr, u32 rights)	__must_check;
+
+/*
+ * What hardware does that has no translation: the leaf that maps @addr (any byte) for user space
+ * and allows @need (PT_READ, PT_WRITE, PT_EXEC), with its level; and notes in it that it is accessed,
+ * and with PT_WRITE that it is dirty.  PTE_NONE: there is none such.  Needs no lock, but an RCU read
+ * section.  Nothing keeps the entry: it may be used until the next mmu_ops.invalidate(), if who
+ * implements that can tell whether one has come.
+ */
+pte_t pt_translate(struct pgtable *pt, unsigned long addr, u32 need, unsigned int *level);
 
 /* ---------------------------------------------------------------------------- one entry -- */
 

@@ -104,6 +104,28 @@ struct page *gup_fast(struct pgtable *pt, unsigned long addr, u32 rights)
 	return page;
 }
 
+/* ------------------------------------------------------------------ as the hardware does -- */
+
+pte_t pt_translate(struct pgtable *pt, unsigned long addr, u32 need, unsigned int *level)
+{
+	const struct pt_format *f = pt->format;
+	const u64 note = f->accessed | (need & PT_WRITE ? f->dirty : 0);
+	pte_t seen, *entry;
+
+	if (addr >= pt_limit(pt))
+		return PTE_NONE;
+	need |= PT_USER;
+	*level = PT_PTE;
+	for (entry = pt_descend(pt, addr, level, &seen);; seen = pte_load_acquire(entry)) { /* (A) */
+		if (!pte_is_leaf(f, *level, seen) || (pte_attrs(f, seen) & need) != need)
+			return PTE_NONE;
+		/* Release: pairs with (A), since this puts the entry of another there again. */
+		if ((seen.raw & note) == note ||
+		    atomic_cas_release(&entry->raw, &seen.raw, seen.raw | note))
+			return (pte_t){ seen.raw | note };
+	}
+}
+
 /* --------------------------------------------------------------------------------- slots -- */
 
 static void slot_fill(struct pt_slot *slot, struct pgtable *pt, unsigned long addr,

@@ -29,6 +29,8 @@
 	  "the upper page tables of one mm, anon_vma pointers, counters")	\
 	X(TABLE, "table lock", "spinlock",					\
 	  "the entries of one PMD or PTE table")				\
+	X(MMU, "mmu lock", "spinlock",						\
+	  "who hears of invalidations; one soft TLB; one window of the host")	\
 	X(ANON_FAMILY, "anon family lock", "spinlock",				\
 	  "the counts of anon_vmas that descend from one another")		\
 	X(MAPPING, "mapping lock", "spinlock",					\
