@@ -2,21 +2,22 @@
 /*
  * Backends: who uses what page tables say.
  *
- * The tables are the truth.  Whatever remembers a part of it, to be faster, is a *backend*: it may
- * forget anything at any time and ask again, and it must forget what the tables do not say any more.
- * For that there is one way, pt->mmu->invalidate(), and one kind of listener:
+ * The tables are the truth.  Whatever remembers a part of it, to be faster, is a *backend*: it
+ * may forget anything at any time and ask again, and it must forget what the tables do not say
+ * any more. For that there is one way, pt->mmu->invalidate(), and one kind of listener:
  *
  *	pt_zap_range(), pt_slot_exchange(), pt_change_range() ...
  *	    change the entry, then
  *	    mmu_ops.invalidate
- *	        for each notifier of this space:    soft.c	one for each soft TLB that may run it
- *						    host.c	one for each window of the host
- *						    a JIT's, a device's
+ *	        for each notifier of this space:
+ *	            soft.c	one for each soft TLB that may run it
+ *	            host.c	one for each window of the host
+ *	            a JIT's, a device's
  *	    and then put the frame
  *
- * Since a backend only ever makes an entry from what the tables say, there is nothing to take back
- * when it fails: it has no entry, and the access faults once more.  So a change to the tables is one
- * transaction with its backends, in which only the tables can refuse.
+ * Since a backend only ever makes an entry from what the tables say, there is nothing to take
+ * back when it fails: it has no entry, and the access faults once more.  So a change to the
+ * tables is one transaction with its backends, in which only the tables can refuse.
  *
  * Files: mmu.c (who hears), soft.c and soft_invalidate.c (soft TLBs), host.c and host_map.c (the
  * host's own mappings as a TLB).
@@ -26,10 +27,10 @@
  * is held while another thread is waited for.
  *
  * Ordering
- *  (N) Who changes an entry does so before the fence in mmu_invalidate(), and reads the list after
- *      it; who adds a notifier publishes it before the fence in mmu_notifier_add(), and reads entries
- *      after it.  So of the two at least one sees the other: the notifier hears of the change, or it
- *      never sees the old entry.
+ *  (N) Who changes an entry does so before the fence in mmu_invalidate(), and reads the list
+ *      after it; who adds a notifier publishes it before the fence in mmu_notifier_add(), and
+ *      reads entries after it.  So of the two at least one sees the other: the notifier hears of
+ *      the change, or it never sees the old entry.
  *
  * Rejected
  *  - start and end of an invalidation as two calls, between which nobody may make an entry: needed

@@ -10,9 +10,9 @@
 #include "pgtable/pgtable.h"
 
 /*
- * Makes an access possible, or says why it is not: the fault path.  It may sleep, takes what locks it
- * needs, and may return MM_FAULT_DONE although the entry is gone again: then it is called again.  A
- * signal handler calls it (host.c).
+ * Makes an access possible, or says why it is not: the fault path.  It may sleep, takes what
+ * locks it needs, and may return MM_FAULT_DONE although the entry is gone again: then it is
+ * called again.  A signal handler calls it (host.c).
  */
 typedef enum mm_fault mmu_resolve_fn(struct mmu *mmu, unsigned long addr, enum mm_access access);
 

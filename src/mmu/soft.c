@@ -9,19 +9,19 @@
  *	addend	address of the frame here - address of the page there
  *
  * The tag that a hit compares with is made of the access's *last* byte, the entry selected by its
- * first: an access that crosses a page finds an entry of another page, and misses.  The three tags of
- * an entry are of one page or of none.  Read and execute have a tag where the table allows it, write
- * only where the entry is dirty besides: the first write misses, and notes that.
+ * first: an access that crosses a page finds an entry of another page, and misses.  The three
+ * tags of an entry are of one page or of none.  Read and execute have a tag where the table
+ * allows it, write only where the entry is dirty besides: the first write misses, and notes that.
  *
  * ASIDs.  Each space that a TLB may run has one; the current one's is part of each tag that is
  * compared.  To forget a whole space is to give it a new one.  When all have been used the table is
  * emptied and they start again, without those that spaces have.
  *
- * Sections.  `section` is odd while the virtual CPU is in an access section.  In it a hit uses plain
- * loads and no fence; so whoever invalidates has to know three things: is it in a section, may it be
- * using the page, and when will it have stopped.
+ * Sections.  `section` is odd while the virtual CPU is in an access section.  In it a hit uses
+ * plain loads and no fence; so whoever invalidates has to know three things: is it in a section,
+ * may it be using the page, and when will it have stopped.
  *
- *	virtual CPU				who invalidates, after the entry in the table changed
+ *	virtual CPU				who invalidates, after changing the entry
  *
  *	enter:	section odd			lock
  *		fence (E)			request + 1
@@ -39,43 +39,43 @@
  *		fence (W), wake
  *
  * Ordering
- *  (E) The virtual CPU writes section and then reads tags and ASID; the other forgets tags or changes
- *      the ASID and then reads section.  At least one sees the other: the section is seen and waited
- *      for, or it does not find what was forgotten.
- *  (F) The virtual CPU writes tags and then reads request; the other writes request and then reads
- *      tags.  Either the new entry is seen, or it is dropped before it is used.  And if request is
- *      read with what this change wrote there (acquire, with the release of the request), the tables
- *      are read as they are after it.
- *  (T) Tags are written with release and read by others with acquire: when an entry has made way for
- *      another, what was done through it is done.
+ *  (E) The virtual CPU writes section and then reads tags and ASID; the other forgets tags or
+ *      changes the ASID and then reads section.  At least one sees the other: the section is seen
+ *      and waited for, or it does not find what was forgotten.
+ *  (F) The virtual CPU writes tags and then reads request; the other writes request and then
+ *      reads tags.  Either the new entry is seen, or it is dropped before it is used.  And if
+ *      request is read with what this change wrote there (acquire, with the release of the
+ *      request), the tables are read as they are after it.
+ *  (T) Tags are written with release and read by others with acquire: when an entry has made way
+ *      for another, what was done through it is done.
  *  (S) section is written with release and read by others with acquire: when a section has ended or
  *      begun anew, what was done in the one before is done.
- *  (W) Leaving writes section and then reads waiters; a waiter counts itself and then reads section,
- *      the last time inside of the futex.  No wake-up is lost.
+ *  (W) Leaving writes section and then reads waiters; a waiter counts itself and then reads
+ *      section, the last time inside of the futex.  No wake-up is lost.
  *
  * Why a page that is in no entry is not in use: a pointer is good until the next call, and only a
  * miss replaces an entry.  There is one exception, an entry that somebody else's invalidation has
- * just taken out while the pointer is still used.  That is what `unsure` is for: the section that was
- * on when an entry was taken out.  Until it has ended every invalidation waits for it.
+ * just taken out while the pointer is still used.  That is what `unsure` is for: the section that
+ * was on when an entry was taken out.  Until it has ended every invalidation waits for it.
  *
  * Waiting.  The virtual CPU waits for nobody inside a section: a miss that needs the fault path
- * leaves before it.  So whoever waits for it may hold any lock.  It waits for as long as the program
- * needs to the next poll, spinning at first, sleeping on the section's word then.
+ * leaves before it.  So whoever waits for it may hold any lock.  It waits for as long as the
+ * program needs to the next poll, spinning at first, sleeping on the section's word then.
  *
  * Invariants
  *  1. A tag that an access can match was in the tables when request had the value `seen`.
  *  2. A space's ASID is no other space's, nor that of any entry made for another space.
- *  3. Between two calls the virtual CPU uses at most the pages of entries that it has, or its section
- *     is `unsure`.
+ *  3. Between two calls the virtual CPU uses at most the pages of entries that it has, or its
+ *     section is `unsure`.
  *
  * Failure.  soft_tlb_create() and soft_tlb_attach() need memory; nothing else can fail.
  *
  * Rejected
  *  - A fence on each access, or sections around each: 10 times the cost of a hit.
- *  - Signals or membarrier() to make virtual CPUs stop: a system call for each changed entry, under a
- *    spinlock; what is saved is the poll, which an emulator has anyway.
- *  - A queue of ranges that the virtual CPU works off: it can overflow, and even a CPU that does not
- *    run would have to be woken to empty it.
+ *  - Signals or membarrier() to make virtual CPUs stop: a system call for each changed entry,
+ *    under a spinlock; what is saved is the poll, which an emulator has anyway.
+ *  - A queue of ranges that the virtual CPU works off: it can overflow, and even a CPU that does
+ *    not run would have to be woken to empty it.
  *  - Two ways: a hit costs a second compare, and 4 MiB or more of reach makes conflicts rare.
  */
 #include "base/errno.h"
@@ -221,7 +221,7 @@ static void copy(void *guest, void *buf, unsigned int bytes, enum mm_access acce
 		memcpy(buf, guest, bytes);
 }
 
-/* Both pages have to be there at once, after the last miss: a hit of each, without one in between. */
+/* Both pages have to be there at once: a hit of each, without a miss in between. */
 bool soft_tlb_copy_slow(struct soft_tlb *tlb, uint64_t addr, void *buf, unsigned int bytes,
 			enum mm_access access)
 {

@@ -13,8 +13,8 @@
 /* ------------------------------------------------------------------------------ forgetting -- */
 
 /*
- * Takes out a tag if it is @tag.  By compare-and-swap: the virtual CPU may be putting another page's
- * there, and uses it.
+ * Takes out a tag if it is @tag.  By compare-and-swap: the virtual CPU may be putting another
+ * page's there, and uses it.
  */
 static bool forget_tag(u64 *at, u64 tag)
 {

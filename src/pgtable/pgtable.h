@@ -123,10 +123,10 @@ struct page *gup_fast(struct pgtable *pt, unsigned long addr, u32 rights)	__must
 
 /*
  * What hardware does that has no translation: the leaf that maps @addr (any byte) for user space
- * and allows @need (PT_READ, PT_WRITE, PT_EXEC), with its level; and notes in it that it is accessed,
- * and with PT_WRITE that it is dirty.  PTE_NONE: there is none such.  Needs no lock, but an RCU read
- * section.  Nothing keeps the entry: it may be used until the next mmu_ops.invalidate(), if who
- * implements that can tell whether one has come.
+ * and allows @need (PT_READ, PT_WRITE, PT_EXEC), with its level; and notes in it that it is
+ * accessed, and with PT_WRITE that it is dirty.  PTE_NONE: there is none such.  Needs no lock,
+ * but an RCU read section.  Nothing keeps the entry: it may be used until the next
+ * mmu_ops.invalidate(), if who implements that can tell whether one has come.
  */
 pte_t pt_translate(struct pgtable *pt, unsigned long addr, u32 need, unsigned int *level);
 

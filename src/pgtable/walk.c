@@ -116,7 +116,8 @@ pte_t pt_translate(struct pgtable *pt, unsigned long addr, u32 need, unsigned in
 		return PTE_NONE;
 	need |= PT_USER;
 	*level = PT_PTE;
-	for (entry = pt_descend(pt, addr, level, &seen);; seen = pte_load_acquire(entry)) { /* (A) */
+	entry = pt_descend(pt, addr, level, &seen);
+	for (;; seen = pte_load_acquire(entry)) {		/* (A) */
 		if (!pte_is_leaf(f, *level, seen) || (pte_attrs(f, seen) & need) != need)
 			return PTE_NONE;
 		/* Release: pairs with (A), since this puts the entry of another there again. */

@@ -55,6 +55,41 @@
  *	When the host has no memory left for a page that is touched, it ends the process, as it does
  *	with any other memory that it promised.
  *
+ * Windows
+ *	int port_window_create(struct port_window *window, void *base, size_t bytes)
+ *		A place of @bytes, a multiple of PORT_WINDOW_ALIGN, at @base, or if that is NULL
+ *		anywhere, where nothing is: every access faults.  window->fault and refused are set
+ *		before.  0; -EEXIST: something is at @base; -ENOMEM: the host refuses;
+ *		-EOPNOTSUPP: this port has no windows.  After an error *window is as it was.
+ *	void port_window_destroy(struct port_window *window)
+ *		Nobody uses it any more.
+ *	int port_window_show(void *at, size_t bytes, const struct port_arena *arena, size_t offset,
+ *			     unsigned int allow)
+ *		Whole pages of a window: there are now the bytes of the arena from @offset on, for
+ *		the accesses of @allow, whatever was there.  0; -ENOMEM: the host has no memory for
+ *		that, or no more areas; what was there may be gone, and then not even be reserved:
+ *		hide it.
+ *	int port_window_show_zeros(void *at, size_t bytes)
+ *		The same for zeros to be read.
+ *	int port_window_hide(void *at, size_t bytes)
+ *		Nothing is there any more, and no thread of the process uses what was.  0; -ENOMEM:
+ *		the host has no more areas: nothing changed.
+ *	void port_window_hide_all(struct port_window *window)
+ *		The same for a whole window; does not fail, however many areas there are.
+ *	The first three are places for injected failures.  All four do not sleep but for the host's
+ *	own locks, and may be called in a signal handler and under a spinlock.
+ *	unsigned long port_window_max_areas(void)
+ *		So many different things can lie side by side in this process's windows, and in its
+ *		other mappings.
+ *	window->fault(window, &fault)
+ *		An access in the window faulted.  Called on the thread that made it, where it made
+ *		it, in a signal handler with asynchronous signals blocked.  True: try again.  False:
+ *		the access is refused as fault->refusal says.
+ *	window->refused(window, &fault)
+ *		Then this, with the thread's own signal mask; it need not return.  True: try again.
+ *		False: the program gets the signal as it would without us: the handler it had when
+ *		the first window was made, or the default.
+ *
  * Waiting
  *	int port_wait(const u32 *word, u32 expected, u64 deadline_ns)
  *		Sleeps while *word == expected, which is looked at again after the caller has been
@@ -148,9 +183,9 @@
  *		guard->let_go(guard) after, in parent and child.  For an innermost lock: so
  *		it is free in the child, and what it guards is whole.
  *
- * Signal handlers.  port_wait, port_wake, port_now_ns, port_random, port_thread_id and the RCU
- * read side may be used in one.  What allocates, frees, queues or waits for a grace period may
- * not.
+ * Signal handlers.  port_wait, port_wake, port_now_ns, port_random, port_thread_id, the RCU read
+ * side and what shows and hides pages in windows may be used in one.  What allocates, frees,
+ * queues or waits for a grace period may not.
  */
 #ifndef PORT_PORT_H
 #define PORT_PORT_H
@@ -168,6 +203,7 @@
 #endif
 
 #include "port/arena.h"
+#include "port/window.h"
 
 #ifdef VMAREA_PORT_LINUX
 # include "port/linux/port_linux.h"

@@ -147,15 +147,13 @@ static void zap(void)
 	page_put(page);
 }
 
-/* The right to write goes: the tag of the page is taken out as well, and no frame is reused. */
+/*
+ * The right to write goes: the page's entry is taken out as well, and no frame is reused.  The table
+ * is not locked any more while the TLB is told, so another may be telling it the same.
+ */
 static void protect(void)
 {
-	struct pt_slot slot;
-
-	if (!pt_slot_lock(&pt, ADDR, &slot))
-		return;
-	pt_slot_change(&slot, (struct pt_change){ .clear = pt.format->write });
-	pt_slot_unlock(&slot);
+	pt_protect_range(&pt, ADDR, ADDR + PAGE_SIZE, PT_READ);
 }
 
 /* A range so large that the space gets a new ASID. */

@@ -3,8 +3,8 @@
  * The port to a Linux process.
  *
  * Files: port_linux.c (memory, waiting, clock, threads, messages), rcu.c (grace periods),
- * work.c (background work), bg.c (the thread behind both), arena.c, failure.c and backtrace.c (for
- * debug builds).
+ * work.c (background work), bg.c (the thread behind both), arena.c and host_window.c (frames, and
+ * where they appear besides), failure.c and backtrace.c (for debug builds).
  *
  * Memory comes from the C library up to a megabyte, and from the kernel above, where its pages
  * are zero already.  port_free() is told the size, so neither needs a header.
@@ -18,7 +18,8 @@
  * few bytes of a release build do.
  *
  * State of the whole process: the two background queues, the sites that have warned, the count of
- * live allocations, what could not be unmapped, and the list of fork guards.  But for those nothing
+ * live allocations, what could not be unmapped, the lists of fork guards and of windows, and the
+ * handlers of faults that were there before the first window.  But for guards and windows nothing
  * of it is an instance's.
  *
  * Fork.  Handlers are registered when the library is loaded.  Before the fork they stop the
