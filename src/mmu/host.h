@@ -14,14 +14,14 @@
 
 /* 2 MiB of a window: which of its pages are shown, and for what.  All under the window's lock. */
 struct host_region {
-	u64 shown[REGION_WORDS];
-	u64 readable[REGION_WORDS];
-	u64 writable[REGION_WORDS];
-	u32 nr_shown;
-	u32 areas;				/* at most so many of the host lie in it */
+	u64 shown[REGION_WORDS];		/* lock */
+	u64 readable[REGION_WORDS];		/* lock */
+	u64 writable[REGION_WORDS];		/* lock */
+	u32 nr_shown;				/* lock */
+	u32 areas;				/* lock	at most so many of the host lie in it */
 };
 
-/* 1 written at creation; L guarded by `lock`; i its own lock. */
+/* 1 written at creation; i its own lock. */
 struct host_window {
 	struct port_window port;		/* 1 */
 	struct mmu_notifier notifier;		/* 1 */
@@ -30,12 +30,12 @@ struct host_window {
 	unsigned long start;			/* 1	the mm's address of the first byte */
 	struct host_window_config config;	/* 1 */
 	unsigned long nr_regions;		/* 1 */
-	struct host_region *regions;		/* L	the array itself: 1 */
-	u64 *used;				/* L	a bit for each region: it shows something */
+	struct host_region *regions;		/* lock	the array itself: 1 */
+	u64 *used;				/* lock	a bit a region: it shows something */
 	struct spinlock lock;			/* i	rank: mmu */
-	unsigned long pages, areas;		/* L	sums over regions */
-	unsigned long maps, drops;		/* L	statistics */
-	unsigned long hand;			/* L	the region to be dropped next */
+	unsigned long pages, areas;		/* lock	sums over regions */
+	unsigned long maps, drops;		/* lock	statistics */
+	unsigned long hand;			/* lock	the region to be dropped next */
 };
 
 /* Pages that lie side by side, in the window and in the arena, and are shown in the same way. */

@@ -16,13 +16,13 @@
  */
 typedef enum mm_fault mmu_resolve_fn(struct mmu *mmu, unsigned long addr, enum mm_access access);
 
-/* 1 written by mmu_init(); n guarded by `lock`, and read in RCU sections; i has its own lock. */
+/* 1 written by mmu_init(); i has its own lock. */
 struct mmu {
 	struct mmu_ops ops;			/* 1	for struct pt_config */
 	struct pgtable *pt;			/* 1 */
 	mmu_resolve_fn *resolve;		/* 1 */
 	struct spinlock lock;			/* i	rank: mmu */
-	struct mmu_notifier *first;		/* n */
+	struct mmu_notifier *first;		/* lock	RCU to read */
 };
 
 /* Before pt_create(), which is given &mmu->ops. */

@@ -24,15 +24,15 @@ struct soft_tlb_space {
 	struct mmu_notifier notifier;		/* 1 */
 };
 
-/* What the header does not show.  L guarded by `lock`; 1 written at creation; i its own lock. */
+/* What the header does not show.  1 written at creation; i its own lock. */
 struct vcpu {
-	struct soft_tlb tlb;
+	struct soft_tlb tlb;			/* i	tags in vmarea/soft_tlb.h */
 	unsigned long nr_entries;		/* 1 */
 	struct soft_tlb_space nowhere;		/* 1 */
 	struct spinlock lock;			/* i	rank: mmu */
-	u32 next_asid;				/* L	from here on none has been used */
-	u32 unsure;				/* L	this section may use what no entry has */
-	struct soft_tlb_space *spaces[SOFT_TLB_SPACES]; /* L */
+	u32 next_asid;				/* lock	from here on none has been used */
+	u32 unsure;				/* lock	this section may use what no entry has */
+	struct soft_tlb_space *spaces[SOFT_TLB_SPACES]; /* lock */
 };
 
 static inline struct vcpu *vcpu_of(struct soft_tlb *tlb)

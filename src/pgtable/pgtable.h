@@ -40,15 +40,17 @@ enum mmu_reach {
 	MMU_TABLES,			/* and what is remembered of tables on the way */
 };
 
+/*
+ * Entries of [start, end) are gone, name something else or allow less.  When it returns, nobody
+ * uses what they said before.  It may be called under table locks: it does not sleep, takes no
+ * lock of rank `table` or before, and cannot fail.
+ */
+typedef void mmu_invalidate_fn(struct pgtable *pt, unsigned long start, unsigned long end,
+			       enum mmu_reach reach);
+
 /* What a change does outside of the tables: a soft TLB, mappings of the host, a machine's TLB. */
 struct mmu_ops {
-	/*
-	 * Entries of [start, end) are gone, name something else or allow less.  When it returns,
-	 * nobody uses what they said before.  It may be called under table locks: it does not
-	 * sleep, takes no lock of rank `table` or before, and cannot fail.
-	 */
-	void (*invalidate)(struct pgtable *pt, unsigned long start, unsigned long end,
-			   enum mmu_reach reach);
+	mmu_invalidate_fn *invalidate;		/* 1 */
 };
 
 /* ---------------------------------------------------------------------- the table itself -- */

@@ -28,12 +28,17 @@ struct port_window_fault {
 	void *signal_info, *signal_context;	/* as the host's handler has them */
 };
 
+struct port_window;
+typedef bool port_window_fault_fn(struct port_window *window, struct port_window_fault *fault);
+typedef bool port_window_refused_fn(struct port_window *window,
+				    const struct port_window_fault *fault);
+
 struct port_window {
-	void *base;				/* of PORT_WINDOW_ALIGN */
-	size_t bytes;				/* a multiple of it */
-	bool (*fault)(struct port_window *window, struct port_window_fault *fault);
-	bool (*refused)(struct port_window *window, const struct port_window_fault *fault);
-	struct port_window *next;		/* the port's */
+	void *base;				/* 1	of PORT_WINDOW_ALIGN */
+	size_t bytes;				/* 1	a multiple of it */
+	port_window_fault_fn *fault;		/* 1 */
+	port_window_refused_fn *refused;	/* 1 */
+	struct port_window *next;		/* windows_lock	RCU to read */
 };
 
 int port_window_create(struct port_window *window, void *base, size_t bytes)

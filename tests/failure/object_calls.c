@@ -2,6 +2,9 @@
 /* What makes and drops things, asks and reports: the rest of vmarea.h, and driver.h. */
 #include "scenario.h"
 
+#include "mmu/host.h"
+#include "mmu/soft.h"
+
 /* ---------------------------------------------------- machines and files -- */
 
 static long another_machine(struct mm_user *mm)
@@ -281,6 +284,92 @@ static long locks(struct mm_user *mm)
 	return ret;
 }
 
+/* --------------------------------------------------------------- backends -- */
+
+static enum mm_fault nothing_there(struct mmu *mmu, unsigned long addr, enum mm_access access)
+{
+	(void)mmu;
+	(void)addr;
+	(void)access;
+	return MM_FAULT_MAPERR;
+}
+
+static long soft_tlb_of(struct mmu *mmu)
+{
+	struct soft_tlb_space *space;
+	struct soft_tlb *tlb;
+	long ret = soft_tlb_create(SOFT_TLB_MIN_LOG2, &tlb);
+
+	if (ret)
+		return ret;
+	ret = soft_tlb_attach(tlb, mmu, &space);
+	if (!ret)
+		soft_tlb_detach(tlb, space);
+	soft_tlb_destroy(tlb);
+	return ret;
+}
+
+/* The zero page, shown in a window. */
+static long window_of(struct mmu *mmu)
+{
+	struct host_window_config config = {
+		.size = sizeof(config), .start = PMD_SIZE, .bytes = HOST_WINDOW_ALIGN,
+	};
+	struct host_window *window;
+	long ret = host_window_create(mmu, &config, &window);
+
+	if (ret)
+		return ret;
+	if (host_window_touch(window, PMD_SIZE, MM_ACCESS_READ) == MM_FAULT_OOM)
+		ret = -ENOMEM;
+	host_window_drop(window);
+	host_window_destroy(window);
+	return ret;
+}
+
+static long use_tables(struct arena *arena, struct pgtable *pt, struct mmu *mmu)
+{
+	unsigned long pfn = page_pfn(arena_zero_page(arena));
+	struct mmu_gather gather;
+	long ret = pt_install(pt, NULL, PMD_SIZE, PT_PTE, PTE_NONE,
+			      pte_leaf(pt->format, PT_PTE, pfn,
+				       PT_READ | PT_USER | PT_SPECIAL));
+
+	if (!ret)
+		ret = soft_tlb_of(mmu);
+	if (!ret)
+		ret = window_of(mmu);
+	mmu_gather_init(&gather, pt, NULL, NULL);
+	pt_zap_range(&gather, 0, pt_limit(pt));
+	pt_free_tables(&gather, 0, pt_limit(pt));
+	mmu_gather_flush(&gather);
+	return ret;
+}
+
+/* A TLB and a window on tables of their own. */
+static long backends(struct mm_user *mm)
+{
+	struct pt_config config = { .format = &pt_format_x86_64, .levels = 4 };
+	struct pgtable pt;
+	struct mmu mmu;
+	long ret = arena_create(PMD_SIZE, &config.arena);
+
+	(void)mm;
+	if (ret)
+		return ret;
+	mmu_init(&mmu, &pt, nothing_there);
+	config.mmu = &mmu.ops;
+	ret = pt_create(&pt, &config);
+	if (!ret) {
+		ret = use_tables(config.arena, &pt, &mmu);
+		pt_destroy(&pt);
+	}
+	mmu_end(&mmu);
+	port_rcu_barrier();
+	arena_destroy(config.arena);
+	return ret;
+}
+
 #define S(name, ...)	{ #name, name, __VA_ARGS__ }
 
 const struct scenario object_calls[] = {
@@ -290,7 +379,7 @@ const struct scenario object_calls[] = {
 	{ "fork_not_all", fork_it, wiped_and_left_out },
 	S(exec_it), S(put_many),
 	S(each_area), S(report_maps), S(report_smaps), S(questions),
-	S(name_by_handle), S(locks),
+	S(name_by_handle), S(locks), S(backends),
 };
 
 const size_t nr_object_calls = sizeof(object_calls) / sizeof(object_calls[0]);

@@ -12,6 +12,7 @@
 #include "failure.h"
 #include "base/atomic.h"
 #include "mm/mm.h"
+#include "mmu/soft.h"
 #include "phys/page_lock.h"
 
 /* All sites of @kind fail, and no others. */
@@ -337,6 +338,38 @@ static void *some_calls(void *arg)
 	return NULL;
 }
 
+static struct mmu mmu;
+static struct pgtable pt = { .mmu = &mmu.ops };
+
+static void *invalidate_all(void *arg)
+{
+	mmu.ops.invalidate(&pt, 0, 1ul << 30, MMU_LEAVES);
+	return NULL;
+}
+
+/* Who takes pages away waits for the access section of a virtual CPU. */
+static void section_wakes(void)
+{
+	const char *path = "src/mmu/soft_invalidate.c";
+	unsigned long before = failures_in(path, PORT_FAIL_WAKE).times;
+	struct soft_tlb_space *space;
+	struct soft_tlb *tlb;
+	pthread_t thread;
+
+	mmu_init(&mmu, &pt, NULL);
+	assert_int_equal(soft_tlb_create(SOFT_TLB_MIN_LOG2, &tlb), 0);
+	assert_int_equal(soft_tlb_attach(tlb, &mmu, &space), 0);
+	soft_tlb_switch(tlb, space);
+	soft_tlb_begin(tlb);
+	run_thread(&thread, invalidate_all, NULL);
+	until_woken_for_nothing(path, before);
+	soft_tlb_end(tlb);
+	pthread_join(thread, NULL);
+	soft_tlb_detach(tlb, space);
+	soft_tlb_destroy(tlb);
+	mmu_end(&mmu);
+}
+
 static void calls_beside_one_another(void)
 {
 	pthread_t threads[3];
@@ -358,6 +391,7 @@ void waits_end_for_no_reason(void **state)
 	vma_lock_wakes();
 	page_lock_wakes();
 	background_wakes();
+	section_wakes();
 	port_fail_random(2, 2);
 	calls_beside_one_another();
 	close_world("waits");
