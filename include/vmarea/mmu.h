@@ -17,6 +17,9 @@ __nonnull_begin
 
 struct mmu;
 
+/* That of @mm, as long as @mm has users; NULL: the mm keeps areas only. */
+VMAREA_API struct mmu *__nullable mm_mmu(struct mm_user *mm);
+
 /*
  * Somebody who hears.  The memory is the caller's: from mmu_notifier_add() until mmu_notifier_del()
  * has returned it stays where it is.

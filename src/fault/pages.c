@@ -19,13 +19,48 @@
  * neighbours' limits come from that tree: a table that reaches over an end of the hole serves a
  * neighbour, too, whose faults may be installing in it.
  */
+#include "fault/fault.h"
 #include "fault/pages.h"
+#include "mmu/mmu.h"
+#include "vma/handle.h"
 #include "vma/instance.h"
 #include "vma/map.h"
 
 #define DEFAULT_LEVELS	4u
 
 /* ------------------------------------------------------------------------- life of a table -- */
+
+/* What an mm with pages has: its table, and those who use what that says. */
+struct pages {
+	struct pgtable pgt;			/* i	mm->pgt points to it */
+	struct mmu mmu;				/* i */
+	struct mm_struct *mm;			/* 1 */
+};
+
+static struct pages *pages_of(const struct mm_struct *mm)
+{
+	return container_of(mm->pgt, struct pages, pgt);
+}
+
+/* A soft TLB or a window has missed. */
+static enum mm_fault resolve(struct mmu *mmu, unsigned long addr, enum mm_access access)
+{
+	struct fault f = {
+		.mm = container_of(mmu, struct pages, mmu)->mm, .addr = PAGE_ALIGN_DOWN(addr),
+		.access = access,
+	};
+
+	if (f.addr + PAGE_SIZE < f.addr)
+		return MM_FAULT_MAPERR;
+	return fault_run(&f);
+}
+
+struct mmu *mm_mmu(struct mm_user *user)
+{
+	struct mm_struct *mm = mm_from_user(user);
+
+	return mm_has_pages(mm) ? &pages_of(mm)->mmu : NULL;
+}
 
 bool pages_levels_valid(unsigned int levels, unsigned long task_size)
 {
@@ -39,24 +74,27 @@ bool pages_levels_valid(unsigned int levels, unsigned long task_size)
 
 int pages_create(struct mm_struct *mm, unsigned int levels)
 {
-	const struct pt_config config = {
+	struct pt_config config = {
 		.arena = mm->instance->arena, .format = &pt_format_x86_64,
 		.levels = levels ? levels : DEFAULT_LEVELS,
 	};
-	struct pgtable *pt;
+	struct pages *pages;
 	int err;
 
 	if (!config.arena)
 		return 0;
-	pt = port_alloc(sizeof(*pt));
-	if (!pt)
+	pages = port_alloc(sizeof(*pages));
+	if (!pages)
 		return -ENOMEM;
-	err = pt_create(pt, &config);
+	pages->mm = mm;
+	mmu_init(&pages->mmu, &pages->pgt, resolve);
+	config.mmu = &pages->mmu.ops;
+	err = pt_create(&pages->pgt, &config);
 	if (err) {
-		port_free(pt, sizeof(*pt));
+		port_free(pages, sizeof(*pages));
 		return err;
 	}
-	mm_init(mm, pgt, pt);
+	mm_init(mm, pgt, &pages->pgt);
 	return 0;
 }
 
@@ -93,15 +131,18 @@ void pages_destroy(struct mm_struct *mm)
 {
 	struct pgtable *pt = mm->pgt;
 	struct mmu_gather gather;
+	struct pages *pages;
 
 	if (!pt)
 		return;
+	pages = pages_of(mm);
 	mmu_gather_init(&gather, pt, &zap_ops[ZAP_ALL], NULL);
 	pt_zap_range(&gather, 0, pt_limit(pt));
 	pt_free_tables(&gather, 0, pt_limit(pt));
 	mmu_gather_flush(&gather);
 	pt_destroy(pt);
-	port_free(pt, sizeof(*pt));
+	mmu_end(&pages->mmu);
+	port_free(pages, sizeof(*pages));
 	mm_init(mm, pgt, NULL);
 }
 
