@@ -44,6 +44,7 @@ static struct pages *pages_of(const struct mm_struct *mm)
 
 /* A soft TLB or a window has missed. */
 static enum mm_fault resolve(struct mmu *mmu, unsigned long addr, enum mm_access access)
+	__may_sleep
 {
 	struct fault f = {
 		.mm = container_of(mmu, struct pages, mmu)->mm, .addr = PAGE_ALIGN_DOWN(addr),
