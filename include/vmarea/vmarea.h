@@ -294,7 +294,7 @@ struct area_desc {
 	unsigned long pgoff;			/* pages */
 	const char *__nullable special;		/* "[vdso]": an area of no file with a fixed name; */
 						/* not copied: outlives the instance */
-	bool touched;				/* has been written to; of no matter if shared */
+	bool touched;				/* has been written to */
 };
 
 /*

@@ -75,7 +75,7 @@ static struct file *file_alloc(struct vmarea *instance, const struct file_desc *
 	file->refs = 1;
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
 	atomic_add_relaxed(&instance->nr_objects, 1);
-	instance_enlist_file(instance, &file->link);
+	instance_enlist_file(instance, &file->on_roll);
 	return file;
 }
 
@@ -143,7 +143,7 @@ void file_put(struct file *file)
 	if (file_flags(file) & FILE_HUGETLB)
 		huge_pages_put(instance, file->huge_shift,
 			       (long)atomic_load_relaxed(&file->reserved));
-	instance_delist(instance, &file->link);
+	instance_delist(&file->on_roll);
 	mapping_put(file->mapping);
 	port_call_rcu(&file->rcu, file_free_rcu);
 	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */

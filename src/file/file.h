@@ -12,7 +12,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
-#include "base/list.h"
+#include "instance/instance.h"
 #include "port/port.h"
 
 struct address_space;
@@ -31,7 +31,7 @@ struct file {
 	enum file_placement placement;		/* 1 */
 	u64 max_bytes;				/* 1	0: 2^63 - 1 */
 	unsigned long reserved;			/* a	relaxed: huge pages, for shared areas */
-	struct list_head link;			/* list_lock	of the instance */
+	struct roll_entry on_roll;		/* i	its instance's */
 	unsigned long nr_areas_seen;		/* o	the walker's, while all is still */
 	struct port_rcu_head rcu;		/* o	the last put */
 };

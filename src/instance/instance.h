@@ -4,10 +4,10 @@
  *
  * There are no globals in the library: what two mms share, they share through this.
  *
- * Everything an instance has can be found from it: mms and files are on two lists, VMA memory is in
- * slabs.  So a walker (report/validate_instance.c) can add up what there is.  The lists cost a lock
- * for a few instructions where an mm or a file begins and ends, beside the count that is written
- * there anyway.
+ * Everything an instance has can be found from it: mms and files are on its rolls, VMA memory is in
+ * slabs.  So a walker (report/validate_instance.c) can add up what there is.  A roll costs a lock
+ * for a few instructions where an mm or a file begins and ends.  There are several, by the thread
+ * that makes the object, so that forks on two CPUs need not write one line for it.
  *
  * What guards a field: src/TAGS.
  */
@@ -27,6 +27,20 @@ struct page_cache;
 struct vm_area_struct;
 struct vma_slab;
 
+#define INSTANCE_ROLLS		8u
+
+struct instance_roll {
+	struct spinlock lock;			/* i */
+	struct list_head mms __guarded_by(&lock); /* lock	mm_struct.on_roll */
+	struct list_head files __guarded_by(&lock); /* lock	file.on_roll */
+} __cacheline_aligned;
+
+/* In what is on a roll. */
+struct roll_entry {
+	struct list_head link;			/* roll->lock */
+	struct instance_roll *roll;		/* 1 */
+};
+
 struct vmarea {
 	/* In front, since what faults read should lie with nothing that calls write. */
 	struct arena *arena;			/* 1	frames; NULL: regions only */
@@ -38,14 +52,12 @@ struct vmarea {
 	u32 nr_objects;				/* a	mms, files and loose pages: 0 at destroy */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 
-	struct spinlock list_lock;		/* i */
-	struct list_head mms __guarded_by(&list_lock); /* list_lock	mm_struct.link */
-	struct list_head files __guarded_by(&list_lock); /* list_lock	file.link */
-
 	struct spinlock pool_lock;		/* i */
-	struct port_fork_guard fork_guard;	/* 1	keeps both free in forked children */
+	struct port_fork_guard fork_guard;	/* 1	keeps all locks free in forked children */
 	struct vm_area_struct *pool __guarded_by(&pool_lock); /* pool_lock	see vma/pool.c */
 	struct vma_slab *slabs __guarded_by(&pool_lock); /* pool_lock */
+
+	struct instance_roll rolls[INSTANCE_ROLLS];	/* i */
 };
 
 static inline bool has_feature(const struct vmarea *instance, unsigned int feature)
@@ -53,25 +65,47 @@ static inline bool has_feature(const struct vmarea *instance, unsigned int featu
 	return instance->config.features & feature;
 }
 
-static inline void instance_enlist_mm(struct vmarea *instance, struct list_head *link)
+/* Where what the calling thread makes now is listed. */
+static inline struct instance_roll *instance_roll_here(struct vmarea *instance)
 {
-	spin_lock(&instance->list_lock);
-	list_add_tail(link, &instance->mms);
-	spin_unlock(&instance->list_lock);
+	return &instance->rolls[port_thread_id() % INSTANCE_ROLLS];
 }
 
-static inline void instance_enlist_file(struct vmarea *instance, struct list_head *link)
+static inline void instance_enlist_mm(struct vmarea *instance, struct roll_entry *entry)
 {
-	spin_lock(&instance->list_lock);
-	list_add_tail(link, &instance->files);
-	spin_unlock(&instance->list_lock);
+	struct instance_roll *roll = instance_roll_here(instance);
+
+	entry->roll = roll;
+	spin_lock(&roll->lock);
+	list_add_tail(&entry->link, &roll->mms);
+	spin_unlock(&roll->lock);
 }
 
-static inline void instance_delist(struct vmarea *instance, struct list_head *link)
+static inline void instance_enlist_file(struct vmarea *instance, struct roll_entry *entry)
 {
-	spin_lock(&instance->list_lock);
-	list_del(link);
-	spin_unlock(&instance->list_lock);
+	struct instance_roll *roll = instance_roll_here(instance);
+
+	entry->roll = roll;
+	spin_lock(&roll->lock);
+	list_add_tail(&entry->link, &roll->files);
+	spin_unlock(&roll->lock);
+}
+
+static inline void instance_delist(struct roll_entry *entry)
+{
+	spin_lock(&entry->roll->lock);
+	list_del(&entry->link);
+	spin_unlock(&entry->roll->lock);
+}
+
+static inline void instance_rolls_init(struct vmarea *instance)
+	__context_unsafe("nobody else knows it yet")
+{
+	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++) {
+		spin_lock_init(&instance->rolls[i].lock, LOCK_RANK_INSTANCE);
+		list_init(&instance->rolls[i].mms);
+		list_init(&instance->rolls[i].files);
+	}
 }
 
 /* The sizes of huge pages, as powers of two of bytes. */

@@ -26,13 +26,13 @@ static bool is_sane(const struct mm_struct *mm, const struct area_desc *area)
 	if (!page_aligned(area->start) || !page_aligned(area->end) || area->start >= area->end ||
 	    area->end > mm->task_size || area->pgoff + nr_pages < area->pgoff)
 		return false;
+	if (vma_flags_wrong(area->flags))
+		return false;
 	/* What is shared is a file's, and has no copies of pages. */
 	if ((area->flags & VM_MAYSHARE) && (!area->file || area->touched))
 		return false;
 	/* Huge pages are what their file says, and whole. */
 	if (huge != !!(area->flags & VM_HUGETLB) || (huge && !is_whole(area)))
-		return false;
-	if (vma_flags_wrong(area->flags))
 		return false;
 	return !(area->file && area->special);
 }
@@ -69,8 +69,8 @@ static void insert(struct mm_struct *mm, const struct area_desc *area)
 		mm_add(mm, locked_vm, nr_pages);
 	if (area->flags & VM_ACCOUNT)
 		atomic_add_relaxed(&mm->instance->committed, (long)nr_pages);
-	/* It was laid in: nothing is allocated.  What is written to shared memory is the file's. */
-	if (area->touched && !(area->flags & VM_MAYSHARE))
+	/* It was laid in: nothing is allocated. */
+	if (area->touched)
 		VM_BUG_ON(anon_prepare(vma));
 }
 

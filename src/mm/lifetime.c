@@ -79,7 +79,6 @@ static void frames_destroy(struct vmarea *instance) __may_sleep
 }
 
 int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
-	__context_unsafe("nobody else knows it yet")
 {
 	struct vmarea *instance;
 	int err;
@@ -98,9 +97,7 @@ int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 	instance->config = *config;
 	for (int i = 0; i < 2; i++)
 		instance->huge_free[i] = nr_huge_pages(config, i);
-	spin_lock_init(&instance->list_lock, LOCK_RANK_INSTANCE);
-	list_init(&instance->mms);
-	list_init(&instance->files);
+	instance_rolls_init(instance);
 	vma_pool_init(instance);
 	*out = instance;
 	return 0;
@@ -155,7 +152,7 @@ struct mm_struct *mm_alloc(struct vmarea *instance, unsigned int levels)
 	mm->mm_count = 1;
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
 	atomic_add_relaxed(&instance->nr_objects, 1);
-	instance_enlist_mm(instance, &mm->link);
+	instance_enlist_mm(instance, &mm->on_roll);
 	return mm;
 }
 
@@ -337,7 +334,7 @@ void mmdrop(struct mm_struct *mm)
 		return;
 	VM_BUG_ON(atomic_load_relaxed(&mm->mm_users), "mmdrop() of an mm with %u users",
 		  mm->mm_users);
-	instance_delist(instance, &mm->link);
+	instance_delist(&mm->on_roll);
 	rt_destroy(&mm->areas);
 	port_free(mm, sizeof(*mm));
 	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */

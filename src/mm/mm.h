@@ -72,8 +72,6 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 /* PROT_* to VM_READ... */
 vm_flags_t vm_flags_of_prot(unsigned long prot);
 
-/* ---- add_area.c */
-
 /* Could same-page merging work on such an area? */
 bool mm_ksm_compatible(const struct file *file, vm_flags_t flags);
 

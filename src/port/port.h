@@ -44,14 +44,14 @@
  *		so that the same memory can be mapped once more elsewhere.  A host that forks
  *		shares its bytes with the child, but for the first @private_bytes, of whole pages:
  *		these are not in the file, and the child gets a copy, as of all other memory.
- *		0; -ENOMEM: the host refuses the window or the file, and *arena is untouched.  Also
- *		a place for injected failures.
+ *		0.  Fails: -ENOMEM, the host refuses the window or the file; *arena is untouched.
+ *		Also a place for injected failures.
  *	void port_arena_destroy(struct port_arena *arena)
  *		Unmaps and closes.  Other mappings of the file keep its bytes.
  *	int port_arena_discard(struct port_arena *arena, size_t offset, size_t bytes)
  *		Gives the memory of whole pages back to the host, in every mapping of the file; they
- *		read as zero afterwards.  Not of the private part.  0, or -errno: some of them may
- *		still have their bytes.
+ *		read as zero afterwards.  Not of the private part.
+ *		Fails: -errno, some of them may still have their bytes.
  *	When the host has no memory left for a page that is touched, it ends the process, as it does
  *	with any other memory that it promised.
  *

@@ -5,15 +5,15 @@
  * They change without a common lock, each by atomic operations of its own, so they agree only while
  * nobody calls anything: the caller sees to that, and what runs in the background is waited for.
  *
- *	I13	Each mm of the list is of this instance.  One with users keeps I1 to I12; one
+ *	I13	Each mm on the rolls is of this instance.  One with users keeps I1 to I12; one
  *		without has neither areas nor spare VMAs.
  *	I14	A file has a reference for each area that maps it, of whatever mm.
  *	I15	What is promised is what areas with VM_ACCOUNT and shared anonymous objects were.
  *	I16	Huge pages are free, or kept for an area, or kept for a file.
  *	I17	Each VMA of a slab is an area, spare, or in the pool, and is in one of these once:
  *		as many are attached as there are areas, as many are not as the lists have.
- *	I18	nr_objects counts the mms and files of the lists, and pages.
- *	I19	The locks of the pool and of the lists can be had.
+ *	I18	nr_objects counts the mms and files on the rolls, and pages.
+ *	I19	The locks of the pool and of the rolls can be had.
  *	I20	The pages of a file are where it says, and keep the invariants of filemap.c.
  */
 #include <vmarea/debug.h>
@@ -40,19 +40,19 @@ static int wrong(struct instance_check *c, const char *what)
 
 /* ------------------------------------------------------------------ mms */
 
-/* The next mm of the list, with an mm_count of its own; @mm's is given back. */
-static struct mm_struct *next_mm(struct vmarea *instance, struct mm_struct *mm)
+/* The next mm of the roll, with an mm_count of its own; @mm's is given back. */
+static struct mm_struct *next_mm(struct instance_roll *roll, struct mm_struct *mm)
 {
 	struct mm_struct *next = NULL;
 	struct list_head *link;
 
-	spin_lock(&instance->list_lock);
-	link = mm ? mm->link.next : instance->mms.next;
-	if (link != &instance->mms) {
-		next = list_entry(link, struct mm_struct, link);
+	spin_lock(&roll->lock);
+	link = mm ? mm->on_roll.link.next : roll->mms.next;
+	if (link != &roll->mms) {
+		next = list_entry(link, struct mm_struct, on_roll.link);
 		mmgrab(next);
 	}
-	spin_unlock(&instance->list_lock);
+	spin_unlock(&roll->lock);
 	if (mm)
 		mmdrop(mm);
 	return next;
@@ -87,12 +87,12 @@ static int check_mm(struct instance_check *c, struct mm_struct *mm) __may_sleep
 	return err;
 }
 
-static int check_mms(struct instance_check *c) __may_sleep
+static int check_roll_of_mms(struct instance_check *c, struct instance_roll *roll) __may_sleep
 {
 	struct mm_struct *mm = NULL;
 	int err = 0;
 
-	while ((mm = next_mm(c->instance, mm))) {
+	while ((mm = next_mm(roll, mm))) {
 		err = check_mm(c, mm);
 		if (err) {
 			mmdrop(mm);
@@ -101,6 +101,15 @@ static int check_mms(struct instance_check *c) __may_sleep
 		*c->why = text_in(c->why->buf, c->why->bytes);
 	}
 	return 0;
+}
+
+static int check_mms(struct instance_check *c) __may_sleep
+{
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < INSTANCE_ROLLS; i++)
+		err = check_roll_of_mms(c, &c->instance->rolls[i]);
+	return err;
 }
 
 /* ---------------------------------------------------------------- files */
@@ -136,14 +145,13 @@ static int check_file(struct instance_check *c, struct file *file)
 }
 
 /* Each forgets the areas it was seen in, after a violation too. */
-static int check_files(struct instance_check *c, int err, struct file_totals *totals)
+static int check_roll_of_files(struct instance_check *c, struct instance_roll *roll, int err,
+			       struct file_totals *totals)
 {
-	struct vmarea *instance = c->instance;
 	struct file *file;
 
-	*totals = (struct file_totals){ 0 };
-	spin_lock(&instance->list_lock);
-	list_for_each_entry(file, &instance->files, link) {
+	spin_lock(&roll->lock);
+	list_for_each_entry(file, &roll->files, on_roll.link) {
 		if (!err)
 			err = check_file(c, file);
 		file->nr_areas_seen = 0;
@@ -152,7 +160,15 @@ static int check_files(struct instance_check *c, int err, struct file_totals *to
 			(long)atomic_load_relaxed(&file->reserved);
 		c->nr_files++;
 	}
-	spin_unlock(&instance->list_lock);
+	spin_unlock(&roll->lock);
+	return err;
+}
+
+static int check_files(struct instance_check *c, int err, struct file_totals *totals)
+{
+	*totals = (struct file_totals){ 0 };
+	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++)
+		err = check_roll_of_files(c, &c->instance->rolls[i], err, totals);
 	return err;
 }
 
@@ -220,8 +236,9 @@ int vmarea_validate(struct vmarea *instance, char *why, size_t why_bytes)
 
 	port_work_flush();
 	/* I19 */
-	if (!walk_can_lock(&instance->list_lock))
-		return wrong(&c, "the lock of the lists is held");
+	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++)
+		if (!walk_can_lock(&instance->rolls[i].lock))
+			return wrong(&c, "the lock of a roll is held");
 	if (!walk_can_lock(&instance->pool_lock))
 		return wrong(&c, "the pool's lock is held");
 	err = check_files(&c, check_mms(&c), &files);

@@ -19,7 +19,7 @@ struct vma_slab {
 
 /*
  * At the beginning and the end of an instance; the second when no mm and no reader is left.  The
- * lists and their lock are the caller's.
+ * rolls are the caller's.
  */
 void vma_pool_init(struct vmarea *instance) __may_sleep;
 void vma_pool_destroy(struct vmarea *instance) __may_sleep;

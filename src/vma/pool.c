@@ -7,7 +7,7 @@
  * the instance lives, and those two fields always make sense in it.  Slabs are therefore given
  * back only when the instance is destroyed.
  *
- * The pool's lock, and that of the lists, are those that address spaces of an instance share.
+ * The pool's lock, and those of the rolls, are what address spaces of an instance share.
  * Another thread may have one at the moment the host forks, and would never give it back in the
  * child: a fork waits for it.
  */
@@ -67,14 +67,16 @@ static void hold_locks(struct port_fork_guard *guard)
 	struct vmarea *instance = container_of(guard, struct vmarea, fork_guard);
 
 	spin_hold_over_fork(&instance->pool_lock);
-	spin_hold_over_fork(&instance->list_lock);
+	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++)
+		spin_hold_over_fork(&instance->rolls[i].lock);
 }
 
 static void let_go_locks(struct port_fork_guard *guard)
 {
 	struct vmarea *instance = container_of(guard, struct vmarea, fork_guard);
 
-	spin_let_go_after_fork(&instance->list_lock);
+	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++)
+		spin_let_go_after_fork(&instance->rolls[i].lock);
 	spin_let_go_after_fork(&instance->pool_lock);
 }
 

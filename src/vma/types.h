@@ -32,6 +32,7 @@
 #include "base/errno.h"
 #include "base/list.h"
 #include "ds/range_tree.h"
+#include "instance/instance.h"
 #include "sync/kill_group.h"
 #include "sync/rwsem.h"
 #include "sync/spinlock.h"
@@ -122,7 +123,8 @@ struct mm_struct {
 	u32 caps;				/* a	relaxed */
 	u32 personality;			/* a	relaxed */
 
-	struct list_head link __cacheline_aligned; /* instance->list_lock */
+	/* Of its beginning and its end only.  Its neighbours on the roll write here, too. */
+	struct roll_entry on_roll __cacheline_aligned;	/* i	its instance's */
 	struct port_work put_work;		/* i	mmput_async(), by the last user only */
 	MM_PRIVATE_MEMBER			/* a	debug builds: see vma/guard.h */
 };

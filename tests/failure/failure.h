@@ -27,6 +27,7 @@ struct failures failures_in(const char *path, enum port_fail_kind kind);
 void no_background_thread(void **state);
 void background_fails(void **state);
 void large_copy_fails(void **state);
+void frames_stay(void **state);
 void no_entropy(void **state);
 void waits_end_for_no_reason(void **state);
 

@@ -256,6 +256,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(object_calls_fail),
 		cmocka_unit_test(background_fails),
 		cmocka_unit_test(large_copy_fails),
+		cmocka_unit_test(frames_stay),
 		cmocka_unit_test(no_entropy),
 		cmocka_unit_test(waits_end_for_no_reason),
 		cmocka_unit_test(all_sites_failed),		/* the last: it adds up */

@@ -133,7 +133,9 @@ static void i18_objects(void **state)
 
 static void i19_locks(void **state)
 {
-	assert_broken(s.v->list_lock.word, SPIN_HELD, "the lock of the lists is held");
+	assert_broken(s.v->rolls[0].lock.word, SPIN_HELD, "the lock of a roll is held");
+	assert_broken(s.v->rolls[INSTANCE_ROLLS - 1].lock.word, SPIN_HELD,
+		      "the lock of a roll is held");
 	assert_broken(s.v->pool_lock.word, SPIN_HELD, "the pool's lock is held");
 }
 

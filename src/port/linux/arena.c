@@ -103,8 +103,10 @@ int port_arena_discard(struct port_arena *arena, size_t offset, size_t bytes)
 {
 	int saved = errno, err = 0;
 
-	if (fallocate(arena->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
-		      (off_t)bytes))
+	if (port_fail_kind(PORT_FAIL_UNMAP))
+		err = -ENOMEM;
+	else if (fallocate(arena->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+			   (off_t)bytes))
 		err = -errno;
 	errno = saved;
 	return err;

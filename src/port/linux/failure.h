@@ -9,7 +9,7 @@
  *
  *	kind		what failing means		what must come of it
  *	MEMORY		an allocation gets NULL		-ENOMEM, nothing changed
- *	UNMAP		memory does not go back		nothing: it goes back later
+ *	UNMAP		memory does not go back		nothing: it goes back later, or is kept
  *	THREAD		no thread can be started	nothing: who waits does the work
  *	WAKE		port_wait() returns at once	nothing: it may, at any time
  *	ENTROPY		the host has no randomness	nothing: another seed is taken
