@@ -35,19 +35,29 @@ CC=clang run build-fuzz		"--suite fuzz"				-Dfuzz=true -Ddebug_checks=true -Dtes
 python3 - "$rc" "${logs[@]}" <<'PY'
 import json, sys
 ok = bad = skip = 0
+failed = []
 for path in sys.argv[2:]:
     try:
-        for line in open(path):
-            result = json.loads(line)["result"]
-            if result in ("OK", "EXPECTEDFAIL"):
-                ok += 1
-            elif result == "SKIP":
-                skip += 1
-            else:
-                bad += 1
+        lines = [json.loads(line) for line in open(path)]
     except FileNotFoundError:
-        bad += 1
-broken = int(sys.argv[1]) and not bad
-print(f"\n{ok} passed, {bad + broken} failed" + (f", {skip} skipped" if skip else ""))
-sys.exit(1 if bad or broken else 0)
+        failed.append((path.split("/")[0], "no tests were run", ""))
+        continue
+    for test in lines:
+        if test["result"] in ("OK", "EXPECTEDFAIL"):
+            ok += 1
+        elif test["result"] == "SKIP":
+            skip += 1
+        else:
+            said = (test.get("stdout") or "") + (test.get("stderr") or "")
+            failed.append((path.split("/")[0], f'{test["name"]}: {test["result"]}', said))
+bad = len(failed)
+if int(sys.argv[1]) and not bad:
+    bad = 1
+    failed.append(("", "a build failed, see above", ""))
+# Once more at the end, where whoever sees the last lines only will find it.
+for build, what, said in failed:
+    print(f"\nFAILED {build} {what}")
+    print("".join(f"    {line}\n" for line in said.splitlines()[-25:]), end="")
+print(f"\n{ok} passed, {bad} failed" + (f", {skip} skipped" if skip else ""))
+sys.exit(1 if bad else 0)
 PY
