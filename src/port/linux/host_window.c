@@ -228,7 +228,11 @@ static int map_at(void *at, size_t bytes, int prot, int flags, int fd, size_t of
 
 	if (port_fail_site())
 		return -ENOMEM;
-	if (mmap(at, bytes, prot, flags | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED)
+	/*
+	 * Not mmap(), which the thread sanitizer takes for a write to all of it: another thread
+	 * may use the neighbours of the page that faulted as soon as the kernel has them there.
+	 */
+	if (syscall(SYS_mmap, at, bytes, prot, flags | MAP_FIXED, fd, offset) == -1)
 		err = -ENOMEM;
 	errno = saved;
 	return err;
