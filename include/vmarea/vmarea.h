@@ -629,23 +629,11 @@ struct mm_stats {
 };
 VMAREA_API void mm_get_stats(struct mm_user *mm, struct mm_stats *stats) __may_sleep;
 
-/* -------------------------------------------------------------- reports -- */
-
-/*
- * @write gets text in pieces, not ended by a 0, and no lock is held; a return other than 0 ends the
- * report and is its result.
- */
-typedef int (*mm_writer)(void *__nullable arg, const char *text, size_t bytes);
-
-/* /proc/PID/maps of one consistent moment.  0; -ENOMEM; what @write returned. */
-VMAREA_API int mm_report_maps(struct mm_user *mm, mm_writer write, void *__nullable arg) __may_sleep;
-/* The lines of /proc/PID/smaps that areas decide: the maps line, Size, page sizes, VmFlags. */
-VMAREA_API int mm_report_smaps(struct mm_user *mm, mm_writer write, void *__nullable arg) __may_sleep;
-/* "rd wr mr mw me ac ": VmFlags of @flags, ended by a 0.  Returns its length without that. */
-VMAREA_API size_t vm_flags_format(vm_flags_t flags, char buf[128]);
-
 __nonnull_end
 #ifdef __cplusplus
 }
 #endif
+
+#include <vmarea/report.h>
+
 #endif

@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "fault/copy.h"
 #include "fault/fault.h"
+#include "file/filemap.h"
 
 u32 fault_attrs(const struct fault *f, bool writable)
 {
@@ -165,6 +166,8 @@ static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct pag
 			page_get(page_head(page));
 		return false;
 	}
+	if (write && page && !(page_flags(page) & (PG_ANON | PG_DIRTY)))
+		page_set_flags(page_head(page), PG_DIRTY);
 	pt_slot_exchange(slot, pte_leaf(format, PT_PTE, pte_pfn(format, seen),
 					fault_attrs(f, write || pte_write(format, seen)) | marks));
 	return true;

@@ -104,7 +104,7 @@ static int add_written(struct address_space *mapping, u64 at, const void *from)
 	if (!page)
 		return -ENOMEM;
 	memcpy(page_bytes(page), from, PAGE_SIZE);
-	page_set_flags(page, PG_UPTODATE);
+	page_set_flags(page, PG_UPTODATE | PG_DIRTY);
 	err = filemap_add(mapping, at >> PAGE_SHIFT, page);
 	page_put(page);
 	return err;
@@ -124,6 +124,7 @@ static int put_bytes(struct file *file, u64 at, const void *from, size_t bytes)
 	if (!page)
 		return err;
 	memcpy(bytes_at(page, at), from, bytes);
+	page_set_flags(page, PG_DIRTY);
 	page_put(page);
 	return 0;
 }
