@@ -69,6 +69,9 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 		    unsigned long prot, unsigned long map_flags, vm_flags_t extra,
 		    struct file *file, unsigned long pgoff)
 	__must_hold(vma_stable) __may_sleep;
+/* Is what mmap() has made with these flags touched once the lock is dropped? */
+bool mm_wants_populate(const struct mm_struct *mm, unsigned long map_flags)
+	__must_hold_shared(vma_stable);
 /* PROT_* to VM_READ... */
 vm_flags_t vm_flags_of_prot(unsigned long prot);
 

@@ -378,8 +378,7 @@ static vm_flags_t noreserve(const struct mm_struct *mm, const struct file *file,
 	return 0;
 }
 
-static bool wants_populate(const struct mm_struct *mm, unsigned long map_flags)
-	__must_hold_shared(vma_stable)
+bool mm_wants_populate(const struct mm_struct *mm, unsigned long map_flags)
 {
 	return ((vm_flags_of_map(map_flags) | mm->def_flags) & VM_LOCKED) ||
 	       (map_flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
@@ -390,7 +389,7 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 		    struct file *file, unsigned long pgoff)
 {
 	struct mapping m = { .mm = mm, .file = file, .pgoff = pgoff,
-			     .populate = wants_populate(mm, map_flags) };
+			     .populate = mm_wants_populate(mm, map_flags) };
 	long place;
 	int err;
 
@@ -481,7 +480,7 @@ long mm_mmap(struct mm_user *user, unsigned long addr, unsigned long len, unsign
 	if (!ret) {
 		ret = mm_mmap_locked(mm, addr, len, prot, flags, 0, file,
 				     offset_bytes >> PAGE_SHIFT);
-		populate = wants_populate(mm, flags);
+		populate = mm_wants_populate(mm, flags);
 		mm_write_unlock(mm);
 		if (ret >= 0 && populate)
 			mm_populate(mm, (unsigned long)ret, page_align(len));

@@ -27,7 +27,7 @@ static unsigned long prot_of_flags(vm_flags_t flags)
 }
 
 static long remap_locked(struct mm_struct *mm, unsigned long start, unsigned long size,
-			 unsigned long pgoff, unsigned long map_flags)
+			 unsigned long pgoff, unsigned long map_flags, bool *populate)
 	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_at(mm, start);
@@ -43,6 +43,7 @@ static long remap_locked(struct mm_struct *mm, unsigned long start, unsigned lon
 	ret = mm_mmap_locked(mm, start, size, prot_of_flags(vma->vm_flags), map_flags, 0, file,
 			     pgoff);
 	file_put(file);
+	*populate = mm_wants_populate(mm, map_flags);
 	return ret;
 }
 
@@ -51,6 +52,7 @@ long mm_remap_file_pages(struct mm_user *user, unsigned long addr, unsigned long
 {
 	witness_call();
 	struct mm_struct *mm = mm_of(user);
+	bool populate;
 	long ret;
 
 	if (prot)
@@ -63,11 +65,11 @@ long mm_remap_file_pages(struct mm_user *user, unsigned long addr, unsigned long
 	if (ret)
 		return ret;
 	flags = (flags & MAP_NONBLOCK) | MAP_SHARED | MAP_FIXED | MAP_POPULATE;
-	ret = remap_locked(mm, addr, size, pgoff, flags);
+	ret = remap_locked(mm, addr, size, pgoff, flags, &populate);
 	mm_write_unlock(mm);
 	if (ret < 0)
 		return ret;
-	if (!(flags & MAP_NONBLOCK))
+	if (populate)
 		mm_populate(mm, addr, size);
 	return 0;
 }

@@ -145,6 +145,7 @@ long mm_shmat(struct mm_user *user, struct file *segment, unsigned long addr, in
 	/* An address that SHM_RND rounds to 0 is still one that was asked for. */
 	unsigned long map_flags = addr ? MAP_SHARED | MAP_FIXED : MAP_SHARED;
 	struct file *file;
+	bool populate;
 	long ret = attach_address(&addr, flags);
 
 	if (ret)
@@ -157,7 +158,10 @@ long mm_shmat(struct mm_user *user, struct file *segment, unsigned long addr, in
 	ret = mm_write_lock_killable(mm);
 	if (!ret) {
 		ret = attach_locked(mm, file, addr, flags, map_flags);
+		populate = mm_wants_populate(mm, map_flags);
 		mm_write_unlock(mm);
+		if (ret >= 0 && populate)
+			mm_populate(mm, (unsigned long)ret, page_align(file_size(file)));
 	}
 	file_put(file);
 	return ret;

@@ -365,6 +365,41 @@ static void drivers_pages_are_seen_and_zapped(void **state)
 	memory_close(&m);
 }
 
+static unsigned int in_core(struct memory *m, unsigned long page, unsigned int nr)
+{
+	unsigned char vec[16];
+	unsigned int sum = 0;
+
+	assert_int_equal(mm_mincore(m->s.mm, at(page), nr * 4096ul, vec), 0);
+	for (unsigned int i = 0; i < nr; i++)
+		sum += vec[i] & 1;
+	return sum;
+}
+
+/* As mmap() does, so do the others that map: shmat() and remap_file_pages(). */
+static void what_is_mapped_locked_is_filled(void **state)
+{
+	struct file_desc desc = { .size = sizeof(desc), .name = "/SYSV00000000",
+		.flags = FILE_READ | FILE_WRITE | FILE_SHMEM, .size_bytes = 4 * 4096 };
+	struct file *segment;
+	struct memory m;
+
+	memory_open(&m);
+	assert_int_equal(space_map(&m.s, 0, 4, RW, MAP_SHARED | MAP_ANONYMOUS), 0);
+	assert_int_equal(mm_mlock(m.s.mm, at(0), 4096), 0);
+	assert_int_equal(in_core(&m, 0, 4), 1);
+	assert_int_equal(mm_remap_file_pages(m.s.mm, at(0), 4096, 0, 2, MAP_NONBLOCK), 0);
+	assert_int_equal(in_core(&m, 0, 4), 2);
+	assert_int_equal(mm_remap_file_pages(m.s.mm, at(1), 4096, 0, 3, MAP_NONBLOCK), 0);
+	assert_int_equal(in_core(&m, 0, 4), 2);
+	assert_int_equal(file_create(m.s.v, &desc, &segment), 0);
+	assert_int_equal(mm_mlockall(m.s.mm, MCL_FUTURE), 0);
+	assert_int_equal(mm_shmat(m.s.mm, segment, at(16), 0), (long)at(16));
+	assert_int_equal(in_core(&m, 16, 4), 4);
+	file_put(segment);
+	memory_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +416,7 @@ int main(void)
 		cmocka_unit_test(free_and_cold_keep_the_bytes),
 		cmocka_unit_test(guards_are_holes_that_stay),
 		cmocka_unit_test(populating_is_for_real),
+		cmocka_unit_test(what_is_mapped_locked_is_filled),
 		cmocka_unit_test(drivers_pages_are_seen_and_zapped),
 	};
 
