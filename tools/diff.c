@@ -31,6 +31,7 @@ enum { MAX_JOBS = 64, MAX_REPORTED = 20 };
 struct options {
 	unsigned long seed, round, calls, jobs, window, overcommit;
 	uint64_t ops;
+	struct memory_setup memory;
 	const char *script;
 	bool keep_going, json, quiet, no_shrink;
 };
@@ -66,6 +67,10 @@ static void help(void)
 	      "  --window PAGES  size of the range that most calls are about (default 64)\n"
 	      "  --only CALL     only this call, and others given so; mmap is always one of them\n"
 	      "  --without CALL  not this call; may be given several times\n"
+	      "  --touch         load and store, too: the same bytes, signals and pages are wanted\n"
+	      "  --mmu PATH      with --touch, how the library's memory is accessed: none (default),\n"
+	      "                  soft: a software TLB, host: windows of this process\n"
+	      "  --levels N      with --touch, of the library's page tables: 4 (default) or 5\n"
 	      "  --script FILE   the calls of this file instead, as a difference left them\n"
 	      "  --overcommit N  set vm.overcommit_memory to it for the while (whole machine)\n"
 	      "  --keep-going    go on after a difference\n"
@@ -84,7 +89,7 @@ static void help(void)
 }
 
 enum { OPT_SEED = 256, OPT_CALLS, OPT_ROUND, OPT_JOBS, OPT_WINDOW, OPT_ONLY, OPT_WITHOUT,
-       OPT_SCRIPT, OPT_OVERCOMMIT, OPT_KEEP_GOING, OPT_NO_SHRINK, OPT_JSON, OPT_QUIET };
+       OPT_TOUCH, OPT_MMU, OPT_LEVELS, OPT_SCRIPT, OPT_OVERCOMMIT, OPT_KEEP_GOING, OPT_NO_SHRINK, OPT_JSON, OPT_QUIET };
 
 static const struct option longs[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -95,6 +100,9 @@ static const struct option longs[] = {
 	{ "window", required_argument, NULL, OPT_WINDOW },
 	{ "only", required_argument, NULL, OPT_ONLY },
 	{ "without", required_argument, NULL, OPT_WITHOUT },
+	{ "touch", no_argument, NULL, OPT_TOUCH },
+	{ "mmu", required_argument, NULL, OPT_MMU },
+	{ "levels", required_argument, NULL, OPT_LEVELS },
 	{ "script", required_argument, NULL, OPT_SCRIPT },
 	{ "overcommit", required_argument, NULL, OPT_OVERCOMMIT },
 	{ "keep-going", no_argument, NULL, OPT_KEEP_GOING },
@@ -103,6 +111,28 @@ static const struct option longs[] = {
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ NULL, 0, NULL, 0 },
 };
+
+static bool path_option(struct memory_setup *memory)
+{
+	int path = path_by_name(optarg);
+
+	if (path < 0)
+		cli_usage("diff", "--mmu: '%s' is none of none, soft, host", optarg);
+	else
+		memory->path = (enum memory_path)path;
+	return path >= 0;
+}
+
+/* The kernel's addresses are to fit. */
+static bool levels_option(struct memory_setup *memory)
+{
+	unsigned long levels;
+
+	if (!cli_number("diff", "--levels", optarg, 4, 5, &levels))
+		return false;
+	memory->levels = (unsigned int)levels;
+	return true;
+}
 
 static bool number_option(struct options *o, int c)
 {
@@ -133,9 +163,22 @@ static bool op_option(uint64_t *ops)
 	return op >= 0;
 }
 
+static int choose_ops(struct options *o, uint64_t only, uint64_t without)
+{
+	const uint64_t accesses = 1ul << OP_LOAD | 1ul << OP_STORE;
+
+	if (!o->memory.touch && (only & accesses))
+		return cli_usage("diff", "--only load, store: areas have no bytes without --touch");
+	if (!o->memory.touch)
+		without |= accesses;
+	o->ops = (only ? only | 1ul << OP_MMAP : ~0ul) & ~without & ~(1ul << OP_CHECK);
+	return -1;
+}
+
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
+	const char *needs_touch = NULL;
 	uint64_t only = 0, without = 0;
 	bool good = true;
 	int c;
@@ -157,6 +200,17 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case OPT_SCRIPT:
 			o->script = optarg;
 			break;
+		case OPT_TOUCH:
+			o->memory.touch = true;
+			break;
+		case OPT_MMU:
+			good = path_option(&o->memory);
+			needs_touch = "--mmu";
+			break;
+		case OPT_LEVELS:
+			good = levels_option(&o->memory);
+			needs_touch = "--levels";
+			break;
 		case OPT_KEEP_GOING:
 			o->keep_going = true;
 			break;
@@ -177,8 +231,11 @@ static int parse_options(int argc, char **argv, struct options *o)
 		return EXIT_USAGE;
 	if (optind < argc)
 		return cli_usage("diff", "what is '%s' for?", argv[optind]);
-	o->ops = (only ? only | 1ul << OP_MMAP : ~0ul) & ~without & ~(1ul << OP_CHECK);
-	return -1;
+	if (needs_touch && !o->memory.touch)
+		return cli_usage("diff", "%s is about pages: add --touch", needs_touch);
+	if (o->memory.touch && !o->memory.levels)
+		o->memory.levels = 4;
+	return choose_ops(o, only, without);
 }
 
 /* ----------------------------------------------------------------------------- overcommit -- */
@@ -418,7 +475,8 @@ static void prepare_jobs(struct run *run)
 		job->worker = shared_alloc(sizeof(*job->worker));
 		job->plan = (struct plan){ .seed = o->seed, .first = o->round + i,
 			.step = o->jobs, .calls = o->calls / o->jobs + (i < o->calls % o->jobs),
-			.gen = { .window_pages = (uint32_t)o->window, .ops = o->ops } };
+			.gen = { .window_pages = (uint32_t)o->window, .ops = o->ops,
+				 .memory = o->memory } };
 	}
 }
 

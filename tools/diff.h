@@ -10,6 +10,8 @@
 #include <stdio.h>
 
 #include <vmarea/debug.h>
+#include <vmarea/host.h>
+#include <vmarea/soft_tlb.h>
 
 #include "diff_agent.h"
 
@@ -47,16 +49,31 @@ struct test_files {
 	struct test_file file[AGENT_MAX_FILES];
 	int nr;
 	int shmid[DIFF_NR_SEGMENTS];
+	void *attached[DIFF_NR_SEGMENTS];
 	struct file_desc segment[DIFF_NR_SEGMENTS];
 };
 
 /* Exits with a message if there is no place for temporary files. */
 void files_open(struct test_files *files);
 void files_close(struct test_files *files);
-/* Sizes as they were at first. */
+/* Sizes as they were at first, and zeros. */
 void files_reset(const struct test_files *files);
 
 /* ------------------------------------------------------------ diff_script.c: calls as text -- */
+
+/* How the library's memory is loaded from and stored to. */
+enum memory_path {
+	PATH_COPY,			/* mm_handle_fault(), mm_read(), mm_write() */
+	PATH_SOFT,			/* a soft TLB */
+	PATH_HOST,			/* windows, and plain loads and stores */
+	NR_PATHS
+};
+
+struct memory_setup {
+	bool touch;			/* areas have pages, and pages have bytes */
+	enum memory_path path;
+	unsigned int levels;		/* of the page tables */
+};
 
 /* What a list of calls needs to know to be made again. */
 enum layout {
@@ -72,6 +89,7 @@ struct round_setup {
 	bool keep_vdso;			/* [vdso] and [vvar] are there */
 	bool text_always;		/* flags and totals compared after each call too */
 	uint32_t window_pages;		/* for the generator only */
+	struct memory_setup memory;
 };
 
 struct script {
@@ -83,6 +101,7 @@ struct script {
 const char *op_name(unsigned int op);
 int op_by_name(const char *name);		/* -1: none */
 unsigned int op_nr_args(unsigned int op);
+int path_by_name(const char *name);		/* -1: none */
 /* The call as a person reads it, with names for bits. */
 void call_print(FILE *to, const struct diff_call *call, const struct test_files *files);
 void script_write(FILE *to, const struct script *script, const struct test_files *files);
@@ -96,8 +115,12 @@ struct side_area {
 	vm_flags_t flags;
 };
 
+#define SIDE_NR_WINDOWS	2
+
 struct side_proc {
 	struct mm_user *mm;		/* NULL: no such process */
+	struct soft_tlb_space *space;	/* PATH_SOFT */
+	struct host_window *window[SIDE_NR_WINDOWS];	/* PATH_HOST */
 	bool mcl_future;		/* mlockall(MCL_FUTURE) is on */
 	bool filled;			/* by OP_FILL: too many areas to look at all */
 	bool map_written;		/* `map` holds its last map */
@@ -149,6 +172,9 @@ struct side {
 	const struct start_state *start;
 	struct side_proc proc[AGENT_MAX_PROCS];
 	uint64_t arena_used;		/* units */
+	struct memory_setup memory;
+	struct soft_tlb *tlb;
+	bool lazily_freed;		/* MADV_FREE was called: pages may be lost */
 	bool broken;			/* an invariant of the library's; `why` says which */
 	bool small_pages;		/* there may be some that no write has made */
 	uint64_t image_start, image_end;
@@ -161,7 +187,7 @@ enum step { STEP_DONE, STEP_SKIPPED, STEP_FULL };
 
 /* Exits on failure: these are the tool's own. */
 void side_open(struct side *side, const struct machine *machine, struct test_files *files,
-	       struct agent_shared *shared);
+	       struct agent_shared *shared, const struct memory_setup *memory);
 void side_begin(struct side *side, const struct start_state *start);
 /*
  * Makes @call on the library and appends it, with what it did, to the calls in shared memory.
@@ -173,10 +199,27 @@ void side_finish(struct side *side);
 /* NULL, or what the library got wrong about itself (invariants, promised pages left over). */
 const char *side_end(struct side *side);
 
+/* --------------------------------- diff_memory.c: the library's pages, with --touch only -- */
+
+void memory_open(struct side *side);
+/* @proc has an mm now; has one no longer. */
+void memory_attach(struct side *side, struct side_proc *proc);
+void memory_detach(struct side *side, struct side_proc *proc);
+/* OP_LOAD and OP_STORE: what the agent is to return; what is loaded is left in @call. */
+long memory_access(struct side *side, struct side_proc *proc, struct diff_call *call);
+/* Where @call was: what mincore() is to say of it. */
+void memory_see_core(const struct side *side, const struct side_proc *proc, struct diff_call *call);
+/* Files and segments as they were at first, without pages. */
+void memory_reset_files(struct side *side);
+
 /* ------------------------------------------- diff_skip.c: which calls cannot be compared -- */
 
 bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 		     const struct diff_call *call);
+/* Does a call over the range reach the agent's own memory?  One that overflows reaches nothing. */
+bool side_hits_agent(const struct side *side, uint64_t addr, uint64_t len);
+/* May what it frees be there again, or not? */
+bool side_frees_lazily(const struct diff_call *call);
 /* May it read memory into being? */
 bool side_fills(const struct side_proc *proc, const struct diff_call *call);
 bool side_any_flag(const struct side_proc *proc, uint64_t addr, uint64_t len, vm_flags_t flag);
@@ -218,6 +261,7 @@ uint64_t rng_next(struct rng *rng);
 
 struct gen_options {
 	uint32_t window_pages;
+	struct memory_setup memory;
 	uint64_t ops;			/* bit for each op that may be made */
 };
 
@@ -254,6 +298,7 @@ struct finding {
 	uint64_t seed, round;
 	uint32_t difference;		/* enum agent_difference */
 	int64_t result;			/* found; the expected one is in `call` */
+	uint64_t value;			/* found */
 	char why[200];
 	struct script script;		/* the calls up to it */
 	struct diff_call call;		/* the one that differs */

@@ -93,6 +93,8 @@ static uint32_t me;
 static volatile int touching;			/* OP_TOUCH is under way */
 static volatile uint64_t touching_at;
 static volatile int fault_kind;
+static volatile uint64_t fault_at;		/* the address that the signal named */
+static uint64_t loaded;
 static char text[4 * AGENT_TEXT_BYTES];		/* smaps as read */
 static char condensed[AGENT_TEXT_BYTES];
 static unsigned char in_core[PAGE];		/* mincore()'s answer */
@@ -255,14 +257,25 @@ struct signal_info {
 };
 
 enum { SIG_TRAP = 5, SIG_BUS = 7, SIG_SEGV = 11, SIG_CHLD = 17 };
+enum { SI_KERNEL = 0x80 };
 enum { MCONTEXT = 40, REG_RIP = 16, REG_FLAGS = 17, TRAP_FLAG = 0x100 };
 
-extern char touch_read_at[], touch_write_at[], touch_exec_jump[], touch_resume[];
+extern char touch_begin[], touch_end[], touch_exec_jump[], touch_resume[];
 
 static int is_touching(uint64_t rip)
 {
-	return touching && (rip == ptr(touch_read_at) || rip == ptr(touch_write_at) ||
+	return touching && ((rip >= ptr(touch_begin) && rip < ptr(touch_end)) ||
 			    rip == ptr(touch_exec_jump) || rip == touching_at);
+}
+
+static int kind_of(int signo, int code)
+{
+	if (signo == SIG_BUS)
+		return code == 2 ? TOUCH_BUS : TOUCH_OTHER;
+	/* An address that is none at all has a code of its own: nothing is mapped there. */
+	if (code == 1 || code == SI_KERNEL)
+		return TOUCH_MAPERR;
+	return code == 2 ? TOUCH_ACCERR : TOUCH_OTHER;
 }
 
 /* @context is a ucontext: flags, link and stack are 40 bytes, then the registers. */
@@ -280,11 +293,10 @@ void on_fault(int signo, struct signal_info *info, char *context)
 		set_status(AGENT_CRASHED);
 		leave();
 	}
-	/* An address that is none at all has a code of its own: nothing is mapped there. */
-	if (signo == SIG_BUS)
-		fault_kind = TOUCH_BUS;
-	else if (signo == SIG_SEGV)
-		fault_kind = info->code == 2 ? TOUCH_ACCERR : TOUCH_MAPERR;
+	if (signo != SIG_TRAP) {
+		fault_kind = kind_of(signo, info->code);
+		fault_at = info->code == SI_KERNEL ? touching_at : info->addr;
+	}
 	regs[REG_RIP] = ptr(touch_resume);
 	regs[REG_FLAGS] &= ~(uint64_t)TRAP_FLAG;
 }
@@ -296,22 +308,39 @@ __asm__(".globl on_fault_return\n"
 	"	syscall\n");
 
 /*
- * A write leaves what is there: an or of nothing.  All memory that is executed holds zeroes, which
- * is an addition to where %rax points; the trap flag ends it after that.
+ * Between touch_begin and touch_end each instruction is an access or a ret.  A touch to write leaves
+ * what is there: an or of nothing.  All memory that is executed holds zeroes, which is an addition to
+ * where %rax points; the trap flag ends it after that.
  */
-void touch_one(uint64_t addr);
-void touch_to_write(uint64_t addr);
 void touch_to_execute(uint64_t addr, char *scratch);
-__asm__(".globl touch_one, touch_to_write, touch_to_execute\n"
-	".globl touch_read_at, touch_write_at, touch_exec_jump, touch_resume\n"
-	"touch_one:\n"
-	"touch_read_at:\n"
-	"	movb (%rdi), %al\n"
+uint64_t load_1(uint64_t addr), load_2(uint64_t addr), load_4(uint64_t addr), load_8(uint64_t addr);
+void store_1(uint64_t addr, uint64_t value), store_2(uint64_t addr, uint64_t value);
+void store_4(uint64_t addr, uint64_t value), store_8(uint64_t addr, uint64_t value);
+void touch_to_write(uint64_t addr);
+__asm__(".globl touch_to_write, touch_to_execute, touch_begin, touch_end\n"
+	".globl touch_exec_jump, touch_resume\n"
+	".globl load_1, load_2, load_4, load_8, store_1, store_2, store_4, store_8\n"
+	"touch_begin:\n"
+	"load_1:	movzbl (%rdi), %eax\n"
+	"	ret\n"
+	"load_2:	movzwl (%rdi), %eax\n"
+	"	ret\n"
+	"load_4:	movl (%rdi), %eax\n"
+	"	ret\n"
+	"load_8:	movq (%rdi), %rax\n"
+	"	ret\n"
+	"store_1:	movb %sil, (%rdi)\n"
+	"	ret\n"
+	"store_2:	movw %si, (%rdi)\n"
+	"	ret\n"
+	"store_4:	movl %esi, (%rdi)\n"
+	"	ret\n"
+	"store_8:	movq %rsi, (%rdi)\n"
 	"	ret\n"
 	"touch_to_write:\n"
-	"touch_write_at:\n"
 	"	orb $0, (%rdi)\n"
 	"	ret\n"
+	"touch_end:\n"
 	"touch_to_execute:\n"
 	"	mov %rsi, %rax\n"
 	"	pushfq\n"
@@ -330,13 +359,75 @@ static long touch(uint64_t addr, uint64_t kind)
 	touching_at = addr;
 	touching = 1;
 	if (kind == TOUCH_READ)
-		touch_one(addr);
+		load_1(addr);
 	else if (kind == TOUCH_WRITE)
 		touch_to_write(addr);
 	else
 		touch_to_execute(addr, scratch);
 	touching = 0;
 	return fault_kind;
+}
+
+static uint64_t load_one(uint64_t addr, uint64_t bytes)
+{
+	switch (bytes) {
+	case 1:
+		return load_1(addr);
+	case 2:
+		return load_2(addr);
+	case 4:
+		return load_4(addr);
+	default:
+		return load_8(addr);
+	}
+}
+
+static void store_one(uint64_t addr, uint64_t bytes, uint64_t value)
+{
+	switch (bytes) {
+	case 1:
+		store_1(addr, value);
+		break;
+	case 2:
+		store_2(addr, value);
+		break;
+	case 4:
+		store_4(addr, value);
+		break;
+	default:
+		store_8(addr, value);
+	}
+}
+
+static uint64_t access_once(uint64_t addr, uint64_t bytes, const uint64_t *store)
+{
+	uint64_t value = 0;
+
+	touching_at = addr;
+	touching = 1;
+	if (store)
+		store_one(addr, bytes, *store);
+	else
+		value = load_one(addr, bytes);
+	touching = 0;
+	return fault_kind == TOUCH_DONE ? value : 0;
+}
+
+/* A load leaves what it found in loaded. */
+static long access(uint64_t addr, uint64_t bytes, const uint64_t *store)
+{
+	fault_kind = TOUCH_DONE;
+	loaded = 0;
+	if (!(bytes & (bytes - 1))) {
+		loaded = access_once(addr, bytes, store);
+	} else {
+		for (uint64_t i = 0; i < bytes && fault_kind == TOUCH_DONE; i++) {
+			uint64_t byte = store ? *store >> 8 * i : 0;
+
+			loaded |= access_once(addr + i, 1, store ? &byte : 0) << 8 * i;
+		}
+	}
+	return ACCESS_RESULT(fault_kind, fault_kind == TOUCH_DONE ? 0 : fault_at - addr);
 }
 
 static void catch_faults(void)
@@ -498,6 +589,10 @@ static long do_other(const struct diff_call *c)
 		return sys1(NR_personality, a[0]) < 0 ? -22 : 0;
 	case OP_TOUCH:
 		return touch(a[0], a[1]);
+	case OP_LOAD:
+		return access(a[0], a[1], 0);
+	case OP_STORE:
+		return access(a[0], a[1], &a[2]);
 	case OP_READ_INTO:
 		return do_read_into(a[0], a[1]);
 	case OP_TRUNCATE:
@@ -571,13 +666,52 @@ static int same_result(const struct diff_call *c, long result)
 	return 0;
 }
 
+/* The pages that the library has in core, of those at which the call was. */
+static int same_core(const struct diff_call *c, long *result, uint64_t *core)
+{
+	*core = 0;
+	memset(in_core, 0, 64);
+	*result = sys3(NR_mincore, c->core_addr, c->core_nr * (uint64_t)PAGE, ptr(in_core));
+	for (uint32_t i = 0; i < c->core_nr; i++)
+		*core |= (uint64_t)(in_core[i] & 1) << i;
+	return *result == c->core_result && !((*core ^ c->core) & c->core_compared);
+}
+
+static void compare(uint32_t i, long result)
+{
+	const struct diff_call *c = &shared->calls[i];
+	const struct diff_map *map = (const void *)&shared->arena[c->map];
+
+	if (!same_result(c, result))
+		differs(i, DIFFERS_RESULT, result);
+	if (c->op == OP_LOAD && loaded != c->value) {
+		shared->value = loaded;
+		differs(i, DIFFERS_VALUE, result);
+	}
+	if (!same_map(map))
+		differs(i, DIFFERS_MAP, result);
+	if (c->core_nr) {
+		uint64_t core;
+
+		if (!same_core(c, &result, &core)) {
+			shared->value = core;
+			differs(i, DIFFERS_CORE, result);
+		}
+	}
+	if (map->text_bytes && (c->text || shared->text_always)) {
+		size_t n = read_text();
+
+		if (n != map->text_bytes || memcmp(condensed, &map->area[map->nr], n))
+			differs(i, DIFFERS_TEXT, result);
+	}
+}
+
 static void run(void)
 {
 	uint32_t i = await_turn();
 
 	while (i < shared->nr_calls) {
 		const struct diff_call *c = &shared->calls[i];
-		const struct diff_map *map = (const void *)&shared->arena[c->map];
 		long result;
 
 		if (c->proc != me) {
@@ -593,16 +727,7 @@ static void run(void)
 			i = await_turn();
 			continue;
 		}
-		if (!same_result(c, result))
-			differs(i, DIFFERS_RESULT, result);
-		if (!same_map(map))
-			differs(i, DIFFERS_MAP, result);
-		if (map->text_bytes && (c->text || shared->text_always)) {
-			size_t n = read_text();
-
-			if (n != map->text_bytes || memcmp(condensed, &map->area[map->nr], n))
-				differs(i, DIFFERS_TEXT, result);
-		}
+		compare(i, result);
 		i++;
 	}
 	set_status(AGENT_DONE);

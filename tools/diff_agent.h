@@ -22,11 +22,12 @@
 #define AGENT_SMAPS_FD		50
 #define AGENT_STATUS_FD		60
 #define AGENT_PID_FD		70
+#define AGENT_PAGEMAP_FD	80
 #define AGENT_MAX_PROCS		6
 #define AGENT_MAX_FILES		24
 
 #define AGENT_SHARED_ADDR	0x100000000000ul
-#define AGENT_SHARED_BYTES	(6ul << 20)
+#define AGENT_SHARED_BYTES	(8ul << 20)
 /* Where OP_FILL puts its areas: one page each, one page between.  They are not compared. */
 #define AGENT_FILL_ADDR		0x300000000000ul
 #define AGENT_FILL_END		0x300040000000ul
@@ -66,12 +67,31 @@ enum diff_op {
 	OP_FILL,			/* areas to leave below the limit; areas to make */
 	OP_FORK,			/* process */
 	OP_EXIT,
+	OP_LOAD,			/* addr bytes */
+	OP_STORE,			/* addr bytes value */
 	NR_OPS
 };
 
+/*
+ * No store reaches these two bytes of a page, which are therefore zeros in all memory: where pages
+ * have bytes, this is what TOUCH_EXEC executes.
+ */
+#define AGENT_EXEC_SLOT		0x800u
+#define AGENT_EXEC_BYTES	2u
+
 enum touch_kind { TOUCH_READ, TOUCH_WRITE, TOUCH_EXEC, NR_TOUCH_KINDS };
 /* What OP_TOUCH returns. */
-enum touch_result { TOUCH_DONE, TOUCH_MAPERR, TOUCH_ACCERR, TOUCH_BUS };
+enum touch_result { TOUCH_DONE, TOUCH_MAPERR, TOUCH_ACCERR, TOUCH_BUS, TOUCH_OTHER };
+
+/*
+ * OP_LOAD and OP_STORE of 1, 2, 4 or 8 bytes are one access, which happens or does not.  Of any
+ * other number up to 8 they are one for each byte, which ends at the first that is refused, as when
+ * the kernel copies.  They return what became of it and, if it was refused, which of its bytes the
+ * signal named.
+ */
+#define ACCESS_RESULT(touch_result, byte)	((long)((touch_result) | (byte) << 4))
+#define ACCESS_TOUCH(result)			((unsigned int)(result) & 0xf)
+#define ACCESS_BYTE(result)			((long)(result) >> 4)
 
 /* How the result is judged; no bit: it must be the expected one. */
 #define JUDGE_PAGES	0x01	/* success may be an error there, and an error another one */
@@ -87,6 +107,13 @@ struct diff_call {
 	uint32_t map;			/* expected map: 8-byte units into arena */
 	int64_t result;			/* expected */
 	uint64_t arg[6];
+	uint64_t value;			/* OP_LOAD: the bytes that it is to find, else 0s */
+	/* mincore() of these pages after the call, a bit for each.  With none it is not asked. */
+	uint64_t core_addr;
+	uint64_t core;
+	uint64_t core_compared;		/* those of the others depend on the machine */
+	int16_t core_result;
+	uint8_t core_nr;
 };
 
 /* An area as expected, and as found. */
@@ -115,7 +142,7 @@ struct diff_map {
 
 enum agent_status { AGENT_RUNNING, AGENT_READY, AGENT_DONE, AGENT_DIFFERS, AGENT_CRASHED,
 		    AGENT_BROKEN };
-enum agent_difference { DIFFERS_RESULT, DIFFERS_MAP, DIFFERS_TEXT };
+enum agent_difference { DIFFERS_RESULT, DIFFERS_VALUE, DIFFERS_MAP, DIFFERS_CORE, DIFFERS_TEXT };
 
 struct agent_object {
 	uint64_t ours, theirs;		/* a shared anonymous object's numbers; 0: unused */
@@ -138,6 +165,7 @@ struct agent_shared {
 	uint32_t at;			/* the call that differs, or the one under way */
 	uint32_t difference;		/* enum agent_difference */
 	int64_t result;			/* found */
+	uint64_t value;			/* found: by OP_LOAD, or of mincore() */
 	uint64_t fault_addr;		/* AGENT_CRASHED */
 	uint64_t where;			/* AGENT_CRASHED, AGENT_BROKEN: rip or line */
 	uint64_t initial_brk;

@@ -152,10 +152,15 @@ static struct test_file *add_disk(struct test_files *files, const char *label, i
 
 static int memory_file(const char *name, unsigned int flags, off_t bytes, int seals)
 {
+	static const char zeros[DIFF_PAGE];
 	int fd = memfd_create(name, flags | MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0 || ftruncate(fd, bytes))
 		return -1;
+	/* What is sealed is never cleared again: so all its pages are there from the first. */
+	for (off_t at = 0; seals && at < bytes; at += DIFF_PAGE)
+		if (pwrite(fd, zeros, DIFF_PAGE, at) != DIFF_PAGE)
+			return -1;
 	if (seals && fcntl(fd, F_ADD_SEALS, seals))
 		return -1;
 	return fd;
@@ -221,6 +226,7 @@ static void add_segment(struct test_files *files, int at, size_t bytes)
 	FILE *f;
 
 	files->shmid[at] = -1;
+	files->attached[at] = NULL;
 	p = id < 0 ? (void *)-1 : shmat(id, NULL, 0);
 	if (p == (void *)-1)
 		return;
@@ -235,6 +241,7 @@ static void add_segment(struct test_files *files, int at, size_t bytes)
 			continue;
 		desc->inode = inode;
 		files->shmid[at] = id;
+		files->attached[at] = p;
 		take_name(desc, shown);
 		break;
 	}
@@ -296,6 +303,11 @@ void files_close(struct test_files *files)
 			free((char *)files->segment[i].name);
 }
 
+static size_t page_up(uint64_t bytes)
+{
+	return (bytes + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
+}
+
 void files_reset(const struct test_files *files)
 {
 	for (int i = FILE_FIRST_SIZED; i < files->nr; i++) {
@@ -303,10 +315,15 @@ void files_reset(const struct test_files *files)
 
 		if (file->label && file->mappable && (file->desc.flags & FILE_WRITE) &&
 		    !(file->desc.flags & (FILE_SEAL_WRITE | FILE_APPEND_ONLY)) &&
-		    ftruncate(file->fd, (off_t)file->desc.size_bytes)) {
+		    (ftruncate(file->fd, 0) ||
+		     ftruncate(file->fd, (off_t)file->desc.size_bytes))) {
 			cli_error("diff", "%s: cannot be resized: %s", file->label,
 				  strerror(errno));
 			exit(EXIT_DEFECT);
 		}
 	}
+	for (int i = 0; i < DIFF_NR_SEGMENTS; i++)
+		if (files->attached[i])
+			madvise(files->attached[i], page_up(files->segment[i].size_bytes),
+				MADV_REMOVE);
 }

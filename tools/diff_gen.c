@@ -42,6 +42,7 @@ static const uint8_t usual_weight[NR_OPS] = {
 	[OP_SHMDT] = 3, [OP_ANON_NAME] = 2, [OP_THP_DISABLE] = 1, [OP_MEMORY_MERGE] = 1,
 	[OP_BRK] = 6, [OP_SETRLIMIT] = 2, [OP_PERSONALITY] = 1, [OP_TOUCH] = 60,
 	[OP_READ_INTO] = 4, [OP_TRUNCATE] = 2, [OP_FORK] = 1, [OP_EXIT] = 1,
+	[OP_LOAD] = 50, [OP_STORE] = 60,
 };
 
 static const struct {
@@ -74,8 +75,9 @@ static void draw_family(struct gen *gen)
 {
 	static const uint8_t ops[] = {
 		OP_MMAP, OP_MUNMAP, OP_MPROTECT, OP_MREMAP, OP_MADVISE, OP_TOUCH, OP_FORK, OP_EXIT,
+		OP_LOAD, OP_STORE,
 	};
-	static const uint8_t weights[] = { 30, 10, 30, 15, 8, 50, 3, 3 };
+	static const uint8_t weights[] = { 30, 10, 30, 15, 8, 50, 3, 3, 60, 80 };
 
 	set_weights(gen, ops, weights, sizeof(ops));
 }
@@ -85,9 +87,9 @@ static void draw_huge(struct gen *gen)
 {
 	static const uint8_t ops[] = {
 		OP_MMAP, OP_MUNMAP, OP_MPROTECT, OP_MREMAP, OP_MADVISE, OP_TOUCH, OP_THP_DISABLE,
-		OP_FORK, OP_EXIT,
+		OP_FORK, OP_EXIT, OP_LOAD, OP_STORE,
 	};
-	static const uint8_t weights[] = { 30, 10, 20, 10, 40, 50, 1, 1, 1 };
+	static const uint8_t weights[] = { 30, 10, 20, 10, 40, 50, 1, 1, 1, 30, 30 };
 
 	set_weights(gen, ops, weights, sizeof(ops));
 	for (size_t i = 0; i < NR_MAP_FLAGS; i++)
@@ -114,7 +116,7 @@ static void draw_weights(struct gen *gen)
 	/* Seals and exits only go one way: rounds with many would be over soon. */
 	if (!one_in(gen, 6))
 		gen->weight[OP_MSEAL] = 0;
-	if (!one_in(gen, 3))
+	if (!one_in(gen, gen->setup.memory.touch ? 2 : 3))
 		gen->weight[OP_FORK] = gen->weight[OP_EXIT] = 0;
 	if (!one_in(gen, 3))
 		gen->weight[OP_SETRLIMIT] = 0;
@@ -161,6 +163,7 @@ void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_
 	gen->setup.layout = below(gen, 6) ? LAYOUT_TOP_DOWN : (enum layout)(1 + below(gen, 2));
 	gen->setup.drop_caps = one_in(gen, 4);
 	gen->setup.keep_vdso = one_in(gen, 8);
+	gen->setup.memory = options->memory;
 	gen->fill = one_in(gen, 64) && (options->ops >> OP_FILL & 1);
 	gen->nr_calls = (uint32_t)(1500 + below(gen, ROUND_MAX_CALLS - 1500));
 	for (size_t i = 0; i < NR_MAP_FLAGS; i++)
@@ -297,6 +300,40 @@ static void some_range(struct gen *gen, const struct side_proc *proc, uint64_t *
 }
 
 /* ------------------------------------------------------------------------------ the calls -- */
+
+/* Bytes that meet one another: near the ends of pages, and at few other places. */
+static uint64_t some_byte(struct gen *gen)
+{
+	switch (below(gen, 8)) {
+	case 0:
+	case 1:
+		return DIFF_PAGE - 1 - below(gen, 8);
+	case 2:
+		return below(gen, DIFF_PAGE);
+	case 3:
+		return AGENT_EXEC_SLOT - 4 + below(gen, 8);
+	default:
+		return below(gen, 16);
+	}
+}
+
+/* The page itself one time in two: calls are about whole areas, accesses about what is in them. */
+static void gen_access(struct gen *gen, const struct side_proc *proc, struct diff_call *c)
+{
+	static const uint8_t bytes[] = { 1, 2, 4, 8, 8, 8, 3, 5, 6, 7 };
+	const struct side_area *area = one_in(gen, 2) ? some_area(gen, proc) : NULL;
+	uint64_t *a = c->arg;
+
+	if (area)
+		a[0] = area->seen.start +
+			below(gen, (area->seen.end - area->seen.start) / DIFF_PAGE) * DIFF_PAGE;
+	else
+		a[0] = some_address(gen, proc) & ~(DIFF_PAGE - 1);
+	a[0] += some_byte(gen);
+	a[1] = bytes[below(gen, sizeof(bytes))];
+	if (c->op == OP_STORE)
+		a[2] = rng_next(&gen->rng) >> 8 * (8 - a[1]);
+}
 
 static uint64_t some_prot(struct gen *gen)
 {
@@ -602,9 +639,14 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 		a[1] = one_in(gen, gen->huge ? 2 : 4) ? TOUCH_READ :
 			one_in(gen, 20) ? TOUCH_EXEC : TOUCH_WRITE;
 		if (a[1] == TOUCH_EXEC)
-			a[0] &= ~(DIFF_PAGE - 1);
+			a[0] = (a[0] & ~(DIFF_PAGE - 1)) +
+				(gen->setup.memory.touch ? AGENT_EXEC_SLOT : 0);
 		if (gen->huge && a[1] != TOUCH_WRITE && reads_small_page(proc, a[0]))
 			a[1] = TOUCH_WRITE;
+		break;
+	case OP_LOAD:
+	case OP_STORE:
+		gen_access(gen, proc, c);
 		break;
 	case OP_MUNMAP:
 	case OP_MLOCK:

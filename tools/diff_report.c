@@ -13,9 +13,13 @@
 
 static void print_result(FILE *to, unsigned int op, int64_t result)
 {
-	static const char *const touches[] = { "done", "SEGV_MAPERR", "SEGV_ACCERR", "SIGBUS" };
+	static const char *const touches[] = { "done", "SEGV_MAPERR", "SEGV_ACCERR", "SIGBUS",
+					       "another signal" };
 
-	if (op == OP_TOUCH && result >= 0 && result < 4)
+	if ((op == OP_LOAD || op == OP_STORE) && ACCESS_TOUCH(result) <= TOUCH_OTHER)
+		fprintf(to, ACCESS_TOUCH(result) ? "%s at byte %ld" : "%s",
+			touches[ACCESS_TOUCH(result)], ACCESS_BYTE(result));
+	else if (op == OP_TOUCH && result >= 0 && result <= TOUCH_OTHER)
 		fputs(touches[result], to);
 	else if (result < 0 && result > -4096)
 		fprintf(to, "-%s", strerrorname_np((int)-result));
@@ -127,6 +131,27 @@ static void print_texts(FILE *to, const struct finding *f)
 		   f->expected_text_bytes);
 }
 
+/* A letter for each page: in core, not, or not compared. */
+static void print_core_side(FILE *to, const char *side, int64_t result, uint64_t core,
+			    const struct diff_call *call)
+{
+	fprintf(to, "  %-8s ", side);
+	print_result(to, OP_MINCORE, result);
+	fputc(' ', to);
+	for (unsigned int i = 0; i < call->core_nr; i++)
+		fputc(!(call->core_compared >> i & 1) ? '?' : core >> i & 1 ? '#' : '.', to);
+	fputc('\n', to);
+}
+
+static void print_core(FILE *to, const struct finding *f)
+{
+	fputs("mincore from ", to);
+	print_place(to, f->call.core_addr);
+	fputc('\n', to);
+	print_core_side(to, "library", f->call.core_result, f->call.core, &f->call);
+	print_core_side(to, "kernel", f->result, f->value, &f->call);
+}
+
 static void print_what(FILE *to, const struct finding *f)
 {
 	if (f->kind != FOUND_DIFFERENCE) {
@@ -140,6 +165,11 @@ static void print_what(FILE *to, const struct finding *f)
 		print_result(to, f->call.op, f->result);
 		fputc('\n', to);
 	}
+	if (f->difference == DIFFERS_VALUE)
+		fprintf(to, "loaded: the library 0x%llx, the kernel 0x%llx\n",
+			(unsigned long long)f->call.value, (unsigned long long)f->value);
+	if (f->difference == DIFFERS_CORE)
+		print_core(to, f);
 	if (f->difference == DIFFERS_TEXT)
 		print_texts(to, f);
 	else

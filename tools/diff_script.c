@@ -21,7 +21,7 @@
 /*
  * A letter for each argument: a address, n length or number, p protection, m map flags, f file,
  * r mremap flags, v advice, l limit, s shmat flags, y msync flags, k mlockall flags, t kind of
- * touch.
+ * touch, b address of a byte, x bytes.
  */
 static const struct {
 	const char *name, *args;
@@ -57,6 +57,8 @@ static const struct {
 	[OP_FILL] = { "fill", "nn" },
 	[OP_FORK] = { "fork", "n" },
 	[OP_EXIT] = { "exit", "" },
+	[OP_LOAD] = { "load", "bn" },
+	[OP_STORE] = { "store", "bnx" },
 };
 
 const char *op_name(unsigned int op)
@@ -169,6 +171,13 @@ static void print_address(FILE *to, uint64_t addr)
 		fprintf(to, addr ? "0x%llx" : "0", (unsigned long long)addr);
 }
 
+/* A byte, in its page. */
+static void print_byte(FILE *to, uint64_t addr)
+{
+	print_address(to, addr & ~(DIFF_PAGE - 1));
+	fprintf(to, "+0x%llx", (unsigned long long)(addr & (DIFF_PAGE - 1)));
+}
+
 static void print_length(FILE *to, uint64_t n)
 {
 	if (n && !(n % DIFF_PAGE) && n < 1ul << 40)
@@ -201,6 +210,12 @@ static void print_arg(FILE *to, char kind, uint64_t value, const struct test_fil
 	switch (kind) {
 	case 'a':
 		print_address(to, value);
+		break;
+	case 'b':
+		print_byte(to, value);
+		break;
+	case 'x':
+		fprintf(to, "0x%llx", (unsigned long long)value);
 		break;
 	case 'p':
 		print_bits(to, value, prot_names, "NONE");
@@ -255,12 +270,26 @@ void call_print(FILE *to, const struct diff_call *call, const struct test_files 
 /* ---------------------------------------------------------------------------- as a file -- */
 
 static const char *const layout_names[NR_LAYOUTS] = { "top-down", "top-down-low", "bottom-up" };
+static const char *const path_names[NR_PATHS] = { "none", "soft", "host" };
+
+int path_by_name(const char *name)
+{
+	for (int path = 0; path < NR_PATHS; path++)
+		if (!strcmp(path_names[path], name))
+			return path;
+	return -1;
+}
 
 void script_write(FILE *to, const struct script *script, const struct test_files *files)
 {
-	fprintf(to, "setup %s %s%s\n", layout_names[script->setup.layout],
+	const struct memory_setup *memory = &script->setup.memory;
+
+	fprintf(to, "setup %s %s%s", layout_names[script->setup.layout],
 		script->setup.drop_caps ? "incapable" : "capable",
 		script->setup.keep_vdso ? " vdso" : "");
+	if (memory->touch)
+		fprintf(to, " touch %s %u-level", path_names[memory->path], memory->levels);
+	fputc('\n', to);
 	for (uint32_t i = 0; i < script->nr; i++) {
 		const struct diff_call *call = &script->call[i];
 		const char *args = ops[call->op].args;
@@ -291,6 +320,21 @@ static bool parse_number(const char *word, uint64_t *out)
 	return !*rest && rest != word && !errno;
 }
 
+static bool parse_memory(const char *word, struct memory_setup *memory)
+{
+	int path = path_by_name(word);
+
+	if (path >= 0)
+		memory->path = (enum memory_path)path;
+	else if (!strcmp(word, "touch"))
+		memory->touch = true;
+	else if (!strcmp(word, "4-level") || !strcmp(word, "5-level"))
+		memory->levels = (unsigned int)(*word - '0');
+	else
+		return false;
+	return true;
+}
+
 static const char *parse_setup(char **save, struct round_setup *setup)
 {
 	char *word;
@@ -307,10 +351,13 @@ static const char *parse_setup(char **save, struct round_setup *setup)
 			setup->drop_caps = known = true;
 		if (!strcmp(word, "vdso"))
 			setup->keep_vdso = known = true;
-		if (!known)
+		if (!known && !parse_memory(word, &setup->memory))
 			return "setup: top-down, top-down-low or bottom-up; capable or "
-			       "incapable; vdso";
+			       "incapable; vdso; touch, with none, soft or host, and 4-level or "
+			       "5-level";
 	}
+	if (!setup->memory.touch && setup->memory.levels)
+		return "setup: levels are of page tables: touch";
 	return NULL;
 }
 

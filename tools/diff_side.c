@@ -3,6 +3,7 @@
  * The library's side: makes each call on the library first, and writes down its result and the map
  * it left as what the agent is to find.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "diff.h"
 #include "diff_text.h"
 
+#define ARENA_BYTES	(1ul << 30)
 #define MAP_MAX_UNITS	((sizeof(struct diff_map) + AGENT_MAX_AREAS * sizeof(struct diff_area) + \
 			  AGENT_TEXT_BYTES) / 8)
 
@@ -22,28 +24,48 @@ static _Noreturn void defect(const char *what, long result)
 
 /* --------------------------------------------------------------------------------- files -- */
 
-static struct file *make_file(struct side *side, const struct file_desc *desc)
+static struct file *open_inode(const struct side *side, const struct file_desc *desc)
 {
+	uint32_t dev = desc->dev_major << 20 | desc->dev_minor;
+
+	for (uint32_t i = 0; i < side->nr_known; i++)
+		if (side->known[i].inode == desc->inode && side->known[i].dev == dev)
+			return side->known[i].file;
+	return NULL;
+}
+
+static struct file *make_file(struct side *side, const struct file_desc *of)
+{
+	struct file_desc desc = *of;
 	struct file *file;
-	int ret = file_create(side->instance, desc, &file);
+	int ret;
+
+	/* One inode has one set of pages. */
+	if (side->memory.touch)
+		desc.same_inode = open_inode(side, of);
+	ret = file_create(side->instance, &desc, &file);
 
 	if (ret)
 		defect("file_create", ret);
-	side->known[side->nr_known++] = (struct known_file){ .file = file, .inode = desc->inode,
-		.dev = desc->dev_major << 20 | desc->dev_minor };
+	side->known[side->nr_known++] = (struct known_file){ .file = file, .inode = desc.inode,
+		.dev = desc.dev_major << 20 | desc.dev_minor };
 	return file;
 }
 
 void side_open(struct side *side, const struct machine *machine, struct test_files *files,
-	       struct agent_shared *shared)
+	       struct agent_shared *shared, const struct memory_setup *memory)
 {
-	int ret = vmarea_create(&machine->config, &side->instance);
+	struct vmarea_config config = machine->config;
+	int ret;
 
+	config.arena_bytes = memory->touch ? ARENA_BYTES : 0;
+	ret = vmarea_create(&config, &side->instance);
 	if (ret)
 		defect("vmarea_create", ret);
 	side->machine = machine;
 	side->files = files;
 	side->shared = shared;
+	side->memory = *memory;
 	for (int i = 0; i < files->nr; i++) {
 		struct test_file *file = &files->file[i];
 
@@ -55,6 +77,8 @@ void side_open(struct side *side, const struct machine *machine, struct test_fil
 	for (int i = 0; i < DIFF_NR_SEGMENTS; i++)
 		if (files->shmid[i] >= 0)
 			side->segment[i] = make_file(side, &files->segment[i]);
+	if (memory->touch)
+		memory_open(side);
 }
 
 /* Objects that the library made are kept for the round, so that no other gets their address. */
@@ -220,7 +244,8 @@ static long do_touch(struct side *side, const struct side_proc *proc, const uint
 	const struct side_area *area;
 	enum mm_fault fault;
 
-	if (side_any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_MAYBE_GUARD))
+	if (!side->memory.touch &&
+	    side_any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_MAYBE_GUARD))
 		out->judge |= JUDGE_GUARD;
 	area = side_area_at(proc, a[0]);
 	if (a[1] != TOUCH_WRITE && area && may_be_anonymous(side, area) &&
@@ -241,8 +266,27 @@ static long do_touch(struct side *side, const struct side_proc *proc, const uint
 	}
 }
 
-static long do_read_into(struct mm_user *mm, const uint64_t *a, struct diff_call *out)
+/* As /dev/zero does: up to the first byte that is refused. */
+static long zero_memory(struct mm_user *mm, uint64_t addr, uint64_t len)
 {
+	static const char zeros[64 * DIFF_PAGE];
+	enum mm_fault fault = MM_FAULT_DONE;
+	uint64_t done = 0;
+
+	while (done < len && fault == MM_FAULT_DONE) {
+		uint64_t left = len - done;
+
+		done += mm_write(mm, addr + done, zeros,
+				 left < sizeof(zeros) ? left : sizeof(zeros), &fault);
+	}
+	return done || !len ? (long)done : -EFAULT;
+}
+
+static long do_read_into(const struct side *side, struct mm_user *mm, const uint64_t *a,
+			 struct diff_call *out)
+{
+	if (side->memory.touch)
+		return zero_memory(mm, a[0], a[1]);
 	out->judge |= JUDGE_LENGTH;
 	if (mm_touch_range(mm, a[0], a[1], MM_ACCESS_WRITE) == MM_FAULT_DONE)
 		return (long)a[1];
@@ -291,6 +335,7 @@ static long do_fork(struct side *side, struct side_proc *proc, uint64_t to)
 	child->mcl_future = false;
 	child->filled = false;
 	child->map_written = false;
+	memory_attach(side, child);
 	return 0;
 }
 
@@ -337,7 +382,10 @@ static long do_other(struct side *side, struct side_proc *proc, struct diff_call
 	case OP_TOUCH:
 		return do_touch(side, proc, a, c);
 	case OP_READ_INTO:
-		return do_read_into(mm, a, c);
+		return do_read_into(side, mm, a, c);
+	case OP_LOAD:
+	case OP_STORE:
+		return memory_access(side, proc, c);
 	case OP_TRUNCATE:
 		return do_truncate(side, a[0], a[1]);
 	case OP_FORK:
@@ -445,18 +493,25 @@ enum step side_step(struct side *side, const struct diff_call *call)
 		return STEP_SKIPPED;
 	*out = *call;
 	out->judge = 0;
+	out->value = 0;
+	out->core = out->core_compared = 0;
+	out->core_nr = 0;
 	side->shared->at = side->shared->nr_calls;
 	if (call->op == OP_EXIT) {
+		memory_detach(side, proc);
 		mmput(proc->mm);
 		proc->mm = NULL;
 		side->shared->nr_calls++;
 		return STEP_DONE;
 	}
 	side->small_pages |= side_fills(proc, call);
+	side->lazily_freed |= side_frees_lazily(call);
 	out->result = do_call(side, proc, out);
 	if (call->text && !side->broken)
 		side->broken = mm_validate(proc->mm, side->why, sizeof(side->why));
 	out->map = write_map(side, proc, call->text);
+	if (side->memory.touch)
+		memory_see_core(side, proc, out);
 	side->shared->nr_calls++;
 	if (call->op == OP_FORK && !out->result)
 		append_check(side, (unsigned int)call->arg[0]);
@@ -481,6 +536,10 @@ static void add_start_area(struct side *side, const struct start_area *area, uin
 	ret = mm_add_area(side->proc[0].mm, &desc);
 	if (ret)
 		defect("mm_add_area", ret);
+	/* What exec() wrote on the stack the agent has cleared. */
+	if (side->memory.touch && desc.touched && !area->inode && (desc.flags & VM_GROWSDOWN))
+		zero_memory(side->proc[0].mm, side->start->config.start_stack,
+			    desc.end - side->start->config.start_stack);
 }
 
 static void find_device(struct side *side)
@@ -496,6 +555,7 @@ static void find_device(struct side *side)
 
 void side_begin(struct side *side, const struct start_state *start)
 {
+	struct mm_config config = start->config;
 	int ret;
 
 	side->start = start;
@@ -503,6 +563,7 @@ void side_begin(struct side *side, const struct start_state *start)
 	side->image_end = (start->config.start_brk + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
 	side->arena_used = 0;
 	side->small_pages = false;
+	side->lazily_freed = false;
 	side->broken = false;
 	side->shared->nr_calls = 0;
 	side->nr_lasting = side->nr_known;
@@ -516,11 +577,15 @@ void side_begin(struct side *side, const struct start_state *start)
 		side->proc[i].filled = false;
 		side->proc[i].map_written = false;
 	}
-	ret = mm_create(side->instance, &start->config, &side->proc[0].mm);
+	if (side->memory.touch)
+		memory_reset_files(side);
+	config.levels = side->memory.levels;
+	ret = mm_create(side->instance, &config, &side->proc[0].mm);
 	if (ret)
 		defect("mm_create", ret);
 	for (uint32_t i = 0; i < start->nr_areas; i++)
 		add_start_area(side, &start->area[i], i);
+	memory_attach(side, &side->proc[0]);
 	append_check(side, 0);
 }
 
@@ -543,6 +608,7 @@ const char *side_end(struct side *side)
 			continue;
 		if (!wrong && mm_validate(proc->mm, side->why, sizeof(side->why)))
 			wrong = side->why;
+		memory_detach(side, proc);
 		mmput(proc->mm);
 		proc->mm = NULL;
 	}

@@ -12,6 +12,9 @@
  *     that may hold guard pages stops at the first of them; and the first read of a huge page
  *     touches the area, unless there is a small page already, from before the area was told to
  *     have huge ones.
+ *
+ * With pages there is less of the third kind: what reclaims pages (which the kernel does or does
+ * not), and what the library has not: see docs/CAVEATS.md.
  */
 #include "diff.h"
 
@@ -24,8 +27,7 @@ static bool overlap(uint64_t a_start, uint64_t a_end, uint64_t b_start, uint64_t
 	return a_start < b_end && b_start < a_end;
 }
 
-/* Does a call over the range reach the agent's own memory?  One that overflows reaches nothing. */
-static bool hits_agent(const struct side *side, uint64_t addr, uint64_t len)
+bool side_hits_agent(const struct side *side, uint64_t addr, uint64_t len)
 {
 	uint64_t start = addr & ~(DIFF_PAGE - 1);
 	uint64_t end = (addr + len + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
@@ -91,8 +93,11 @@ static bool cannot_fill(const struct side *side, const struct side_proc *proc, u
 	uint64_t start = addr & ~(DIFF_PAGE - 1);
 
 	len += DIFF_PAGE;
-	return mapped_bytes(proc, start, len) > FILL_MAX ||
-		(side->small_pages && side_any_flag(proc, start, len, VM_HUGEPAGE)) ||
+	if (mapped_bytes(proc, start, len) > FILL_MAX)
+		return true;
+	if (side->memory.touch)
+		return side_any_flag(proc, start, len, VM_PFNMAP | VM_IO | VM_DONTEXPAND);
+	return (side->small_pages && side_any_flag(proc, start, len, VM_HUGEPAGE)) ||
 		side_any_flag(proc, start, len, VM_MAYBE_GUARD | VM_PFNMAP | VM_IO);
 }
 
@@ -102,7 +107,7 @@ static bool skip_mmap(const struct side *side, const struct side_proc *proc, con
 	uint64_t len = a[3] & MAP_HUGETLB && a[1] < DIFF_TASK_SIZE ?
 		((a[1] - 1) | ((1ul << 30) - 1)) + 1 : a[1];
 
-	if ((a[3] & MAP_FIXED) && !(a[3] & MAP_FIXED_NOREPLACE) && hits_agent(side, a[0], len))
+	if ((a[3] & MAP_FIXED) && !(a[3] & MAP_FIXED_NOREPLACE) && side_hits_agent(side, a[0], len))
 		return true;
 	/* Near the limit of all promised memory it depends on what all processes were promised. */
 	if (side->machine->config.overcommit == VMAREA_OVERCOMMIT_NEVER && len > FILL_MAX &&
@@ -134,8 +139,8 @@ static bool leaks_promises(const struct side *side, const struct side_proc *proc
 
 static bool skip_mremap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
 {
-	if (hits_agent(side, a[0], a[1]) || hits_agent(side, a[0], a[2]) ||
-	    ((a[3] & MREMAP_FIXED) && hits_agent(side, a[4], a[2])) ||
+	if (side_hits_agent(side, a[0], a[1]) || side_hits_agent(side, a[0], a[2]) ||
+	    ((a[3] & MREMAP_FIXED) && side_hits_agent(side, a[4], a[2])) ||
 	    leaks_promises(side, proc, a))
 		return true;
 	if (side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_HUGEPAGE) &&
@@ -147,10 +152,49 @@ static bool skip_mremap(const struct side *side, const struct side_proc *proc, c
 		 side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED));
 }
 
+/* Is there a whole huge page in it, of one area or of several? */
+static bool holds_huge_page(uint64_t addr, uint64_t len)
+{
+	uint64_t first = (addr + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+
+	return addr + len >= addr && first >= addr && first + HUGE_PAGE <= addr + len;
+}
+
+static bool any_file(const struct side_proc *proc, uint64_t addr, uint64_t len)
+{
+	uint64_t end = addr + len < addr ? ~0ul : addr + len;
+
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if (proc->area[i].seen.inode &&
+		    overlap(addr, end, proc->area[i].seen.start, proc->area[i].seen.end))
+			return true;
+	return false;
+}
+
+/* What the library does not do, or the kernel does as it likes. */
+static bool skip_advice_for_pages(const struct side *side, const struct side_proc *proc,
+				  uint64_t addr, uint64_t len, int advice)
+{
+	switch (advice) {
+	case MADV_HUGEPAGE:
+		return true;
+	case MADV_COLLAPSE:
+		return holds_huge_page(addr, len);
+	case MADV_REMOVE:
+		return true;
+	case MADV_PAGEOUT:
+		return side->lazily_freed || side->machine->config.total_swap_pages ||
+			any_file(proc, addr, len);
+	default:
+		return false;
+	}
+}
+
 static bool skip_madvise(const struct side *side, const struct side_proc *proc, uint64_t addr,
 			 uint64_t len, int advice)
 {
-	if (hits_agent(side, addr, len))
+	if (side_hits_agent(side, addr, len) ||
+	    (side->memory.touch && skip_advice_for_pages(side, proc, addr, len, advice)))
 		return true;
 	switch (advice) {
 	case MADV_HWPOISON:
@@ -213,14 +257,35 @@ static bool skip_touch(const struct side *side, const struct side_proc *proc, co
 {
 	const struct side_area *area;
 
-	if (a[1] >= NR_TOUCH_KINDS || (a[1] == TOUCH_EXEC && a[0] % DIFF_PAGE))
+	uint64_t slot = side->memory.touch ? AGENT_EXEC_SLOT : 0;
+
+	if (a[1] >= NR_TOUCH_KINDS || (a[1] == TOUCH_EXEC && a[0] % DIFF_PAGE != slot))
 		return true;
 	area = side_area_at(proc, a[0]);
 	if (!area)
 		return false;
-	return hits_agent(side, a[0], 1) || (area->flags & VM_DONTEXPAND) ||
+	if (side_hits_agent(side, a[0], 1) || (area->flags & VM_DONTEXPAND))
+		return true;
+	return !side->memory.touch &&
 		(a[1] == TOUCH_WRITE ? may_meet_guard(area) :
 		 side->small_pages && side_in_huge_page(proc, area, a[0]));
+}
+
+/*
+ * Where an access reaches beyond all addresses, no byte of it is to blame.  What is executed is not
+ * stored to.
+ */
+static bool skip_access(const struct side *side, const struct side_proc *proc,
+			const struct diff_call *c)
+{
+	uint64_t addr = c->arg[0], bytes = c->arg[1], last = addr + bytes - 1;
+	uint64_t slot = (last & ~(DIFF_PAGE - 1)) + AGENT_EXEC_SLOT;
+
+	if (!side->memory.touch || !bytes || bytes > 8 || last < addr ||
+	    (addr ^ last) >> 47 || side_hits_agent(side, addr, bytes) ||
+	    side_any_flag(proc, addr, bytes, VM_DONTEXPAND))
+		return true;
+	return c->op == OP_STORE && overlap(addr, last + 1, slot, slot + AGENT_EXEC_BYTES);
 }
 
 static bool skip_fill(const struct side *side, const struct side_proc *proc, const uint64_t *a)
@@ -240,7 +305,7 @@ static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes
 	if (file < FILE_FIRST_SIZED || file >= (uint64_t)side->files->nr)
 		return true;
 	f = &side->files->file[file];
-	return !f->label || !f->mappable || !(f->desc.flags & FILE_WRITE) ||
+	return side->memory.touch || !f->label || !f->mappable || !(f->desc.flags & FILE_WRITE) ||
 		bytes > 1024 * DIFF_PAGE ||
 		(f->desc.flags & (FILE_SEAL_WRITE | FILE_HUGETLB | FILE_APPEND_ONLY));
 }
@@ -287,28 +352,32 @@ bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 	case OP_PKEY_MPROTECT:
 	case OP_MSEAL:
 	case OP_ANON_NAME:
-		return hits_agent(side, a[0], a[1]);
+		return side_hits_agent(side, a[0], a[1]);
 	case OP_REMAP_FILE_PAGES:
-		return hits_agent(side, a[0], a[1]) || (a[1] > FILL_MAX && a[1] < DIFF_TASK_SIZE);
+		return side_hits_agent(side, a[0], a[1]) || (a[1] > FILL_MAX && a[1] < DIFF_TASK_SIZE);
 	case OP_TOUCH:
 		return skip_touch(side, proc, a);
+	case OP_LOAD:
+	case OP_STORE:
+		return skip_access(side, proc, c);
 	case OP_FILL:
 		return skip_fill(side, proc, a);
 	case OP_READ_INTO:
 		return a[1] > FILL_MAX || a[0] + a[1] > DIFF_TASK_SIZE ||
-			hits_agent(side, a[0], a[1]) ||
+			side_hits_agent(side, a[0], a[1]) ||
 			cannot_fill(side, proc, a[0], a[1]);
 	case OP_MLOCK:
 	case OP_MLOCK2:
 		return cannot_fill(side, proc, a[0], a[1]);
 	case OP_MLOCKALL:
-		return mapped_bytes(proc, 0, ~0ul) > FILL_ALL_MAX ||
-			side_any_flag(proc, 0, ~0ul, VM_MAYBE_GUARD | VM_HUGEPAGE) || proc->filled;
+		return mapped_bytes(proc, 0, ~0ul) > FILL_ALL_MAX || proc->filled ||
+			(!side->memory.touch &&
+			 side_any_flag(proc, 0, ~0ul, VM_MAYBE_GUARD | VM_HUGEPAGE));
 	case OP_MINCORE:
 		return a[1] > 4096 * DIFF_PAGE && a[1] < DIFF_TASK_SIZE;
 	case OP_SHMAT:
 		return a[0] >= DIFF_NR_SEGMENTS || !side->segment[a[0]] ||
-			((a[2] & SHM_REMAP) && hits_agent(side, a[1], 16 * DIFF_PAGE));
+			((a[2] & SHM_REMAP) && side_hits_agent(side, a[1], 16 * DIFF_PAGE));
 	case OP_BRK:
 		return proc->mcl_future && a[0] > side->image_end + FILL_MAX;
 	case OP_TRUNCATE:
@@ -321,6 +390,12 @@ bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 	default:
 		return false;
 	}
+}
+
+bool side_frees_lazily(const struct diff_call *c)
+{
+	return (c->op == OP_MADVISE && c->arg[2] == MADV_FREE) ||
+		(c->op == OP_PROCESS_MADVISE && c->arg[4] == MADV_FREE);
 }
 
 /* May it read memory into being? */

@@ -104,6 +104,7 @@ static void copy_difference(const struct agent_shared *shared, struct finding *f
 	f->call = *call;
 	f->difference = shared->difference;
 	f->result = shared->result;
+	f->value = shared->value;
 	f->nr_expected = copy_map(shared, call->map, f->expected);
 	f->expected_text_bytes = map->text_bytes;
 	memcpy(f->expected_text, &map->area[map->nr], map->text_bytes);
@@ -220,7 +221,8 @@ void worker_rounds(struct diff_context *context, const struct plan *plan, struct
 	struct side *side = cli_alloc(sizeof(*side));
 
 	worker->finding.kind = FOUND_NOTHING;
-	side_open(side, &context->machine, &context->files, context->runner.shared);
+	side_open(side, &context->machine, &context->files, context->runner.shared,
+		  &plan->gen.memory);
 	for (worker->round = plan->first; worker->counts.calls < plan->calls;
 	     worker->round += plan->step) {
 		one_round(context, side, plan, worker);
@@ -237,7 +239,8 @@ static void trial_here(struct diff_context *context, const struct script *script
 	struct side *side = cli_alloc(sizeof(*side));
 	const char *invariant;
 
-	side_open(side, &context->machine, &context->files, context->runner.shared);
+	side_open(side, &context->machine, &context->files, context->runner.shared,
+		  &script->setup.memory);
 	side_begin(side, start_of(context, &script->setup));
 	for (uint32_t i = 0; i < script->nr; i++) {
 		struct diff_call call = script->call[i];

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The library's side of `vmarea diff --touch`: loads and stores, by one of three ways to the same
+ * pages, and which pages are there.
+ *
+ * A load or store of 1, 2, 4 or 8 bytes is one access of a processor, which happens as a whole or
+ * not at all, although it may have brought the first of two pages in before the second was refused.
+ * Of another number of bytes it is a copy, byte by byte, which ends at the first that is refused.
+ *
+ *	copy	one access		a fault for each page, in order; then mm_read(), mm_write()
+ *		several			mm_read(), mm_write()
+ *	soft	one, or each of several	soft_tlb_load(), soft_tlb_store()
+ *	host	one, or each of several	a plain load or store at host_window_at()
+ *
+ * The windows cover where the calls are made on purpose, and where the kernel puts what has no hint;
+ * an access elsewhere goes the first way.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "cmds.h"
+#include "diff.h"
+
+#define WINDOW_BYTES	(256ul << 20)
+#define WINDOW_AREAS	1024		/* of this process, for each */
+#define TLB_LOG2	8
+
+/* One access, or a byte of several. */
+struct reach {
+	uint64_t addr;
+	unsigned int bytes;
+	bool store;
+	uint64_t value;			/* to be stored, or loaded */
+	uint64_t bad;			/* the address that was refused */
+};
+
+static _Noreturn void defect(const char *what, long result)
+{
+	cli_error("diff", "%s: %ld", what, result);
+	exit(EXIT_DEFECT);
+}
+
+static enum mm_access kind_of(const struct reach *r)
+{
+	return r->store ? MM_ACCESS_WRITE : MM_ACCESS_READ;
+}
+
+/* ---------------------------------------------------------------------------------- copy -- */
+
+static enum mm_fault reach_by_copy(struct mm_user *mm, struct reach *r)
+{
+	uint64_t last = r->addr + r->bytes - 1;
+	enum mm_fault fault;
+
+	r->bad = r->addr;
+	fault = mm_handle_fault(mm, r->addr, kind_of(r));
+	if (fault == MM_FAULT_DONE && (r->addr ^ last) >= DIFF_PAGE) {
+		r->bad = last & ~(DIFF_PAGE - 1);
+		fault = mm_handle_fault(mm, last, kind_of(r));
+	}
+	if (fault != MM_FAULT_DONE)
+		return fault;
+	if ((r->store ? mm_write(mm, r->addr, &r->value, r->bytes, &fault) :
+	     mm_read(mm, r->addr, &r->value, r->bytes, &fault)) != r->bytes)
+		defect("an access that had been possible", fault);
+	return fault;
+}
+
+static enum mm_fault copy_several(struct mm_user *mm, struct reach *r)
+{
+	enum mm_fault fault;
+	size_t n = r->store ? mm_write(mm, r->addr, &r->value, r->bytes, &fault) :
+		   mm_read(mm, r->addr, &r->value, r->bytes, &fault);
+
+	r->bad = r->addr + n;
+	return fault;
+}
+
+/* ---------------------------------------------------------------------------------- soft -- */
+
+static enum mm_fault reach_by_tlb(struct side *side, const struct side_proc *proc, struct reach *r)
+{
+	struct soft_tlb *tlb = side->tlb;
+	bool done;
+
+	if (tlb->current != proc->space)
+		soft_tlb_switch(tlb, proc->space);
+	soft_tlb_begin(tlb);
+	done = r->store ? soft_tlb_store(tlb, r->addr, &r->value, r->bytes) :
+	       soft_tlb_load(tlb, r->addr, &r->value, r->bytes);
+	soft_tlb_end(tlb);
+	r->bad = tlb->fault_addr;
+	return done ? MM_FAULT_DONE : tlb->fault;
+}
+
+/* ---------------------------------------------------------------------------------- host -- */
+
+static sigjmp_buf refused_here;
+static struct host_fault refusal;
+
+static bool on_refusal(struct host_window *window, const struct host_fault *fault, void *arg)
+{
+	(void)window;
+	(void)arg;
+	refusal = *fault;
+	siglongjmp(refused_here, 1);
+}
+
+/* One instruction each, at any alignment, unseen by sanitizers: no object of C is there. */
+static void plain_load(const void *at, unsigned int bytes, uint64_t *value)
+{
+	uint64_t v;
+
+	switch (bytes) {
+	case 1:
+		__asm__ volatile("movzbl (%1), %k0" : "=r"(v) : "r"(at) : "memory");
+		break;
+	case 2:
+		__asm__ volatile("movzwl (%1), %k0" : "=r"(v) : "r"(at) : "memory");
+		break;
+	case 4:
+		__asm__ volatile("movl (%1), %k0" : "=r"(v) : "r"(at) : "memory");
+		break;
+	default:
+		__asm__ volatile("movq (%1), %0" : "=r"(v) : "r"(at) : "memory");
+	}
+	*value = v;
+}
+
+static void plain_store(void *at, unsigned int bytes, uint64_t value)
+{
+	switch (bytes) {
+	case 1:
+		__asm__ volatile("movb %b0, (%1)" : : "q"(value), "r"(at) : "memory");
+		break;
+	case 2:
+		__asm__ volatile("movw %w0, (%1)" : : "r"(value), "r"(at) : "memory");
+		break;
+	case 4:
+		__asm__ volatile("movl %k0, (%1)" : : "r"(value), "r"(at) : "memory");
+		break;
+	default:
+		__asm__ volatile("movq %0, (%1)" : : "r"(value), "r"(at) : "memory");
+	}
+}
+
+static enum mm_fault reach_by_window(const struct host_window *window, struct reach *r)
+{
+	void *at = host_window_at(window, r->addr);
+
+	if (sigsetjmp(refused_here, 0)) {
+		r->bad = refusal.addr;
+		return refusal.why;
+	}
+	if (r->store)
+		plain_store(at, r->bytes, r->value);
+	else
+		plain_load(at, r->bytes, &r->value);
+	return MM_FAULT_DONE;
+}
+
+/* Where the windows are: around what the generator aims at, and below the first unhinted area. */
+static uint64_t window_start(const struct side *side, int i)
+{
+	const struct mm_config *config = &side->start->config;
+
+	if (!i)
+		return DIFF_WINDOW;
+	if (config->bottom_up)
+		return config->mmap_legacy_base & ~(HOST_WINDOW_ALIGN - 1);
+	return (config->mmap_base & ~(HOST_WINDOW_ALIGN - 1)) + HOST_WINDOW_ALIGN - WINDOW_BYTES;
+}
+
+static void make_windows(struct side *side, struct side_proc *proc, struct mmu *mmu)
+{
+	for (int i = 0; i < SIDE_NR_WINDOWS; i++) {
+		const struct host_window_config config = { .size = sizeof(config),
+			.start = window_start(side, i), .bytes = WINDOW_BYTES,
+			.max_areas = WINDOW_AREAS, .refused = on_refusal };
+		int ret = host_window_create(mmu, &config, &proc->window[i]);
+
+		if (ret)
+			defect("host_window_create", ret);
+	}
+}
+
+static const struct host_window *window_of(const struct side *side, const struct side_proc *proc,
+					   const struct reach *r)
+{
+	for (int i = 0; i < SIDE_NR_WINDOWS; i++) {
+		uint64_t start = window_start(side, i);
+
+		if (proc->window[i] && r->addr >= start &&
+		    r->addr + r->bytes <= start + WINDOW_BYTES)
+			return proc->window[i];
+	}
+	return NULL;
+}
+
+/* -------------------------------------------------------------------------- begin and end -- */
+
+void memory_open(struct side *side)
+{
+	int ret = side->memory.path == PATH_SOFT ? soft_tlb_create(TLB_LOG2, &side->tlb) : 0;
+
+	if (ret)
+		defect("soft_tlb_create", ret);
+}
+
+void memory_attach(struct side *side, struct side_proc *proc)
+{
+	struct mmu *mmu = side->memory.touch ? mm_mmu(proc->mm) : NULL;
+	int ret;
+
+	if (!mmu)
+		return;
+	if (side->memory.path == PATH_HOST)
+		make_windows(side, proc, mmu);
+	if (side->memory.path != PATH_SOFT)
+		return;
+	ret = soft_tlb_attach(side->tlb, mmu, &proc->space);
+	if (ret)
+		defect("soft_tlb_attach", ret);
+}
+
+void memory_detach(struct side *side, struct side_proc *proc)
+{
+	if (proc->space)
+		soft_tlb_detach(side->tlb, proc->space);
+	proc->space = NULL;
+	for (int i = 0; i < SIDE_NR_WINDOWS; i++) {
+		if (proc->window[i])
+			host_window_destroy(proc->window[i]);
+		proc->window[i] = NULL;
+	}
+}
+
+static void fill_with_zeros(struct file *file)
+{
+	static const char zeros[16 * DIFF_PAGE];
+	long ret;
+
+	file_set_flags(file, 0, FILE_SEAL_WRITE);
+	ret = file_write(file, 0, zeros, file_size(file));
+	file_set_flags(file, FILE_SEAL_WRITE, 0);
+	if (ret != (long)file_size(file))
+		defect("file_write", ret);
+}
+
+void memory_reset_files(struct side *side)
+{
+	for (int i = FILE_FIRST_SIZED; i < side->files->nr; i++) {
+		const struct file_desc *desc = &side->files->file[i].desc;
+
+		if (!side->file[i] || !side->files->file[i].mappable)
+			continue;
+		if (desc->flags & FILE_SEAL_WRITE) {
+			fill_with_zeros(side->file[i]);
+			continue;
+		}
+		file_set_size(side->file[i], 0);
+		file_set_size(side->file[i], desc->size_bytes);
+	}
+	for (int i = 0; i < DIFF_NR_SEGMENTS; i++) {
+		if (!side->segment[i])
+			continue;
+		file_set_size(side->segment[i], 0);
+		file_set_size(side->segment[i], side->files->segment[i].size_bytes);
+	}
+}
+
+/* -------------------------------------------------------------------------------- access -- */
+
+static enum mm_fault reach_once(struct side *side, const struct side_proc *proc, struct reach *r)
+{
+	const struct host_window *window = window_of(side, proc, r);
+
+	if (window)
+		return reach_by_window(window, r);
+	if (proc->space)
+		return reach_by_tlb(side, proc, r);
+	return reach_by_copy(proc->mm, r);
+}
+
+static enum mm_fault reach_several(struct side *side, const struct side_proc *proc,
+				   struct reach *r)
+{
+	enum mm_fault fault = MM_FAULT_DONE;
+
+	if (side->memory.path == PATH_COPY)
+		return copy_several(proc->mm, r);
+	for (unsigned int i = 0; i < r->bytes && fault == MM_FAULT_DONE; i++) {
+		struct reach byte = { .addr = r->addr + i, .bytes = 1, .store = r->store,
+				      .value = r->store ? r->value >> 8 * i : 0 };
+
+		fault = reach_once(side, proc, &byte);
+		r->bad = byte.bad;
+		if (!r->store && fault == MM_FAULT_DONE)
+			r->value |= (byte.value & 0xff) << 8 * i;
+	}
+	return fault;
+}
+
+static unsigned int result_of(enum mm_fault fault)
+{
+	switch (fault) {
+	case MM_FAULT_DONE:
+		return TOUCH_DONE;
+	case MM_FAULT_MAPERR:
+		return TOUCH_MAPERR;
+	case MM_FAULT_ACCERR:
+		return TOUCH_ACCERR;
+	case MM_FAULT_BUS:
+		return TOUCH_BUS;
+	default:
+		defect("a page fault", fault);
+	}
+}
+
+long memory_access(struct side *side, struct side_proc *proc, struct diff_call *c)
+{
+	struct reach r = { .addr = c->arg[0], .bytes = (unsigned int)c->arg[1],
+			   .store = c->op == OP_STORE, .value = c->op == OP_STORE ? c->arg[2] : 0 };
+	bool once = !(r.bytes & (r.bytes - 1));
+	enum mm_fault fault = once ? reach_once(side, proc, &r) : reach_several(side, proc, &r);
+
+	if (fault != MM_FAULT_DONE && once)
+		r.value = 0;
+	c->value = r.store ? 0 : r.value;
+	return ACCESS_RESULT(result_of(fault), fault == MM_FAULT_DONE ? 0 : r.bad - r.addr);
+}
+
+/* ------------------------------------------------------------------------- what is in core -- */
+
+/* Where the call was, as far as that is known: its first pages. */
+static bool place_of(const struct diff_call *c, uint64_t *addr, uint64_t *len)
+{
+	bool moved = c->op == OP_MMAP || c->op == OP_MREMAP || c->op == OP_SHMAT;
+
+	*addr = moved && c->result > 0 ? (uint64_t)c->result : c->arg[0];
+	*len = c->op == OP_MREMAP ? c->arg[2] : c->op == OP_SHMAT ? 4 * DIFF_PAGE : c->arg[1];
+	switch (c->op) {
+	case OP_TOUCH:
+		*len = 1;
+		return true;
+	case OP_SHMAT:
+	case OP_MMAP:
+	case OP_MREMAP:
+		return c->result > 0;
+	case OP_MPROTECT:
+	case OP_MADVISE:
+	case OP_MLOCK:
+	case OP_MLOCK2:
+	case OP_MUNLOCK:
+	case OP_MSYNC:
+	case OP_MINCORE:
+	case OP_REMAP_FILE_PAGES:
+	case OP_PROCESS_MADVISE:
+	case OP_READ_INTO:
+	case OP_LOAD:
+	case OP_STORE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Not the agent's own, nor what the kernel maps in.  Which pages of a real file are in core is for its file system to say. */
+static bool is_compared(const struct side *side, const struct side_area *area)
+{
+	if (!area || side_hits_agent(side, area->seen.start, DIFF_PAGE) ||
+	    (area->flags & (VM_HUGETLB | VM_PFNMAP | VM_IO | VM_MIXEDMAP | VM_DONTEXPAND)))
+		return false;
+	for (int i = 0; i < side->files->nr; i++) {
+		const struct test_file *file = &side->files->file[i];
+
+		if (file->label && file->disk && file->desc.inode == area->seen.inode)
+			return false;
+	}
+	return true;
+}
+
+void memory_see_core(const struct side *side, const struct side_proc *proc, struct diff_call *c)
+{
+	unsigned char in_core[64] = { 0 };
+	uint64_t addr, len, end;
+
+	if (!place_of(c, &addr, &len) || addr >= DIFF_TASK_SIZE || len > DIFF_TASK_SIZE)
+		return;
+	end = addr + len;
+	addr &= ~(DIFF_PAGE - 1);
+	c->core_addr = addr;
+	while (addr < end && c->core_nr < 64) {
+		const struct side_area *area = side_area_at(proc, addr);
+
+		if (is_compared(side, area))
+			c->core_compared |= 1ul << c->core_nr;
+		c->core_nr++;
+		addr += DIFF_PAGE;
+	}
+	c->core_result = (int16_t)mm_mincore(proc->mm, c->core_addr, c->core_nr * DIFF_PAGE, in_core);
+	for (uint32_t i = 0; i < c->core_nr; i++)
+		c->core |= (uint64_t)(in_core[i] & 1) << i;
+}
