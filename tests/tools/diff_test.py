@@ -45,6 +45,39 @@ class Tests:
         assert sum(summary['per_call'].values()) == 60000
         assert summary['kernel'] == ' '.join((os.uname().sysname, os.uname().release))
 
+    def test_no_difference_in_memory(self):
+        """By each way to the pages, with tables of 4 and of 5 levels."""
+        for seed, mmu, levels in ((21, 'none', 4), (22, 'soft', 4), (23, 'soft', 5),
+                                  (24, 'host', 4), (25, 'host', 5)):
+            status, out, err = run(self.vmarea, '--touch', '--mmu', mmu, '--levels', str(levels),
+                                   '--seed', str(seed), '--calls', '30000', '--json')
+            assert status == GOOD, err
+            summary = json.loads(out)
+            assert summary['differences'] == 0
+            assert summary['per_call']['load'] and summary['per_call']['store']
+
+    def test_scripts_of_memory(self):
+        """What is stored, where it crosses into a page that is not there, and after a fork."""
+        with open('memory.script', 'w', encoding='utf-8') as f:
+            f.write('setup top-down capable touch soft 5-level\n'
+                    '0 mmap 0x200000000000 0x2000 0x3 0x32 - 0x0\n'
+                    '0 store 0x200000000ffd 0x7 0x11223344556677\n'
+                    '0 store 0x200000001ffd 0x8 0x1122334455667788\n'
+                    '0 store 0x200000001ffd 0x7 0x99887766554433\n'
+                    '0 load 0x200000001ffc 0x4\n'
+                    '0 fork 1\n'
+                    '1 store 0x200000000ffe 0x4 0xcafe\n'
+                    '0 load 0x200000000ffc 0x8\n'
+                    '0 load 0x1fffffffffff 0x2\n')
+        for mmu in ('none', 'soft', 'host'):
+            with open('memory.script', encoding='utf-8') as f:
+                text = f.read().replace(' soft ', f' {mmu} ')
+            with open(f'{mmu}.script', 'w', encoding='utf-8') as f:
+                f.write(text)
+            status, out, err = run(self.vmarea, '--script', f'{mmu}.script')
+            assert status == GOOD, err
+            assert '9 calls, no difference' in out, out
+
     def test_jobs_share_the_calls(self):
         status, out, err = run(self.vmarea, '--calls', '20001', '--jobs', '2', '--json')
         assert status == GOOD, err
@@ -89,6 +122,10 @@ class Tests:
                 (('--calls', '0'), 'too small'),
                 (('--only', 'mmapp'), "no call 'mmapp'"),
                 (('--window', '1000000'), 'too large'),
+                (('--mmu', 'soft'), '--mmu is about pages: add --touch'),
+                (('--touch', '--mmu', 'hard'), "'hard' is none of none, soft, host"),
+                (('--touch', '--levels', '3'), 'too small'),
+                (('--only', 'load'), 'without --touch'),
                 (('--what',), 'unknown option --what'),
                 (('x',), "what is 'x' for?")):
             status, out, err = run(self.vmarea, *args)
@@ -100,6 +137,7 @@ class Tests:
         for text, message in (
                 ('setup sideways\n', 'bad.script:1: setup'),
                 ('setup top-down\n0 mnmap 0 1\n', 'bad.script:2: no such call'),
+                ('setup top-down 5-level\n', 'bad.script:1: setup: levels'),
                 ('0 munmap 0\n', 'bad.script:1: an argument is missing'),
                 ('0 munmap 0 1 2\n', 'bad.script:1: too many arguments'),
                 ('9 munmap 0 1\n', 'bad.script:1: a line begins')):
