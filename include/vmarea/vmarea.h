@@ -538,7 +538,8 @@ VMAREA_API size_t mm_write(struct mm_user *mm, unsigned long addr, const void *f
  * The same for another process (process_vm_readv(2), ptrace(2)).  The area must have PROT_READ, or
  * to write PROT_WRITE, and no VM_IO or VM_PFNMAP: MM_FAULT_ACCERR.  MM_REMOTE_FORCED goes by what
  * the area could be given instead: it reads what mprotect() made unreadable, and writes to a
- * private area that is read-only, into a copy of its page; not to a shared one.
+ * private area that is read-only, into a copy of its page; not to a shared one.  A stack grows for
+ * MM_REMOTE_FORCED only.
  */
 #define MM_REMOTE_WRITE		0x1u
 #define MM_REMOTE_FORCED	0x2u

@@ -144,7 +144,13 @@ static enum mm_fault run_vma_locked(struct fault *f)
 	return outcome;
 }
 
-/* *below_stack: there is nothing at the address, but a stack above it. */
+/* Nobody's stack grows because another looks, unless that is a debugger. */
+static bool may_grow_stack(const struct fault *f)
+{
+	return (f->how & (FAULT_REMOTE | FAULT_FORCED)) != FAULT_REMOTE;
+}
+
+/* *below_stack: there is nothing at the address, but a stack above it that is to grow. */
 static enum mm_fault run_mmap_locked(struct fault *f, bool *below_stack)
 	__must_not_hold(vma_stable) __may_sleep
 {
@@ -158,7 +164,7 @@ static enum mm_fault run_mmap_locked(struct fault *f, bool *below_stack)
 		outcome = fault_and_pin(f);
 	} else {
 		outcome = MM_FAULT_MAPERR;
-		*below_stack = f->vma && mm_is_stack(f->vma->vm_flags);
+		*below_stack = f->vma && mm_is_stack(f->vma->vm_flags) && may_grow_stack(f);
 	}
 	mm_read_unlock(f->mm);
 	return outcome;

@@ -242,6 +242,26 @@ static void no_frame_is_an_outcome(void **state)
 	memory_close(&m);
 }
 
+/* process_vm_writev() looks at what is there; a debugger's write is as the program's own. */
+static void a_stack_grows_for_debuggers_only(void **state)
+{
+	enum mm_fault fault;
+	struct memory m;
+	char c = 7;
+
+	memory_open(&m);
+	assert_int_equal(space_map(&m.s, 20, 1, RW, ANON | MAP_GROWSDOWN), 0);
+	assert_int_equal(mm_access(m.s.mm, byte_at(18), &c, 1, MM_REMOTE_WRITE, &fault), 0);
+	assert_int_equal(fault, MM_FAULT_MAPERR);
+	assert_int_equal(mm_access(m.s.mm, byte_at(18), &c, 1, 0, &fault), 0);
+	assert_areas(&m.s, "[20..21)rw-p");
+	assert_int_equal(mm_access(m.s.mm, byte_at(18), &c, 1, MM_REMOTE_WRITE | MM_REMOTE_FORCED,
+				   &fault), 1);
+	assert_areas(&m.s, "[18..21)rw-p");
+	assert_int_equal(get(&m, 18), 7);
+	memory_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +277,7 @@ int main(void)
 		cmocka_unit_test(levels_are_chosen_by_mm),
 		cmocka_unit_test(without_frames_nothing_can_be_read),
 		cmocka_unit_test(no_frame_is_an_outcome),
+		cmocka_unit_test(a_stack_grows_for_debuggers_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
