@@ -165,10 +165,11 @@ static bool op_option(uint64_t *ops)
 
 static int choose_ops(struct options *o, uint64_t only, uint64_t without)
 {
-	const uint64_t accesses = 1ul << OP_LOAD | 1ul << OP_STORE;
+	const uint64_t accesses = 1ul << OP_LOAD | 1ul << OP_STORE | 1ul << OP_PEEK |
+				  1ul << OP_POKE;
 
 	if (!o->memory.touch && (only & accesses))
-		return cli_usage("diff", "--only load, store: areas have no bytes without --touch");
+		return cli_usage("diff", "load, store, peek, poke: areas have no bytes without --touch");
 	if (!o->memory.touch)
 		without |= accesses;
 	o->ops = (only ? only | 1ul << OP_MMAP : ~0ul) & ~without & ~(1ul << OP_CHECK);

@@ -207,6 +207,8 @@ void memory_attach(struct side *side, struct side_proc *proc);
 void memory_detach(struct side *side, struct side_proc *proc);
 /* OP_LOAD and OP_STORE: what the agent is to return; what is loaded is left in @call. */
 long memory_access(struct side *side, struct side_proc *proc, struct diff_call *call);
+/* OP_PEEK and OP_POKE, the same. */
+long memory_remote(struct side *side, struct diff_call *call);
 /* Where @call was: what mincore() is to say of it. */
 void memory_see_core(const struct side *side, const struct side_proc *proc, struct diff_call *call);
 /* Files and segments as they were at first, without pages. */

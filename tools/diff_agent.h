@@ -23,6 +23,7 @@
 #define AGENT_STATUS_FD		60
 #define AGENT_PID_FD		70
 #define AGENT_PAGEMAP_FD	80
+#define AGENT_MEM_FD		90
 #define AGENT_MAX_PROCS		6
 #define AGENT_MAX_FILES		24
 
@@ -69,6 +70,8 @@ enum diff_op {
 	OP_EXIT,
 	OP_LOAD,			/* addr bytes */
 	OP_STORE,			/* addr bytes value */
+	OP_PEEK,			/* addr bytes process REMOTE_*: another's memory, or the own */
+	OP_POKE,			/* addr bytes process REMOTE_* value */
 	NR_OPS
 };
 
@@ -78,6 +81,9 @@ enum diff_op {
  */
 #define AGENT_EXEC_SLOT		0x800u
 #define AGENT_EXEC_BYTES	2u
+
+/* By process_vm_readv(2) and its kind, or as a debugger, by /proc/PID/mem. */
+enum remote_kind { REMOTE_PLAIN, REMOTE_FORCED, NR_REMOTE_KINDS };
 
 enum touch_kind { TOUCH_READ, TOUCH_WRITE, TOUCH_EXEC, NR_TOUCH_KINDS };
 /* What OP_TOUCH returns. */
@@ -107,7 +113,7 @@ struct diff_call {
 	uint32_t map;			/* expected map: 8-byte units into arena */
 	int64_t result;			/* expected */
 	uint64_t arg[6];
-	uint64_t value;			/* OP_LOAD: the bytes that it is to find, else 0s */
+	uint64_t value;			/* OP_LOAD, OP_PEEK: the bytes that it is to find, else 0s */
 	/* mincore() of these pages after the call, a bit for each.  With none it is not asked. */
 	uint64_t core_addr;
 	uint64_t core;
@@ -170,6 +176,7 @@ struct agent_shared {
 	uint64_t where;			/* AGENT_CRASHED, AGENT_BROKEN: rip or line */
 	uint64_t initial_brk;
 	uint64_t unhinted;		/* where a mapping without a hint goes first */
+	uint32_t pid[AGENT_MAX_PROCS];
 	uint32_t nr_objects;
 	uint32_t found_nr;
 	uint32_t found_text_bytes;

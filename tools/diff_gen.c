@@ -42,7 +42,7 @@ static const uint8_t usual_weight[NR_OPS] = {
 	[OP_SHMDT] = 3, [OP_ANON_NAME] = 2, [OP_THP_DISABLE] = 1, [OP_MEMORY_MERGE] = 1,
 	[OP_BRK] = 6, [OP_SETRLIMIT] = 2, [OP_PERSONALITY] = 1, [OP_TOUCH] = 60,
 	[OP_READ_INTO] = 4, [OP_TRUNCATE] = 2, [OP_FORK] = 1, [OP_EXIT] = 1,
-	[OP_LOAD] = 50, [OP_STORE] = 60,
+	[OP_LOAD] = 50, [OP_STORE] = 60, [OP_PEEK] = 5, [OP_POKE] = 5,
 };
 
 static const struct {
@@ -331,8 +331,12 @@ static void gen_access(struct gen *gen, const struct side_proc *proc, struct dif
 		a[0] = some_address(gen, proc) & ~(DIFF_PAGE - 1);
 	a[0] += some_byte(gen);
 	a[1] = bytes[below(gen, sizeof(bytes))];
-	if (c->op == OP_STORE)
-		a[2] = rng_next(&gen->rng) >> 8 * (8 - a[1]);
+	if (c->op == OP_PEEK || c->op == OP_POKE) {
+		a[2] = one_in(gen, 2) ? c->proc : below(gen, AGENT_MAX_PROCS);
+		a[3] = below(gen, NR_REMOTE_KINDS);
+	}
+	if (c->op == OP_STORE || c->op == OP_POKE)
+		a[c->op == OP_STORE ? 2 : 4] = rng_next(&gen->rng) >> 8 * (8 - a[1]);
 }
 
 static uint64_t some_prot(struct gen *gen)
@@ -646,6 +650,8 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 		break;
 	case OP_LOAD:
 	case OP_STORE:
+	case OP_PEEK:
+	case OP_POKE:
 		gen_access(gen, proc, c);
 		break;
 	case OP_MUNMAP:

@@ -193,8 +193,8 @@ static const struct host_window *window_of(const struct side *side, const struct
 	for (int i = 0; i < SIDE_NR_WINDOWS; i++) {
 		uint64_t start = window_start(side, i);
 
-		if (proc->window[i] && r->addr >= start &&
-		    r->addr + r->bytes <= start + WINDOW_BYTES)
+		if (proc->window[i] && r->addr - start < WINDOW_BYTES &&
+		    r->addr + r->bytes - 1 - start < WINDOW_BYTES)
 			return proc->window[i];
 	}
 	return NULL;
@@ -331,6 +331,19 @@ long memory_access(struct side *side, struct side_proc *proc, struct diff_call *
 		r.value = 0;
 	c->value = r.store ? 0 : r.value;
 	return ACCESS_RESULT(result_of(fault), fault == MM_FAULT_DONE ? 0 : r.bad - r.addr);
+}
+
+long memory_remote(struct side *side, struct diff_call *c)
+{
+	bool poke = c->op == OP_POKE;
+	uint64_t value = poke ? c->arg[4] : 0;
+	unsigned int flags = (poke ? MM_REMOTE_WRITE : 0) |
+			     (c->arg[3] == REMOTE_FORCED ? MM_REMOTE_FORCED : 0);
+	enum mm_fault fault;
+	size_t n = mm_access(side->proc[c->arg[2]].mm, c->arg[0], &value, c->arg[1], flags, &fault);
+
+	c->value = poke ? 0 : value;
+	return (long)n;
 }
 
 /* ------------------------------------------------------------------------- what is in core -- */

@@ -21,7 +21,7 @@
 /*
  * A letter for each argument: a address, n length or number, p protection, m map flags, f file,
  * r mremap flags, v advice, l limit, s shmat flags, y msync flags, k mlockall flags, t kind of
- * touch, b address of a byte, x bytes.
+ * touch, b address of a byte, x bytes, i kind of remote access.
  */
 static const struct {
 	const char *name, *args;
@@ -59,6 +59,8 @@ static const struct {
 	[OP_EXIT] = { "exit", "" },
 	[OP_LOAD] = { "load", "bn" },
 	[OP_STORE] = { "store", "bnx" },
+	[OP_PEEK] = { "peek", "bnni" },
+	[OP_POKE] = { "poke", "bnnix" },
 };
 
 const char *op_name(unsigned int op)
@@ -143,6 +145,7 @@ static const struct {
 };
 
 static const char *const touch_names[] = { "read", "write", "execute" };
+static const char *const remote_names[] = { "plain", "forced" };
 static const char *const limit_names[] = { "AS", "DATA", "STACK", "MEMLOCK" };
 
 static void print_bits(FILE *to, uint64_t value, const struct bit_name *names, const char *none)
@@ -243,6 +246,9 @@ static void print_arg(FILE *to, char kind, uint64_t value, const struct test_fil
 		break;
 	case 't':
 		fputs(touch_names[value % NR_TOUCH_KINDS], to);
+		break;
+	case 'i':
+		fputs(remote_names[value % NR_REMOTE_KINDS], to);
 		break;
 	case 'l':
 		fputs(limit_names[value & 3], to);

@@ -386,6 +386,9 @@ static long do_other(struct side *side, struct side_proc *proc, struct diff_call
 	case OP_LOAD:
 	case OP_STORE:
 		return memory_access(side, proc, c);
+	case OP_PEEK:
+	case OP_POKE:
+		return memory_remote(side, c);
 	case OP_TRUNCATE:
 		return do_truncate(side, a[0], a[1]);
 	case OP_FORK:

@@ -285,7 +285,18 @@ static bool skip_access(const struct side *side, const struct side_proc *proc,
 	    (addr ^ last) >> 47 || side_hits_agent(side, addr, bytes) ||
 	    side_any_flag(proc, addr, bytes, VM_DONTEXPAND))
 		return true;
-	return c->op == OP_STORE && overlap(addr, last + 1, slot, slot + AGENT_EXEC_BYTES);
+	return (c->op == OP_STORE || c->op == OP_POKE) && overlap(addr, last + 1, slot, slot + AGENT_EXEC_BYTES);
+}
+
+/* Others may be looked into by who may everything. */
+static bool skip_remote(const struct side *side, const struct diff_call *c)
+{
+	const uint64_t *a = c->arg;
+
+	if (a[2] >= AGENT_MAX_PROCS || a[3] >= NR_REMOTE_KINDS || !side->proc[a[2]].mm)
+		return true;
+	return (a[2] != c->proc && !side->start->config.caps) ||
+		skip_access(side, &side->proc[a[2]], c);
 }
 
 static bool skip_fill(const struct side *side, const struct side_proc *proc, const uint64_t *a)
@@ -360,6 +371,9 @@ bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 	case OP_LOAD:
 	case OP_STORE:
 		return skip_access(side, proc, c);
+	case OP_PEEK:
+	case OP_POKE:
+		return skip_remote(side, c);
 	case OP_FILL:
 		return skip_fill(side, proc, a);
 	case OP_READ_INTO:
