@@ -184,7 +184,8 @@ static bool skip_advice_for_pages(const struct side *side, const struct side_pro
 		return true;
 	case MADV_PAGEOUT:
 		return side->lazily_freed || side->machine->config.total_swap_pages ||
-			any_file(proc, addr, len);
+			any_file(proc, addr, len) ||
+			side_any_flag(proc, addr, len, VM_DROPPABLE);
 	default:
 		return false;
 	}
