@@ -9,9 +9,10 @@
  * so the copy stops at the first page that cannot be had, with all bytes before it done.
  *
  * The page is held while it is copied, and no lock is: the caller's buffer may be anything, memory
- * that faults itself not excepted.  For reading a reference does.  For writing it takes a pin:
- * otherwise a fork between finding the page and storing to it would share the page, and the store
- * would show up in the child long after.
+ * that faults itself not excepted.  For reading a reference does, and the page may be one that
+ * others share, too (but see mm_access()).  For writing it takes a pin: otherwise a fork between
+ * finding the page and storing to it would share the page, and the store would show up in the child
+ * long after.
  */
 #include "fault/copy.h"
 #include "fault/fault.h"
@@ -34,14 +35,13 @@ static enum mm_fault get_page(const struct transfer *t, struct page **page, u32 
 	struct pinned pinned;
 	enum mm_fault fault;
 
-	*refs = 1;
-	*page = t->to && !t->how ? gup_fast(t->mm->pgt, t->addr, PT_READ) : NULL;
+	*refs = pin_refs(t->how);
+	*page = t->to && !(t->how & (FAULT_REMOTE | FAULT_FORCED)) ? gup_fast(t->mm->pgt, t->addr, PT_READ) : NULL;
 	if (*page)
 		return MM_FAULT_DONE;
 	fault = fault_pin(t->mm, t->addr, t->to ? MM_ACCESS_READ : MM_ACCESS_WRITE, t->how,
 			  &pinned);
 	*page = pinned.page;
-	*refs = PIN_BIAS;
 	return fault;
 }
 
@@ -77,7 +77,9 @@ static size_t transfer(struct transfer *t, enum mm_fault *fault)
 size_t mm_read(struct mm_user *user, unsigned long addr, void *to, size_t len, enum mm_fault *fault)
 {
 	witness_call();
-	struct transfer t = { .mm = mm_from_user(user), .addr = addr, .to = to, .left = len };
+	struct transfer t = {
+		.mm = mm_from_user(user), .addr = addr, .to = to, .left = len, .how = FAULT_PEEK,
+	};
 
 	return transfer(&t, fault);
 }
@@ -96,10 +98,13 @@ size_t mm_access(struct mm_user *user, unsigned long addr, void *buf, size_t len
 {
 	witness_call();
 	bool write = flags & MM_REMOTE_WRITE;
+	bool forced = flags & MM_REMOTE_FORCED;
+	/* Linux pins what process_vm_readv() reads, and a debugger's page it only holds. */
 	struct transfer t = {
 		.mm = mm_from_user(user), .addr = addr, .left = len,
 		.to = write ? NULL : buf, .from = write ? buf : NULL,
-		.how = FAULT_REMOTE | (flags & MM_REMOTE_FORCED ? FAULT_FORCED : 0),
+		.how = FAULT_REMOTE | (forced ? FAULT_FORCED : 0) |
+		       (forced && !write ? FAULT_PEEK : 0),
 	};
 
 	return transfer(&t, fault);

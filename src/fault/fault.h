@@ -31,6 +31,7 @@ static inline u32 area_rights(vm_flags_t flags)
 #define FAULT_FORCED	0x1u		/* a debugger's: VM_MAY* instead of the rights it has now */
 #define FAULT_REMOTE	0x2u		/* somebody else's: by the rights of the area alone */
 #define FAULT_UNSHARE	0x4u		/* an anonymous page must be exclusive, even to be read */
+#define FAULT_PEEK	0x8u		/* read once and given back: a reference, not a pin */
 
 /* Who keeps the VMA stable. */
 enum fault_lock {
@@ -144,6 +145,11 @@ void file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned
  * child a copy at once of an anonymous page that somebody is writing to by its frame.
  */
 #define PIN_BIAS	1024u
+
+static inline u32 pin_refs(unsigned int how)
+{
+	return how & FAULT_PEEK ? 1 : PIN_BIAS;
+}
 
 static inline bool page_is_pinned(const struct page *head)
 {

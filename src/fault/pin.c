@@ -14,6 +14,9 @@
  * first.  munmap() and its kind take the page away all the same; the pin keeps the frame.
  *
  * The zero page is pinned for reading like any other.
+ *
+ * Who only copies the bytes out needs neither: a reference to a page that others share, too
+ * (FAULT_PEEK).
  */
 #include "fault/fault.h"
 
@@ -31,7 +34,7 @@ static bool allows_pin(const struct fault *f, pte_t e, const struct page *page)
 		return false;
 	if (f->access == MM_ACCESS_EXEC && !(attrs & PT_EXEC))
 		return false;
-	return !anon || (page_flags(page) & PG_EXCLUSIVE);
+	return !anon || (page_flags(page) & PG_EXCLUSIVE) || (f->how & FAULT_PEEK);
 }
 
 /* The hardware's part: an access is noted. */
@@ -58,7 +61,7 @@ static bool pin_slot(const struct fault *f, struct pt_slot *slot, struct pinned 
 	       ((f->addr - slot->addr) >> PAGE_SHIFT);
 	if (!allows_pin(f, e, page))
 		return false;
-	page_get_many(page_head(page), PIN_BIAS);
+	page_get_many(page_head(page), pin_refs(f->how));
 	note_access(f, slot);
 	*out = (struct pinned){ .page = page, .rights = pte_attrs(pt->format, e) & PT_RIGHTS };
 	return true;
@@ -85,7 +88,7 @@ enum mm_fault fault_pin(struct mm_struct *mm, unsigned long addr, enum mm_access
 {
 	struct fault f = {
 		.mm = mm, .addr = PAGE_ALIGN_DOWN(addr), .access = access,
-		.how = how | FAULT_UNSHARE, .pin = out,
+		.how = how & FAULT_PEEK ? how : how | FAULT_UNSHARE, .pin = out,
 	};
 
 	if (f.addr >= pt_limit(mm->pgt))

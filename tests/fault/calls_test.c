@@ -103,6 +103,30 @@ static void a_pinned_page_is_copied_by_the_fork(void **state)
 	memory_close(&m);
 }
 
+/* As Linux: process_vm_readv() pins what it reads, a debugger does not. */
+static void only_a_pin_for_reading_parts_a_page(void **state)
+{
+	struct mm_user *child;
+	enum mm_fault fault;
+	unsigned char c;
+	struct memory m;
+
+	memory_open(&m);
+	assert_int_equal(space_map(&m.s, 0, 2, RW, ANON), 0);
+	assert_int_equal(put(&m, 0, 1), MM_FAULT_DONE);
+	child = fork_of(&m);
+	assert_int_equal(mm_access(child, byte_at(0), &c, 1, MM_REMOTE_FORCED, &fault), 1);
+	assert_int_equal(c, 1);
+	assert_int_equal(mm_get(child, 0), 1);
+	assert_int_equal(mm_frame(child, 0), mm_frame(m.s.mm, 0));
+	assert_int_equal(mm_access(child, byte_at(0), &c, 1, 0, &fault), 1);
+	assert_int_equal(c, 1);
+	assert_int_not_equal(mm_frame(child, 0), mm_frame(m.s.mm, 0));
+	memory_validate(child);
+	mmput(child);
+	memory_close(&m);
+}
+
 static void a_pin_for_reading_is_of_an_own_page(void **state)
 {
 	struct mm_translation t;
@@ -407,6 +431,7 @@ int main(void)
 		cmocka_unit_test(the_last_of_a_fork_has_the_page_back),
 		cmocka_unit_test(fork_wipes_and_leaves_out),
 		cmocka_unit_test(a_pinned_page_is_copied_by_the_fork),
+		cmocka_unit_test(only_a_pin_for_reading_parts_a_page),
 		cmocka_unit_test(a_pin_for_reading_is_of_an_own_page),
 		cmocka_unit_test(mprotect_does_not_part_a_pin_from_its_page),
 		cmocka_unit_test(mprotect_changes_entries),
