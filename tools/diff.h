@@ -11,6 +11,7 @@
 
 #include <vmarea/debug.h>
 #include <vmarea/host.h>
+#include <vmarea/report.h>
 #include <vmarea/soft_tlb.h>
 
 #include "diff_agent.h"
@@ -175,6 +176,8 @@ struct side {
 	struct memory_setup memory;
 	struct soft_tlb *tlb;
 	bool lazily_freed;		/* MADV_FREE was called: pages may be lost */
+	bool forked;
+	bool unshared;			/* there may be copies that Linux has as clean pages */
 	bool broken;			/* an invariant of the library's; `why` says which */
 	bool small_pages;		/* there may be some that no write has made */
 	uint64_t image_start, image_end;
@@ -209,8 +212,12 @@ void memory_detach(struct side *side, struct side_proc *proc);
 long memory_access(struct side *side, struct side_proc *proc, struct diff_call *call);
 /* OP_PEEK and OP_POKE, the same. */
 long memory_remote(struct side *side, struct diff_call *call);
-/* Where @call was: what mincore() is to say of it. */
-void memory_see_core(const struct side *side, const struct side_proc *proc, struct diff_call *call);
+/* Are its pages compared, and those in core?  Says so in what was seen. */
+void memory_mark(const struct side *side, struct side_area *area);
+/* What is where @call was. */
+void memory_see_pages(const struct side *side, const struct side_proc *proc, struct diff_call *call);
+/* All pages that are compared, as lines of text after @bytes of it.  Returns the new length. */
+size_t memory_write_runs(const struct side_proc *proc, char *text, size_t bytes, size_t max);
 /* Files and segments as they were at first, without pages. */
 void memory_reset_files(struct side *side);
 
@@ -300,7 +307,8 @@ struct finding {
 	uint64_t seed, round;
 	uint32_t difference;		/* enum agent_difference */
 	int64_t result;			/* found; the expected one is in `call` */
-	uint64_t value;			/* found */
+	uint64_t value;			/* found, as these are */
+	struct diff_pages pages;
 	char why[200];
 	struct script script;		/* the calls up to it */
 	struct diff_call call;		/* the one that differs */

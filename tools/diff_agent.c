@@ -98,6 +98,7 @@ static uint64_t loaded;
 static char text[4 * AGENT_TEXT_BYTES];		/* smaps as read */
 static char condensed[AGENT_TEXT_BYTES];
 static unsigned char in_core[PAGE];		/* mincore()'s answer */
+static uint64_t words[AGENT_MAX_PAGES];		/* pagemap's */
 
 char agent_stack[STACK_BYTES] __attribute__((aligned(16)));
 
@@ -192,7 +193,7 @@ static int same_area(const struct diff_area *expected, const struct diff_area *f
 		return (expected->prot & 0xf) == found->prot &&
 			(!expected->inode || (expected->dev == found->dev &&
 					      same_object(expected->inode, found->inode)));
-	return expected->prot == found->prot && expected->inode == found->inode &&
+	return (expected->prot & 0xf) == found->prot && expected->inode == found->inode &&
 		expected->dev == found->dev;
 }
 
@@ -219,34 +220,6 @@ static size_t read_all(int fd, char *to, size_t max)
 	while (n < max && (ret = MUST(sys3(NR_read, (uint64_t)fd, ptr(to + n), max - n))) > 0)
 		n += (size_t)ret;
 	return n;
-}
-
-static size_t read_text(void)
-{
-	size_t n = read_all(AGENT_SMAPS_FD + (int)me, text, sizeof(text));
-	size_t bytes = text_condense(text, n, condensed, sizeof(condensed));
-
-	n = read_all(AGENT_STATUS_FD + (int)me, text, sizeof(text));
-	return bytes + text_condense(text, n, condensed + bytes, sizeof(condensed) - bytes);
-}
-
-/* Leaves behind what is found now, for the report. */
-static _Noreturn void differs(uint32_t at, uint32_t difference, int64_t result)
-{
-	int fd = AGENT_MAPS_FD + (int)me;
-	uint64_t addr = 0;
-	uint32_t nr = 0;
-
-	while (nr < AGENT_MAX_AREAS && next_area(fd, addr, &shared->found[nr]))
-		addr = shared->found[nr++].end;
-	shared->found_nr = nr;
-	shared->found_text_bytes = (uint32_t)read_text();
-	memcpy(shared->found_text, condensed, shared->found_text_bytes);
-	shared->at = at;
-	shared->difference = difference;
-	shared->result = result;
-	set_status(AGENT_DIFFERS);
-	leave();
 }
 
 /* -------------------------------------------------------------------------------- touching -- */
@@ -446,6 +419,99 @@ static void catch_faults(void)
 	MUST(sys4(NR_rt_sigaction, SIG_CHLD, ptr(&ignore), 0, 8));
 }
 
+/* ----------------------------------------------------------------------------- comparisons -- */
+
+/* The words of pagemap are in words, mincore()'s answer in in_core: how many pages. */
+static uint32_t look_at(uint64_t addr, uint64_t nr)
+{
+	long bytes;
+
+	if (nr > AGENT_MAX_PAGES)
+		nr = AGENT_MAX_PAGES;
+	memset(words, 0, nr * 8);
+	memset(in_core, 0, nr);
+	bytes = sys4(NR_pread64, AGENT_PAGEMAP_FD + (uint64_t)me, ptr(words), nr * 8,
+		     addr / PAGE * 8);
+	if (bytes < 0 || sys3(NR_mincore, addr, nr * PAGE, ptr(in_core)) < 0)
+		broken(__LINE__, bytes);
+	return (uint32_t)nr;
+}
+
+static uint64_t hash_page(uint64_t addr)
+{
+	uint64_t hash = 0;
+
+	fault_kind = TOUCH_DONE;
+	for (uint64_t at = addr; at < addr + PAGE; at += 8)
+		hash = page_hash(hash, access_once(at, 8, 0));
+	return fault_kind == TOUCH_DONE ? hash : 0;
+}
+
+static unsigned int kind_of_page(const struct diff_area *area, uint32_t i)
+{
+	unsigned int kind = (area->prot & AREA_CORE) && (in_core[i] & 1) ? RUN_CORE : 0;
+
+	if (words[i] & PAGE_GUARD)
+		return kind | RUN_GUARD;
+	if (!(words[i] & PAGE_PRESENT) || (words[i] & PAGE_FILE))
+		return kind;
+	return kind | RUN_PRESENT | (words[i] & PAGE_EXCLUSIVE ? RUN_EXCLUSIVE : 0);
+}
+
+static void add_area(struct page_runs *runs, const struct diff_area *area)
+{
+	uint32_t nr = look_at(area->start, (area->end - area->start) / PAGE);
+
+	for (uint32_t i = 0; i < nr; i++) {
+		unsigned int kind = kind_of_page(area, i);
+		int readable = (kind & (RUN_CORE | RUN_PRESENT)) && (area->prot & 7);
+
+		runs_add(runs, area->start + i * PAGE, kind,
+			 readable ? hash_page(area->start + i * PAGE) : 0);
+	}
+}
+
+static size_t read_text(const struct diff_map *map)
+{
+	const struct text_rules rules = { (enum text_counting)map->text_counts, shared->own_end,
+					  AGENT_SHARED_ADDR,
+					  AGENT_SHARED_ADDR + AGENT_SHARED_BYTES };
+	size_t n = read_all(AGENT_SMAPS_FD + (int)me, text, sizeof(text));
+	size_t bytes = text_condense(&rules, text, n, condensed, sizeof(condensed));
+	struct page_runs runs = { .end = condensed + sizeof(condensed) };
+
+	n = read_all(AGENT_STATUS_FD + (int)me, text, sizeof(text));
+	bytes += text_condense(&rules, text, n, condensed + bytes, sizeof(condensed) - bytes);
+	runs.to = condensed + bytes;
+	for (uint32_t i = 0; i < map->nr; i++)
+		if (map->area[i].prot & AREA_PAGES)
+			add_area(&runs, &map->area[i]);
+	runs_end(&runs);
+	return (size_t)(runs.to - condensed);
+}
+
+/* Leaves behind what is found now, for the report. */
+static _Noreturn void differs(uint32_t at, uint32_t difference, int64_t result)
+{
+	const struct diff_map *map = (const void *)&shared->arena[shared->calls[at].map];
+	int fd = AGENT_MAPS_FD + (int)me;
+	uint64_t addr = 0;
+	uint32_t nr = 0;
+
+	while (nr < AGENT_MAX_AREAS && next_area(fd, addr, &shared->found[nr]))
+		addr = shared->found[nr++].end;
+	shared->found_nr = nr;
+	if (difference == DIFFERS_TEXT) {
+		shared->found_text_bytes = (uint32_t)read_text(map);
+		memcpy(shared->found_text, condensed, shared->found_text_bytes);
+	}
+	shared->at = at;
+	shared->difference = difference;
+	shared->result = result;
+	set_status(AGENT_DIFFERS);
+	leave();
+}
+
 /* ------------------------------------------------------------------------------- processes -- */
 
 enum { READ_ONLY = 0x80000, READ_WRITE = 0x80002 };	/* O_CLOEXEC */
@@ -466,6 +532,7 @@ static void open_all(void)
 	open_own("/proc/self/maps", READ_ONLY, AGENT_MAPS_FD + (int)me);
 	open_own("/proc/self/smaps", READ_ONLY, AGENT_SMAPS_FD + (int)me);
 	open_own("/proc/self/status", READ_ONLY, AGENT_STATUS_FD + (int)me);
+	open_own("/proc/self/pagemap", READ_ONLY, AGENT_PAGEMAP_FD + (int)me);
 	open_own("/proc/self/mem", READ_WRITE, AGENT_MEM_FD + (int)me);
 	shared->pid[me] = (uint32_t)sys0(NR_getpid);
 	fd = MUST(sys2(NR_pidfd_open, (uint64_t)sys0(NR_getpid), 0));
@@ -690,15 +757,36 @@ static int same_result(const struct diff_call *c, long result)
 	return 0;
 }
 
-/* The pages that the library has in core, of those at which the call was. */
-static int same_core(const struct diff_call *c, long *result, uint64_t *core)
+/* What is where the call was, as pagemap and mincore() have it; words of 64 pages. */
+static struct diff_pages look_at_pages(const struct diff_pages *at)
 {
-	*core = 0;
+	struct diff_pages found = *at;
+
+	found.in_core = found.present = found.exclusive = found.guard = found.file = 0;
+	memset(words, 0, 64 * 8);
 	memset(in_core, 0, 64);
-	*result = sys3(NR_mincore, c->core_addr, c->core_nr * (uint64_t)PAGE, ptr(in_core));
-	for (uint32_t i = 0; i < c->core_nr; i++)
-		*core |= (uint64_t)(in_core[i] & 1) << i;
-	return *result == c->core_result && !((*core ^ c->core) & c->core_compared);
+	found.result = (int32_t)sys3(NR_mincore, at->addr, at->nr * (uint64_t)PAGE, ptr(in_core));
+	sys4(NR_pread64, AGENT_PAGEMAP_FD + (uint64_t)me, ptr(words), at->nr * 8ul,
+	     at->addr / PAGE * 8);
+	for (uint32_t i = 0; i < at->nr; i++) {
+		uint64_t bit = 1ul << i, own = (words[i] & (PAGE_PRESENT | PAGE_FILE)) == PAGE_PRESENT;
+
+		found.in_core |= in_core[i] & 1 ? bit : 0;
+		found.guard |= words[i] & PAGE_GUARD ? bit : 0;
+		found.present |= own ? bit : 0;
+		found.exclusive |= own && (words[i] & PAGE_EXCLUSIVE) ? bit : 0;
+		found.file |= (words[i] & PAGE_PRESENT) && !own ? bit : 0;
+	}
+	return found;
+}
+
+static int same_pages(const struct diff_pages *a, const struct diff_pages *found)
+{
+	uint64_t differ = (a->present ^ found->present) | (a->exclusive ^ found->exclusive) |
+			  (a->guard ^ found->guard) | (a->file & ~found->file);
+
+	return a->result == found->result && !(differ & a->compared) &&
+		!((a->in_core ^ found->in_core) & a->core_compared);
 }
 
 static void compare(uint32_t i, long result)
@@ -714,19 +802,17 @@ static void compare(uint32_t i, long result)
 	}
 	if (!same_map(map))
 		differs(i, DIFFERS_MAP, result);
-	if (c->core_nr) {
-		uint64_t core;
-
-		if (!same_core(c, &result, &core)) {
-			shared->value = core;
-			differs(i, DIFFERS_CORE, result);
-		}
-	}
 	if (map->text_bytes && (c->text || shared->text_always)) {
-		size_t n = read_text();
+		size_t n = read_text(map);
 
 		if (n != map->text_bytes || memcmp(condensed, &map->area[map->nr], n))
 			differs(i, DIFFERS_TEXT, result);
+	}
+	/* After the text, which reads pages of files into being. */
+	if (c->pages.nr) {
+		shared->pages = look_at_pages(&c->pages);
+		if (!same_pages(&c->pages, &shared->pages))
+			differs(i, DIFFERS_PAGES, result);
 	}
 }
 

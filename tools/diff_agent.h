@@ -105,6 +105,20 @@ enum touch_result { TOUCH_DONE, TOUCH_MAPERR, TOUCH_ACCERR, TOUCH_BUS, TOUCH_OTH
 #define JUDGE_ANY	0x08	/* pages of a file decide, which others may have made */
 #define JUDGE_LENGTH	0x04	/* a full transfer, or anything less where less is expected */
 
+/*
+ * Up to 64 pages, a bit for each, by mincore() and pagemap.  Of what has no page of a file mapped: is
+ * it present, here alone, a guard?  Pages of files that the library maps the kernel must, and it
+ * may map others: their neighbours, where they are in core.
+ */
+struct diff_pages {
+	uint64_t addr;
+	uint64_t in_core, present, exclusive, guard, file;
+	/* What else the machine decides: pages of real files; and what is not ours to look at. */
+	uint64_t core_compared, compared;
+	int32_t result;			/* mincore()'s */
+	uint32_t nr;			/* 0: nothing is compared */
+};
+
 struct diff_call {
 	uint8_t op;
 	uint8_t proc;
@@ -114,12 +128,7 @@ struct diff_call {
 	int64_t result;			/* expected */
 	uint64_t arg[6];
 	uint64_t value;			/* OP_LOAD, OP_PEEK: the bytes that it is to find, else 0s */
-	/* mincore() of these pages after the call, a bit for each.  With none it is not asked. */
-	uint64_t core_addr;
-	uint64_t core;
-	uint64_t core_compared;		/* those of the others depend on the machine */
-	int16_t core_result;
-	uint8_t core_nr;
+	struct diff_pages pages;	/* after it, where it was */
 };
 
 /* An area as expected, and as found. */
@@ -139,16 +148,29 @@ struct diff_area {
  * Inode 0: any object, of any device.
  */
 #define AREA_OWN_OBJECT	0x80000000u
+/* As expected only: its pages are compared; and which of them are in core. */
+#define AREA_PAGES	0x40000000u
+#define AREA_CORE	0x20000000u
+
+#define AGENT_MAX_PAGES	2048u		/* of an area, that are compared with the texts */
+
+/* Bits of a word of pagemap. */
+#define PAGE_PRESENT	(1ul << 63)
+#define PAGE_FILE	(1ul << 61)
+#define PAGE_GUARD	(1ul << 58)
+#define PAGE_EXCLUSIVE	(1ul << 56)
 
 struct diff_map {
 	uint32_t nr;
 	uint32_t text_bytes;		/* condensed smaps and status, behind the areas; or 0 */
+	uint32_t text_counts;		/* enum text_counting */
+	uint32_t pad;
 	struct diff_area area[];
 };
 
 enum agent_status { AGENT_RUNNING, AGENT_READY, AGENT_DONE, AGENT_DIFFERS, AGENT_CRASHED,
 		    AGENT_BROKEN };
-enum agent_difference { DIFFERS_RESULT, DIFFERS_VALUE, DIFFERS_MAP, DIFFERS_CORE, DIFFERS_TEXT };
+enum agent_difference { DIFFERS_RESULT, DIFFERS_VALUE, DIFFERS_MAP, DIFFERS_PAGES, DIFFERS_TEXT };
 
 struct agent_object {
 	uint64_t ours, theirs;		/* a shared anonymous object's numbers; 0: unused */
@@ -164,6 +186,7 @@ struct agent_shared {
 	uint32_t owner;			/* the program's pid */
 	int32_t segment[8];		/* SysV ids */
 	uint32_t keep_vdso;
+	uint64_t own_end;		/* areas below it are the agent's own */
 
 	/* Set by the agent. */
 	uint32_t turn;			/* the call whose process is to go on; futex */
@@ -171,7 +194,8 @@ struct agent_shared {
 	uint32_t at;			/* the call that differs, or the one under way */
 	uint32_t difference;		/* enum agent_difference */
 	int64_t result;			/* found */
-	uint64_t value;			/* found: by OP_LOAD, or of mincore() */
+	uint64_t value;			/* found by OP_LOAD or OP_PEEK */
+	struct diff_pages pages;	/* found */
 	uint64_t fault_addr;		/* AGENT_CRASHED */
 	uint64_t where;			/* AGENT_CRASHED, AGENT_BROKEN: rip or line */
 	uint64_t initial_brk;

@@ -23,6 +23,7 @@
 #include "cli.h"
 #include "cmds.h"
 #include "diff.h"
+#include "diff_text.h"
 
 #define WINDOW_BYTES	(256ul << 20)
 #define WINDOW_AREAS	1024		/* of this process, for each */
@@ -346,7 +347,7 @@ long memory_remote(struct side *side, struct diff_call *c)
 	return (long)n;
 }
 
-/* ------------------------------------------------------------------------- what is in core -- */
+/* ------------------------------------------------------------------------- what is there -- */
 
 /* Where the call was, as far as that is known: its first pages. */
 static bool place_of(const struct diff_call *c, uint64_t *addr, uint64_t *len)
@@ -381,40 +382,119 @@ static bool place_of(const struct diff_call *c, uint64_t *addr, uint64_t *len)
 	}
 }
 
-/* Not the agent's own, nor what the kernel maps in.  Which pages of a real file are in core is for its file system to say. */
-static bool is_compared(const struct side *side, const struct side_area *area)
+/* Which pages of a real file are in core is for its file system to say. */
+void memory_mark(const struct side *side, struct side_area *area)
 {
-	if (!area || side_hits_agent(side, area->seen.start, DIFF_PAGE) ||
+	area->seen.prot &= ~(AREA_PAGES | AREA_CORE);
+	if (side_hits_agent(side, area->seen.start, DIFF_PAGE) ||
 	    (area->flags & (VM_HUGETLB | VM_PFNMAP | VM_IO | VM_MIXEDMAP | VM_DONTEXPAND)))
-		return false;
+		return;
+	area->seen.prot |= AREA_PAGES | AREA_CORE;
 	for (int i = 0; i < side->files->nr; i++) {
 		const struct test_file *file = &side->files->file[i];
 
 		if (file->label && file->disk && file->desc.inode == area->seen.inode)
-			return false;
+			area->seen.prot &= ~AREA_CORE;
 	}
-	return true;
 }
 
-void memory_see_core(const struct side *side, const struct side_proc *proc, struct diff_call *c)
+static void read_words(struct mm_user *mm, uint64_t addr, size_t nr, uint64_t *words)
 {
-	unsigned char in_core[64] = { 0 };
-	uint64_t addr, len, end;
+	long ret = mm_pagemap_read(mm, addr, nr, words);
 
+	if (ret < 0)
+		defect("mm_pagemap_read", ret);
+	memset(words + ret, 0, (nr - (size_t)ret) * sizeof(words[0]));
+}
+
+static bool is_own_page(uint64_t word)
+{
+	return (word & (PAGE_PRESENT | PAGE_FILE)) == PAGE_PRESENT;
+}
+
+static void note_page(struct diff_pages *pages, uint32_t i, uint64_t word, bool in_core)
+{
+	uint64_t bit = 1ul << i;
+
+	pages->in_core |= in_core ? bit : 0;
+	pages->guard |= word & PAGE_GUARD ? bit : 0;
+	pages->present |= is_own_page(word) ? bit : 0;
+	pages->exclusive |= is_own_page(word) && (word & PAGE_EXCLUSIVE) ? bit : 0;
+	pages->file |= (word & PAGE_PRESENT) && (word & PAGE_FILE) ? bit : 0;
+}
+
+void memory_see_pages(const struct side *side, const struct side_proc *proc, struct diff_call *c)
+{
+	struct diff_pages *pages = &c->pages;
+	unsigned char in_core[64] = { 0 };
+	uint64_t words[64], addr, len, end;
+
+	(void)side;
 	if (!place_of(c, &addr, &len) || addr >= DIFF_TASK_SIZE || len > DIFF_TASK_SIZE)
 		return;
 	end = addr + len;
 	addr &= ~(DIFF_PAGE - 1);
-	c->core_addr = addr;
-	while (addr < end && c->core_nr < 64) {
+	pages->addr = addr;
+	for (; addr < end && pages->nr < 64; addr += DIFF_PAGE, pages->nr++) {
 		const struct side_area *area = side_area_at(proc, addr);
 
-		if (is_compared(side, area))
-			c->core_compared |= 1ul << c->core_nr;
-		c->core_nr++;
-		addr += DIFF_PAGE;
+		if (!area || (area->seen.prot & AREA_PAGES))
+			pages->compared |= 1ul << pages->nr;
+		if (area && (area->seen.prot & AREA_CORE))
+			pages->core_compared |= 1ul << pages->nr;
 	}
-	c->core_result = (int16_t)mm_mincore(proc->mm, c->core_addr, c->core_nr * DIFF_PAGE, in_core);
-	for (uint32_t i = 0; i < c->core_nr; i++)
-		c->core |= (uint64_t)(in_core[i] & 1) << i;
+	pages->result = (int32_t)mm_mincore(proc->mm, pages->addr, pages->nr * DIFF_PAGE, in_core);
+	read_words(proc->mm, pages->addr, pages->nr, words);
+	for (uint32_t i = 0; i < pages->nr; i++)
+		note_page(pages, i, words[i], in_core[i] & 1);
+}
+
+/* ---------------------------------------------------------------------------- runs of pages -- */
+
+static uint64_t hash_page(struct mm_user *mm, uint64_t addr)
+{
+	uint64_t bytes[DIFF_PAGE / 8], hash = 0;
+	enum mm_fault fault;
+
+	if (mm_read(mm, addr, bytes, DIFF_PAGE, &fault) != DIFF_PAGE)
+		return 0;
+	for (size_t i = 0; i < DIFF_PAGE / 8; i++)
+		hash = page_hash(hash, bytes[i]);
+	return hash;
+}
+
+static void add_area(struct page_runs *runs, struct mm_user *mm, const struct diff_area *area)
+{
+	static unsigned char in_core[AGENT_MAX_PAGES];
+	static uint64_t words[AGENT_MAX_PAGES];
+	uint64_t nr = (area->end - area->start) / DIFF_PAGE;
+
+	if (nr > AGENT_MAX_PAGES)
+		nr = AGENT_MAX_PAGES;
+	read_words(mm, area->start, nr, words);
+	if (mm_mincore(mm, area->start, nr * DIFF_PAGE, in_core))
+		defect("mm_mincore", (long)nr);
+	for (uint64_t i = 0; i < nr; i++) {
+		uint64_t addr = area->start + i * DIFF_PAGE;
+		unsigned int kind = (area->prot & AREA_CORE) && (in_core[i] & 1) ? RUN_CORE : 0;
+
+		if (words[i] & PAGE_GUARD)
+			kind |= RUN_GUARD;
+		else if (is_own_page(words[i]))
+			kind |= RUN_PRESENT | (words[i] & PAGE_EXCLUSIVE ? RUN_EXCLUSIVE : 0);
+		runs_add(runs, addr, kind, (kind & (RUN_CORE | RUN_PRESENT)) &&
+			 (area->prot & (AREA_READ | AREA_WRITE | AREA_EXEC)) ?
+			 hash_page(mm, addr) : 0);
+	}
+}
+
+size_t memory_write_runs(const struct side_proc *proc, char *text, size_t bytes, size_t max)
+{
+	struct page_runs runs = { .to = text + bytes, .end = text + max };
+
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if (proc->area[i].seen.prot & AREA_PAGES)
+			add_area(&runs, proc->mm, &proc->area[i].seen);
+	runs_end(&runs);
+	return (size_t)(runs.to - text);
 }

@@ -131,25 +131,36 @@ static void print_texts(FILE *to, const struct finding *f)
 		   f->expected_text_bytes);
 }
 
-/* A letter for each page: in core, not, or not compared. */
-static void print_core_side(FILE *to, const char *side, int64_t result, uint64_t core,
-			    const struct diff_call *call)
+/* For each page: ? not compared; a letter for what is there, . for nothing. */
+static void print_mask(FILE *to, const char *what, uint64_t ours, uint64_t theirs, uint64_t compared,
+		       const struct diff_pages *at)
 {
-	fprintf(to, "  %-8s ", side);
-	print_result(to, OP_MINCORE, result);
-	fputc(' ', to);
-	for (unsigned int i = 0; i < call->core_nr; i++)
-		fputc(!(call->core_compared >> i & 1) ? '?' : core >> i & 1 ? '#' : '.', to);
-	fputc('\n', to);
+	if (!((ours ^ theirs) & compared))
+		return;
+	for (int side = 0; side < 2; side++) {
+		fprintf(to, "  %-8s %-9s ", side ? "kernel" : "library", what);
+		for (uint32_t i = 0; i < at->nr; i++)
+			fputc(!(compared >> i & 1) ? '?' : (side ? theirs : ours) >> i & 1 ?
+			      '#' : '.', to);
+		fputc('\n', to);
+	}
 }
 
-static void print_core(FILE *to, const struct finding *f)
+static void print_pages(FILE *to, const struct finding *f)
 {
-	fputs("mincore from ", to);
-	print_place(to, f->call.core_addr);
+	const struct diff_pages *ours = &f->call.pages, *theirs = &f->pages;
+
+	fputs("pages from ", to);
+	print_place(to, ours->addr);
 	fputc('\n', to);
-	print_core_side(to, "library", f->call.core_result, f->call.core, &f->call);
-	print_core_side(to, "kernel", f->result, f->value, &f->call);
+	if (ours->result != theirs->result)
+		fprintf(to, "  mincore: the library %d, the kernel %d\n", ours->result,
+			theirs->result);
+	print_mask(to, "in core", ours->in_core, theirs->in_core, ours->core_compared, ours);
+	print_mask(to, "present", ours->present, theirs->present, ours->compared, ours);
+	print_mask(to, "exclusive", ours->exclusive, theirs->exclusive, ours->compared, ours);
+	print_mask(to, "guard", ours->guard, theirs->guard, ours->compared, ours);
+	print_mask(to, "file", ours->file, ours->file & theirs->file, ours->compared, ours);
 }
 
 static void print_what(FILE *to, const struct finding *f)
@@ -168,8 +179,8 @@ static void print_what(FILE *to, const struct finding *f)
 	if (f->difference == DIFFERS_VALUE)
 		fprintf(to, "loaded: the library 0x%llx, the kernel 0x%llx\n",
 			(unsigned long long)f->call.value, (unsigned long long)f->value);
-	if (f->difference == DIFFERS_CORE)
-		print_core(to, f);
+	if (f->difference == DIFFERS_PAGES)
+		print_pages(to, f);
 	if (f->difference == DIFFERS_TEXT)
 		print_texts(to, f);
 	else

@@ -152,6 +152,8 @@ static void see_map(struct side *side, struct side_proc *proc)
 			addr = AGENT_FILL_END;
 		else
 			see_area(side, vma, &proc->area[proc->nr++]);
+		if (side->memory.touch && proc->nr)
+			memory_mark(side, &proc->area[proc->nr - 1]);
 	}
 	mmap_read_unlock(lock);
 }
@@ -167,8 +169,17 @@ static int collect(void *arg, const char *text, size_t bytes)
 	return 0;
 }
 
+static enum text_counting what_counts(const struct side *side)
+{
+	if (!side->memory.touch)
+		return COUNTING_NONE;
+	return side->unshared || side->lazily_freed ? COUNTING_BUT_DIRTY : COUNTING_ALL;
+}
+
 static size_t write_text(struct side *side, const struct side_proc *proc, char *to)
 {
+	const struct text_rules rules = { what_counts(side), side->image_end, AGENT_SHARED_ADDR,
+					  AGENT_SHARED_ADDR + AGENT_SHARED_BYTES };
 	const struct start_state *start = side->start;
 	struct mm_stats stats;
 	size_t bytes;
@@ -182,7 +193,9 @@ static size_t write_text(struct side *side, const struct side_proc *proc, char *
 		4 * ((long)stats.total_pages + start->adjust_total), 4 * (long)stats.locked_pages,
 		4 * ((long)stats.data_pages + start->adjust_data),
 		4 * ((long)stats.stack_pages + start->adjust_stack));
-	return text_condense(side->text, side->text_bytes + bytes, to, AGENT_TEXT_BYTES);
+	bytes = text_condense(&rules, side->text, side->text_bytes + bytes, to, AGENT_TEXT_BYTES);
+	return side->memory.touch ?
+		memory_write_runs(proc, to, bytes, AGENT_TEXT_BYTES) : bytes;
 }
 
 /* The map of @proc as it is now into the arena, unless it is the same as the last one. */
@@ -196,6 +209,7 @@ static uint32_t write_map(struct side *side, struct side_proc *proc, bool with_t
 	see_map(side, proc);
 	map->nr = proc->nr;
 	map->text_bytes = 0;
+	map->text_counts = what_counts(side);
 	for (uint32_t i = 0; i < proc->nr; i++)
 		map->area[i] = proc->area[i].seen;
 	same = proc->map_written && last->nr == map->nr &&
@@ -497,8 +511,7 @@ enum step side_step(struct side *side, const struct diff_call *call)
 	*out = *call;
 	out->judge = 0;
 	out->value = 0;
-	out->core = out->core_compared = 0;
-	out->core_nr = 0;
+	out->pages = (struct diff_pages){ 0 };
 	side->shared->at = side->shared->nr_calls;
 	if (call->op == OP_EXIT) {
 		memory_detach(side, proc);
@@ -509,12 +522,14 @@ enum step side_step(struct side *side, const struct diff_call *call)
 	}
 	side->small_pages |= side_fills(proc, call);
 	side->lazily_freed |= side_frees_lazily(call);
+	side->forked |= call->op == OP_FORK;
+	side->unshared |= side->forked && call->op == OP_PEEK && call->arg[3] == REMOTE_PLAIN;
 	out->result = do_call(side, proc, out);
 	if (call->text && !side->broken)
 		side->broken = mm_validate(proc->mm, side->why, sizeof(side->why));
 	out->map = write_map(side, proc, call->text);
 	if (side->memory.touch)
-		memory_see_core(side, proc, out);
+		memory_see_pages(side, proc, out);
 	side->shared->nr_calls++;
 	if (call->op == OP_FORK && !out->result)
 		append_check(side, (unsigned int)call->arg[0]);
@@ -565,8 +580,10 @@ void side_begin(struct side *side, const struct start_state *start)
 	side->image_start = start->image_start;
 	side->image_end = (start->config.start_brk + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
 	side->arena_used = 0;
+	side->shared->own_end = side->image_end;
 	side->small_pages = false;
 	side->lazily_freed = false;
+	side->forked = side->unshared = false;
 	side->broken = false;
 	side->shared->nr_calls = 0;
 	side->nr_lasting = side->nr_known;

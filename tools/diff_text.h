@@ -4,6 +4,11 @@
  * each area's line of maps, its page sizes and its VmFlags, runs of blanks as one.  The device and
  * inode number of a shared anonymous object are anyone's choice; they are left out.
  *
+ * Where areas have pages, also how many of what kind, and a line for each run of pages that are alike:
+ *
+ *	pages 200000000000 3 cpx 1f3a...	first, how many, c in core, p present and no file's,
+ *						x here alone, g a guard; a hash of their bytes
+ *
  * Included by the agent, which has no C library.
  */
 #ifndef DIFF_TEXT_H
@@ -71,29 +76,95 @@ static inline char *text_put(char *out, const char *p, size_t n, int hide_inode)
 	return out;
 }
 
-/*
- * Condenses @n bytes of smaps or status at @in into @out, at most @max bytes, whole lines only.
- * Returns the bytes written.
- */
-static inline size_t text_condense(const char *in, size_t n, char *out, size_t max)
+/* Which numbers of pages are compared. */
+enum text_counting { COUNTING_NONE, COUNTING_BUT_DIRTY, COUNTING_ALL };
+
+/* Of which areas: of all but the agent's own. */
+struct text_rules {
+	enum text_counting counting;
+	unsigned long own_end;		/* areas below it are the agent's; and its shared memory */
+	unsigned long shared, shared_end;
+};
+
+static inline unsigned long text_hex(const char *p)
+{
+	unsigned long value = 0;
+
+	for (;; p++) {
+		if (*p >= '0' && *p <= '9')
+			value = value << 4 | (unsigned long)(*p - '0');
+		else if (*p >= 'a' && *p <= 'f')
+			value = value << 4 | (unsigned long)(*p - 'a' + 10);
+		else
+			return value;
+	}
+}
+
+/* Of files, the kernel maps pages that nobody asked for: how many is no matter. */
+static inline int text_is_anonymous(const char *p, size_t n)
+{
+	return text_contains(p, n, " 00:00 0 ") || text_contains(p, n, " 00:00 0\n") ||
+		(n >= 8 && text_begins(p + n - 8, 8, " 00:00 0"));
+}
+
+enum text_counts { COUNT_NOTHING, COUNT_ANONYMOUS, COUNT_ALL };
+
+static inline enum text_counts text_counted(const struct text_rules *rules, const char *p, size_t n)
+{
+	unsigned long start = text_hex(p);
+
+	if (!rules->counting || start < rules->own_end ||
+	    (start >= rules->shared && start < rules->shared_end) || text_contains(p, n, "[v"))
+		return COUNT_NOTHING;
+	return text_is_anonymous(p, n) && !text_contains(p, n, "/dev/zero") ? COUNT_ALL :
+		COUNT_ANONYMOUS;
+}
+
+static inline int text_is_kept(const struct text_rules *rules, const char *p, size_t n,
+			       enum text_counts counts)
 {
 	static const char *const kept[] = {
 		"KernelPageSize:", "MMUPageSize:", "VmFlags:", "VmSize:", "VmLck:", "VmData:",
 		"VmStk:",
 	};
+	static const char *const counted[] = {
+		"Anonymous:", "AnonHugePages:", "Swap:",
+		"Rss:", "Pss:", "Locked:",
+		"Shared_Clean:", "Shared_Dirty:", "Private_Clean:", "Private_Dirty:",
+	};
+	size_t nr = counts == COUNT_NOTHING ? 0 : counts == COUNT_ANONYMOUS ? 3 :
+		    rules->counting == COUNTING_ALL ? 10 : 6;
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (text_begins(p, n, kept[i]))
+			return 1;
+	for (size_t i = 0; i < nr; i++)
+		if (text_begins(p, n, counted[i]))
+			return 1;
+	return 0;
+}
+
+/*
+ * Condenses @n bytes of smaps or status at @in into @out, at most @max bytes, whole lines only.
+ * Returns the bytes written.
+ */
+static inline size_t text_condense(const struct text_rules *rules, const char *in, size_t n,
+				   char *out, size_t max)
+{
+	enum text_counts counts = COUNT_NOTHING;
 	char *to = out;
 
 	while (n) {
 		size_t bytes = text_line_bytes(in, n);
 		int area = text_is_area(in, bytes);
-		int keep = area && !text_contains(in, bytes, "[vsyscall]");
 
-		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]) && !keep; i++)
-			keep = text_begins(in, bytes, kept[i]);
 		/* The vsyscall page is not an area of the process: its VmFlags go, too. */
-		if (text_contains(in, area ? bytes : 0, "[vsyscall]"))
+		if (area && text_contains(in, bytes, "[vsyscall]"))
 			break;
-		if (keep && (size_t)(to - out) + bytes + 2 <= max)
+		if (area)
+			counts = text_counted(rules, in, bytes);
+		if ((area || text_is_kept(rules, in, bytes, counts)) &&
+		    (size_t)(to - out) + bytes + 2 <= max)
 			to = text_put(to, in, bytes, area &&
 				      (text_contains(in, bytes, "/dev/zero (deleted)") ||
 				       text_contains(in, bytes, "/anon_hugepage (deleted)")));
@@ -103,6 +174,70 @@ static inline size_t text_condense(const char *in, size_t n, char *out, size_t m
 		n -= bytes;
 	}
 	return (size_t)(to - out);
+}
+
+/* ------------------------------------------------------------------------------ runs of pages -- */
+
+enum { RUN_CORE = 1, RUN_PRESENT = 2, RUN_EXCLUSIVE = 4, RUN_GUARD = 8 };
+
+struct page_runs {
+	char *to, *end;
+	unsigned long start, nr, hash;	/* of the run under way */
+	unsigned int kind;
+};
+
+static inline char *text_put_hex(char *to, unsigned long value)
+{
+	int shift = 60;
+
+	while (shift && !(value >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		*to++ = "0123456789abcdef"[value >> shift & 0xf];
+	*to++ = ' ';
+	return to;
+}
+
+static inline unsigned long page_hash(unsigned long hash, unsigned long word)
+{
+	return (hash ^ word) * 0x100000001b3ul + (hash >> 47);
+}
+
+static inline void runs_end(struct page_runs *runs)
+{
+	static const char letters[] = "cpxg";
+	char *to = runs->to;
+
+	if (runs->nr && to + 80 < runs->end) {
+		for (const char *p = "pages "; *p; p++)
+			*to++ = *p;
+		to = text_put_hex(to, runs->start);
+		to = text_put_hex(to, runs->nr);
+		for (int i = 0; i < 4; i++)
+			if (runs->kind >> i & 1)
+				*to++ = letters[i];
+		*to++ = ' ';
+		to = text_put_hex(to, runs->hash);
+		to[-1] = '\n';
+		runs->to = to;
+	}
+	runs->nr = 0;
+}
+
+/* The next page in order of addresses; a @kind of 0: nothing is there. */
+static inline void runs_add(struct page_runs *runs, unsigned long addr, unsigned int kind,
+			    unsigned long hash)
+{
+	if (!runs->nr || kind != runs->kind || addr != runs->start + runs->nr * 4096) {
+		runs_end(runs);
+		runs->start = addr;
+		runs->kind = kind;
+		runs->hash = 0;
+	}
+	if (!kind)
+		return;
+	runs->nr++;
+	runs->hash = page_hash(runs->hash, hash);
 }
 
 #endif

@@ -105,12 +105,13 @@ static void copy_difference(const struct agent_shared *shared, struct finding *f
 	f->difference = shared->difference;
 	f->result = shared->result;
 	f->value = shared->value;
+	f->pages = shared->pages;
 	f->nr_expected = copy_map(shared, call->map, f->expected);
 	f->expected_text_bytes = map->text_bytes;
 	memcpy(f->expected_text, &map->area[map->nr], map->text_bytes);
 	f->nr_found = shared->found_nr;
 	memcpy(f->found, shared->found, f->nr_found * sizeof(f->found[0]));
-	f->found_text_bytes = shared->found_text_bytes;
+	f->found_text_bytes = f->difference == DIFFERS_TEXT ? shared->found_text_bytes : 0;
 	memcpy(f->found_text, shared->found_text, f->found_text_bytes);
 	f->nr_before = 0;
 	for (uint32_t i = shared->at; i-- > 0;) {
