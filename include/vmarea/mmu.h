@@ -21,6 +21,26 @@ struct mmu;
 VMAREA_API struct mmu *__nullable mm_mmu(struct mm_user *mm);
 
 /*
+ * What a machine would be given to walk an mm's page table by itself (CR3, satp): tables are frames,
+ * and entries hold frame numbers.  For an emulator that walks as its guest does, and for a second
+ * opinion on what the library says.
+ */
+struct mm_page_table {
+	enum mm_table_format format;
+	unsigned int levels;
+	unsigned long root;			/* the frame with the top level's 512 entries */
+	const void *memory;			/* frame n is its bytes from n * 4096 on */
+	unsigned long nr_frames;		/* all frame numbers are below */
+};
+
+/*
+ * False, and nothing is written: the mm keeps areas only.  What is said stays true as long as @mm
+ * has users; the entries change at any time, and a table may be another's the next moment: who walks
+ * keeps calls and faults out, or believes nothing.
+ */
+VMAREA_API bool mm_get_page_table(struct mm_user *mm, struct mm_page_table *out);
+
+/*
  * Somebody who hears.  The memory is the caller's: from mmu_notifier_add() until mmu_notifier_del()
  * has returned it stays where it is.
  */

@@ -238,6 +238,12 @@ enum mm_rlimit { MM_RLIMIT_AS, MM_RLIMIT_DATA, MM_RLIMIT_STACK, MM_RLIMIT_MEMLOC
 #define MM_PERS_ADDR_COMPAT_LAYOUT	0x0200000u	/* bottom-up */
 #define MM_PERS_MMAP_PAGE_ZERO		0x0100000u
 
+/* The machine that could walk an mm's page table. */
+enum mm_table_format {
+	MM_TABLE_X86_64,		/* 4 and 5 levels; 3 is no machine's */
+	MM_TABLE_RISCV,			/* Sv39, Sv48, Sv57 */
+};
+
 struct mm_config {
 	size_t size;			/* sizeof(struct mm_config) */
 	unsigned long task_size;	/* bytes; no address at or above it */
@@ -255,6 +261,7 @@ struct mm_config {
 	 * where the instance has frames, and for mm_exec(), 0 or what it has.
 	 */
 	unsigned int levels;
+	enum mm_table_format table_format;	/* of the entries; for mm_exec(): as levels */
 };
 
 #define MM_CONFIG_INIT {						\
@@ -265,8 +272,8 @@ struct mm_config {
 
 /*
  * An empty address space, with one user: mmput().  0; -EINVAL: @config->size, an address above
- * task_size or not page-aligned where it must be, an unknown capability, levels that there are not
- * or that task_size does not fit into; -ENOMEM.
+ * task_size or not page-aligned where it must be, an unknown capability, a table format or levels
+ * that there are not or that task_size does not fit into; -ENOMEM.
  */
 VMAREA_API int mm_create(struct vmarea *instance, const struct mm_config *config,
 			 struct mm_user **out) __may_sleep __must_check;

@@ -63,21 +63,59 @@ struct mmu *mm_mmu(struct mm_user *user)
 	return mm_has_pages(mm) ? &pages_of(mm)->mmu : NULL;
 }
 
-bool pages_levels_valid(unsigned int levels, unsigned long task_size)
-{
-	const struct pt_format *format = &pt_format_x86_64;
+static const struct pt_format *const formats[] = {
+	[MM_TABLE_X86_64] = &pt_format_x86_64,
+	[MM_TABLE_RISCV] = &pt_format_riscv,
+};
 
-	if (!levels)
-		levels = DEFAULT_LEVELS;
-	return levels >= format->min_levels && levels <= format->max_levels &&
+static unsigned int levels_of(struct pages_shape shape)
+{
+	return shape.levels ? shape.levels : DEFAULT_LEVELS;
+}
+
+bool pages_shape_valid(struct pages_shape shape, unsigned long task_size)
+{
+	unsigned int levels = levels_of(shape);
+
+	if ((unsigned int)shape.format >= ARRAY_SIZE(formats))
+		return false;
+	return levels >= formats[shape.format]->min_levels &&
+	       levels <= formats[shape.format]->max_levels &&
 	       task_size <= BIT(PAGE_SHIFT + PT_INDEX_BITS * levels - 1);
 }
 
-int pages_create(struct mm_struct *mm, unsigned int levels)
+struct pages_shape pages_shape_of(const struct mm_struct *mm)
+{
+	struct pages_shape shape = { 0 };
+
+	if (!mm_has_pages(mm))
+		return shape;
+	shape.levels = mm->pgt->levels;
+	if (mm->pgt->format == &pt_format_riscv)
+		shape.format = MM_TABLE_RISCV;
+	return shape;
+}
+
+bool mm_get_page_table(struct mm_user *user, struct mm_page_table *out)
+{
+	const struct mm_struct *mm = mm_from_user(user);
+	struct pages_shape shape = pages_shape_of(mm);
+
+	if (!mm_has_pages(mm))
+		return false;
+	*out = (struct mm_page_table){
+		.format = shape.format, .levels = shape.levels,
+		.root = page_pfn(mm->pgt->root), .memory = mm->pgt->frames,
+		.nr_frames = arena_window(mm->pgt->arena)->bytes >> PAGE_SHIFT,
+	};
+	return true;
+}
+
+int pages_create(struct mm_struct *mm, struct pages_shape shape)
 {
 	struct pt_config config = {
-		.arena = mm->instance->arena, .format = &pt_format_x86_64,
-		.levels = levels ? levels : DEFAULT_LEVELS,
+		.arena = mm->instance->arena, .format = formats[shape.format],
+		.levels = levels_of(shape),
 	};
 	struct pages *pages;
 	int err;

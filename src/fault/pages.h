@@ -10,13 +10,27 @@
 
 #include "fault/fault.h"
 
-/* A page table for @mm, if its instance has frames.  0; -EINVAL: no such @levels; -ENOMEM. */
-int pages_create(struct mm_struct *mm, unsigned int levels) __may_sleep __must_check;
+/* What a page table is like: of struct mm_config. */
+struct pages_shape {
+	enum mm_table_format format;
+	unsigned int levels;			/* 0: the usual */
+};
+
+static inline struct pages_shape pages_shape_in(const struct mm_config *config)
+{
+	return (struct pages_shape){ config->table_format, config->levels };
+}
+
+/* That of @mm; all 0 if it has no pages. */
+struct pages_shape pages_shape_of(const struct mm_struct *mm);
+
+/* A page table for @mm, if its instance has frames.  0; -EINVAL: no such @shape; -ENOMEM. */
+int pages_create(struct mm_struct *mm, struct pages_shape shape) __may_sleep __must_check;
 /* Nobody else can reach the mm's pages any more: all of them go, and the tables. */
 void pages_destroy(struct mm_struct *mm);
 
-/* Does task_size fit into a table of so many levels? */
-bool pages_levels_valid(unsigned int levels, unsigned long task_size);
+/* Is there such a table, and does task_size fit into it? */
+bool pages_shape_valid(struct pages_shape shape, unsigned long task_size);
 
 /* What of a range a zap leaves there. */
 enum zap_what {

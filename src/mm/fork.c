@@ -133,7 +133,7 @@ int mm_fork(struct mm_user *user, struct mm_user **out)
 	struct mm_struct *mm = mm_of(user), *child;
 	int err;
 
-	child = mm_alloc(mm->instance, mm_has_pages(mm) ? mm->pgt->levels : 0);
+	child = mm_alloc(mm->instance, pages_shape_of(mm));
 	if (!child)
 		return -ENOMEM;
 	err = mm_write_lock_killable(mm);
@@ -163,12 +163,14 @@ int mm_exec(struct mm_user *user, const struct mm_config *config)
 {
 	witness_call();
 	struct mm_struct *mm = mm_of(user);
-	unsigned int levels = mm_has_pages(mm) ? mm->pgt->levels : 0;
+	struct pages_shape shape = pages_shape_of(mm), asked = pages_shape_in(config);
 	unsigned long nr_accounted;
 	int err;
 
-	if (!mm_layout_valid(mm->instance, levels, config) ||
-	    (levels && config->levels && config->levels != levels))
+	if (!mm_layout_valid(mm->instance, shape, config))
+		return -EINVAL;
+	if (mm_has_pages(mm) && ((asked.levels && asked.levels != shape.levels) ||
+				 (asked.format && asked.format != shape.format)))
 		return -EINVAL;
 	err = mm_write_lock_killable(mm);
 	if (err)

@@ -130,7 +130,7 @@ unsigned long vmarea_committed_pages(const struct vmarea *instance)
 
 /* --------------------------------------------------------------- making -- */
 
-struct mm_struct *mm_alloc(struct vmarea *instance, unsigned int levels)
+struct mm_struct *mm_alloc(struct vmarea *instance, struct pages_shape shape)
 {
 	struct mm_struct *mm;
 
@@ -144,7 +144,7 @@ struct mm_struct *mm_alloc(struct vmarea *instance, unsigned int levels)
 	kill_group_init(&mm->kill);
 	mm_make_private(mm);
 	mm_init(mm, instance, instance);
-	if (pages_create(mm, levels)) {
+	if (pages_create(mm, shape)) {
 		port_free(mm, sizeof(*mm));
 		return NULL;
 	}
@@ -161,7 +161,7 @@ static bool is_range(unsigned long start, unsigned long end, unsigned long limit
 	return start <= end && end <= limit;
 }
 
-bool mm_layout_valid(const struct vmarea *instance, unsigned int levels,
+bool mm_layout_valid(const struct vmarea *instance, struct pages_shape shape,
 		     const struct mm_config *c)
 {
 	return c->size == sizeof(*c) && c->task_size && c->task_size <= MAX_TASK_SIZE &&
@@ -170,7 +170,7 @@ bool mm_layout_valid(const struct vmarea *instance, unsigned int levels,
 	       is_range(c->start_code, c->end_code, c->task_size) &&
 	       is_range(c->start_data, c->end_data, c->task_size) &&
 	       is_range(c->start_brk, c->brk, c->task_size) && c->start_stack <= c->task_size &&
-	       (!instance->arena || pages_levels_valid(levels, c->task_size));
+	       (!instance->arena || pages_shape_valid(shape, c->task_size));
 }
 
 void mm_set_layout(struct mm_struct *mm, const struct mm_config *config)
@@ -193,11 +193,12 @@ void mm_set_layout(struct mm_struct *mm, const struct mm_config *config)
 int mm_create(struct vmarea *instance, const struct mm_config *config, struct mm_user **out)
 	__context_unsafe("nobody else knows the mm yet")
 {
+	struct pages_shape shape = pages_shape_in(config);
 	struct mm_struct *mm;
 
-	if (!mm_layout_valid(instance, config->levels, config) || (config->caps & ~KNOWN_CAPS))
+	if (!mm_layout_valid(instance, shape, config) || (config->caps & ~KNOWN_CAPS))
 		return -EINVAL;
-	mm = mm_alloc(instance, config->levels);
+	mm = mm_alloc(instance, shape);
 	if (!mm)
 		return -ENOMEM;
 	mm_set_layout(mm, config);

@@ -5,17 +5,18 @@
 #ifndef MM_LIFETIME_H
 #define MM_LIFETIME_H
 
+#include "fault/pages.h"
 #include "vma/types.h"
 
-/* An mm without areas, limits and layout; one user.  NULL: no memory.  @levels: mm_config's. */
-struct mm_struct *mm_alloc(struct vmarea *instance, unsigned int levels)
+/* An mm without areas, limits and layout; one user.  NULL: no memory. */
+struct mm_struct *mm_alloc(struct vmarea *instance, struct pages_shape shape)
 	__may_sleep __must_check;
 
 /* Throws away an mm that only the caller knows.  No close() hook is called. */
 void mm_discard(struct mm_struct *mm) __may_sleep;
 
-/* Is the layout in @config one that an mm of @instance, with so many levels, can have? */
-bool mm_layout_valid(const struct vmarea *instance, unsigned int levels,
+/* Is the layout in @config one that an mm of @instance, with pages of @shape, can have? */
+bool mm_layout_valid(const struct vmarea *instance, struct pages_shape shape,
 		     const struct mm_config *config);
 /* Everything of @config but limits, capabilities and personality.  The mmap write lock. */
 void mm_set_layout(struct mm_struct *mm, const struct mm_config *config)
