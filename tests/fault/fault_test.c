@@ -180,7 +180,7 @@ static void exec_begins_anew(void **state)
 	memory_open(&m);
 	assert_int_equal(space_map(&m.s, 0, 8, RW, ANON), 0);
 	assert_int_equal(put(&m, 3, 3), MM_FAULT_DONE);
-	m.s.mm_config.levels = 5;
+	m.s.mm_config.levels = m.s.mm_config.levels == 5 ? 4 : 5;
 	assert_int_equal(mm_exec(m.s.mm, &m.s.mm_config), -EINVAL);
 	assert_int_equal(get(&m, 3), 3);
 	m.s.mm_config.levels = 0;
@@ -206,6 +206,46 @@ static void levels_are_chosen_by_mm(void **state)
 	assert_int_equal(mm_create(m.s.v, &config, &mm), 0);
 	assert_int_equal(mm_mmap(mm, 1ul << 55, 4096, RW, ANON | MAP_FIXED, NULL, 0), 1l << 55);
 	assert_int_equal(mm_handle_fault(mm, 1ul << 55, MM_ACCESS_WRITE), MM_FAULT_DONE);
+	mmput(mm);
+	memory_close(&m);
+}
+
+static void formats_are_chosen_by_mm(void **state)
+{
+	struct mm_config config = MM_CONFIG_INIT;
+	struct mm_page_table table;
+	struct mm_user *mm, *child;
+	struct memory m;
+
+	memory_open(&m);
+	config.table_format = (enum mm_table_format)2;
+	assert_int_equal(mm_create(m.s.v, &config, &mm), -EINVAL);
+	config.table_format = MM_TABLE_RISCV;
+	config.levels = 3;
+	assert_int_equal(mm_create(m.s.v, &config, &mm), -EINVAL);
+	config.task_size = config.mmap_base = config.mmap_legacy_base = 1ul << 38;
+	assert_int_equal(mm_create(m.s.v, &config, &mm), 0);
+	assert_int_equal(mm_mmap(mm, 1ul << 37, 4096, RW, ANON | MAP_FIXED, NULL, 0), 1l << 37);
+	assert_int_equal(mm_handle_fault(mm, 1ul << 37, MM_ACCESS_WRITE), MM_FAULT_DONE);
+	assert_int_equal(mm_fork(mm, &child), 0);
+	assert_true(mm_get_page_table(child, &table));
+	assert_int_equal(table.format, MM_TABLE_RISCV);
+	assert_int_equal(table.levels, 3);
+	memory_validate(child);
+	mmput(child);
+	/* An exec may name what it has, or nothing. */
+	assert_int_equal(mm_exec(mm, &config), 0);
+	config.table_format = MM_TABLE_X86_64;
+	config.levels = 0;
+	assert_int_equal(mm_exec(mm, &config), 0);
+	assert_true(mm_get_page_table(mm, &table));
+	assert_int_equal(table.format, MM_TABLE_RISCV);
+	mmput(mm);
+	config.task_size = 1ul << 46;
+	config.table_format = MM_TABLE_X86_64;
+	assert_int_equal(mm_create(m.s.v, &config, &mm), 0);
+	config.table_format = MM_TABLE_RISCV;
+	assert_int_equal(mm_exec(mm, &config), -EINVAL);
 	mmput(mm);
 	memory_close(&m);
 }
@@ -275,6 +315,7 @@ int main(void)
 		cmocka_unit_test(unmapping_gives_back_frames_and_tables),
 		cmocka_unit_test(exec_begins_anew),
 		cmocka_unit_test(levels_are_chosen_by_mm),
+		cmocka_unit_test(formats_are_chosen_by_mm),
 		cmocka_unit_test(without_frames_nothing_can_be_read),
 		cmocka_unit_test(no_frame_is_an_outcome),
 		cmocka_unit_test(a_stack_grows_for_debuggers_only),

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * A space (tests/mm/space.h) with frames, and its bytes.  When it is closed, no frame may be left.
+ *
+ * VMAREA_TEST_TABLES chooses the page tables: x86-64 or riscv, and the levels: "riscv:5".
  */
 #ifndef TESTS_FAULT_MEMORY_H
 #define TESTS_FAULT_MEMORY_H
 
+#include <stdlib.h>
+
 #include "../mm/space.h"
+#include "../walker/opinion.h"
 #include "fault/fault.h"
 #include "fault/pages.h"
 #include "instance/instance.h"
@@ -27,9 +32,23 @@ static inline unsigned long memory_free_frames(struct vmarea *v)
 	return stats.free + stats.cached;
 }
 
+static inline void memory_choose_tables(struct mm_config *config)
+{
+	const char *text = getenv("VMAREA_TEST_TABLES"), *levels;
+
+	if (!text)
+		return;
+	if (!strncmp(text, "riscv", 5))
+		config->table_format = MM_TABLE_RISCV;
+	levels = strchr(text, ':');
+	if (levels)
+		config->levels = (unsigned int)atoi(levels + 1);
+}
+
 static inline void memory_open_with(struct memory *m, unsigned long bytes)
 {
 	space_init(&m->s);
+	memory_choose_tables(&m->s.mm_config);
 	m->s.config.arena_bytes = bytes;
 	assert_int_equal(vmarea_create(&m->s.config, &m->s.v), 0);
 	m->frames = memory_free_frames(m->s.v);
@@ -45,7 +64,7 @@ static inline void memory_validate(struct mm_user *mm)
 {
 	char why[256] = "";
 
-	if (mm_validate(mm, why, sizeof(why)))
+	if (mm_validate(mm, why, sizeof(why)) || !opinion_of_mm(mm, why))
 		fail_msg("%s", why);
 }
 

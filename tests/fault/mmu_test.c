@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The pages of an mm through a virtual CPU's TLB and in a window of this process: what one writes the
- * others read, and what a memory call takes away is gone for all of them.  Public headers only.
+ * others read, and what a memory call takes away is gone for all of them.  Public headers only, but for the second opinion at the end.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,8 @@
 #include <vmarea/debug.h>
 #include <vmarea/host.h>
 #include <vmarea/soft_tlb.h>
+
+#include "../walker/opinion.h"
 
 #define PAGE		4096ul
 #define WINDOW		0x10000000ul
@@ -59,6 +61,8 @@ static void close_machine(void)
 	char why[256];
 
 	assert_int_equal(mm_validate(mm, why, sizeof(why)), 0);
+	if (!opinion_of_mm(mm, why))
+		fail_msg("%s", why);
 	host_window_destroy(window);
 	soft_tlb_detach(tlb, space);
 	soft_tlb_destroy(tlb);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "hw_walk.h"
+#include "../walker/opinion.h"
 #include "pgtable/pgtable.h"
 
 #define RW	(PT_READ | PT_WRITE)
@@ -80,8 +80,19 @@ static inline unsigned long frames_used(struct arena *arena)
 	return stats.total - stats.free - stats.cached;
 }
 
+/* The hardware and the library agree about every entry. */
+static inline void check_opinion(const struct space *s, struct pgtable *pt)
+{
+	const struct hw_tables tables = hw_tables_of(pt, s->machine->hw);
+	char why[OPINION_BYTES];
+
+	if (!opinion_of_tables(pt, &tables, why))
+		fail_msg("%s: %s", s->machine->name, why);
+}
+
 static inline void space_end(struct space *s)
 {
+	check_opinion(s, &s->pt);
 	empty(&s->pt);
 	pt_destroy(&s->pt);
 	port_rcu_barrier();
@@ -97,8 +108,9 @@ static inline const uint8_t *memory_of(const struct space *s)
 static inline struct hw_translation translate(const struct space *s, const struct pgtable *pt,
 					      unsigned long addr)
 {
-	return s->machine->hw->walk(memory_of(s), page_pfn(pt->root) * PAGE_SIZE,
-				    (int)pt->levels, addr);
+	const struct hw_tables tables = hw_tables_of(pt, s->machine->hw);
+
+	return hw_translate(&tables, addr);
 }
 
 /* Maps a new page; the entry has its only reference. */
