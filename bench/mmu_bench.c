@@ -368,7 +368,7 @@ static void map_block(unsigned long addr, const unsigned long *order)
 	struct page *block = page_alloc(arena, PAGE_MAX_ORDER, PAGE_ZEROED);
 
 	must(block);
-	page_split(block);
+	must(page_try_split(block, 1));
 	for (unsigned long i = 0; i < HOST_PAGES; i++)
 		map(addr + i * PAGE_SIZE, page_pfn(block) + (order ? order[i] : i));
 }

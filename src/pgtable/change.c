@@ -51,7 +51,7 @@ static void change_table(struct change_op *op, struct page *table, const struct 
 		change_entry(op, addr, PT_PTE, entry);
 }
 
-/* False: by now there is a table. */
+/* All of the entry.  False: by now there is a table. */
 static bool change_pmd(struct change_op *op, const struct pt_span *span)
 	__context_unsafe("which lock it is, the entry says")
 {
@@ -60,11 +60,8 @@ static bool change_pmd(struct change_op *op, const struct pt_span *span)
 
 	spin_lock(lock);
 	table = pte_is_table(op->pt->format, PT_PMD, pte_load(span->pmd));
-	if (!table && !pte_none(pte_load(span->pmd))) {
-		VM_BUG_ON(span->end - span->start != PMD_SIZE, "[%lx, %lx) cuts a 2 MiB entry",
-			  span->start, span->end);
+	if (!table && !pte_none(pte_load(span->pmd)))
 		change_entry(op, span->start, PT_PMD, span->pmd);
-	}
 	spin_unlock(lock);
 	return !table;
 }
@@ -80,7 +77,7 @@ static void change_span(struct change_op *op, const struct pt_span *span)
 			table_unlock(table);
 			return;
 		}
-	} while (!change_pmd(op, span));
+	} while (span_is_whole(span) ? !change_pmd(op, span) : pt_split(op->pt, span->start));
 }
 
 static unsigned long change_range(struct change_op *op, unsigned long start, unsigned long end)

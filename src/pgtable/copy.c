@@ -93,7 +93,8 @@ static int copy_table(struct copy_op *op, const struct pt_span *span, struct pag
 /* Not an error: the parent's PMD entry has become one of the other kind. */
 #define LOOK_AGAIN	1
 
-static int copy_pmd(struct copy_op *op, const struct pt_span *span, pte_t *to)
+static int copy_pmd(struct copy_op *op, const struct pt_span *span, pte_t *to,
+		    struct page **spare)
 	__context_unsafe("which lock it is, the entry says")
 {
 	struct pgtable *pt = op->copy->from;
@@ -104,6 +105,10 @@ static int copy_pmd(struct copy_op *op, const struct pt_span *span, pte_t *to)
 	if (!pte_is_table(pt->format, PT_PMD, pte_load(span->pmd)))
 		ret = copy_entry(op, span->start, PT_PMD, span->pmd, to);
 	spin_unlock(lock);
+	if (!pte_none(pte_load(to))) {
+		spare_put(op->copy->to, to, *spare);
+		*spare = NULL;
+	}
 	return ret;
 }
 
@@ -120,30 +125,58 @@ static int copy_ptes(struct copy_op *op, const struct pt_span *span, pte_t *to)
 	return ret;
 }
 
-/* With a table or with a PMD entry, whichever the parent has right now. */
-static int copy_span(struct copy_op *op, const struct pt_span *span)
+static int copy_span_table(struct copy_op *op, const struct pt_span *span)
 	__context_unsafe("the slot is on the stack")
 {
-	struct pgtable *pt = op->copy->from;
 	struct pt_slot slot;
-	bool table;
+	int ret = pt_slot_make(op->copy->to, &op->stash, span->start, PT_PTE, &slot);
+
+	if (ret)
+		return ret;
+	ret = copy_ptes(op, span, slot.entry);
+	pt_slot_unlock(&slot);
+	return ret;
+}
+
+/* The child's entry has a table put aside, too. */
+static int copy_span_pmd(struct copy_op *op, const struct pt_span *span)
+	__context_unsafe("the slot is on the stack")
+{
+	struct pgtable *to = op->copy->to;
+	struct page *spare = table_alloc(to);
+	struct pt_slot slot;
+	int ret;
+
+	if (!spare)
+		return -ENOMEM;
+	ret = pt_slot_make(to, &op->stash, span->start, PT_PMD, &slot);
+	if (!ret) {
+		ret = copy_pmd(op, span, slot.entry, &spare);
+		pt_slot_unlock(&slot);
+	}
+	if (spare)
+		table_free(spare);
+	return ret;
+}
+
+/* With a table or with a PMD entry, whichever the parent has right now. */
+static int copy_span(struct copy_op *op, const struct pt_span *span)
+{
+	struct pgtable *pt = op->copy->from;
 	pte_t seen;
 	int ret;
 
 	op->copy->next = span->start;
 	do {
-		seen = pte_load(span->pmd);
+		seen = pte_load_acquire(span->pmd);		/* (A) */
 		if (pte_none(seen))
 			return 0;
-		table = pte_is_table(pt->format, PT_PMD, seen);
-		VM_BUG_ON(!table && span->end - span->start != PMD_SIZE,
-			  "[%lx, %lx) cuts a 2 MiB entry", span->start, span->end);
-		ret = pt_slot_make(op->copy->to, &op->stash, span->start,
-				   table ? PT_PTE : PT_PMD, &slot);
-		if (ret)
-			return ret;
-		ret = table ? copy_ptes(op, span, slot.entry) : copy_pmd(op, span, slot.entry);
-		pt_slot_unlock(&slot);
+		if (pte_is_table(pt->format, PT_PMD, seen))
+			ret = copy_span_table(op, span);
+		else if (span_is_whole(span))
+			ret = copy_span_pmd(op, span);
+		else
+			ret = pt_split(pt, span->start) ? LOOK_AGAIN : 0;
 	} while (ret == LOOK_AGAIN);
 	return ret;
 }

@@ -43,6 +43,7 @@ static void unlink(struct mmu_gather *gather, pte_t *entry, unsigned int level, 
 	struct page *table = table_of(pt, pte_load(entry));
 
 	check_empty(table);
+	VM_BUG_ON(table->next, "table %lu is freed with tables put aside", page_pfn(table));
 	spin_lock(lock);
 	if (level == PT_PMD)
 		spin_lock_nested(&table->table_lock, 1);
@@ -85,4 +86,50 @@ void pt_free_tables(struct mmu_gather *gather, unsigned long floor, unsigned lon
 	const struct hole hole = { .floor = floor, .ceiling = ceiling };
 
 	free_below(gather, page_bytes(pt->root), pt->levels - 1, floor, &hole);
+}
+
+static bool is_empty(const struct page *table)
+{
+	const pte_t *entry = pt_table_entries(table);
+
+	for (unsigned long i = 0; i < PT_ENTRIES; i++)
+		if (!pte_none(pte_load(entry + i)))
+			return false;
+	return true;
+}
+
+/* Both locks: nobody installs in the table, and who waits for it looks at the PMD entry again. */
+static void free_if_empty(struct mmu_gather *gather, const struct pt_span *span)
+	__context_unsafe("which locks they are, the entry says")
+{
+	struct pgtable *pt = gather->pt;
+	struct spinlock *lock = entry_lock(pt, span->pmd, PT_PMD);
+	struct page *table = NULL;
+	pte_t seen;
+
+	spin_lock(lock);
+	seen = pte_load(span->pmd);
+	if (pte_is_table(pt->format, PT_PMD, seen)) {
+		struct page *below = table_of(pt, seen);
+
+		spin_lock_nested(&below->table_lock, 1);
+		if (is_empty(below)) {
+			pte_store(span->pmd, PTE_NONE);		/* (A) */
+			table = below;
+		}
+		spin_unlock(&below->table_lock);
+	}
+	spin_unlock(lock);
+	if (table)
+		gather_table(gather, table, span->start, span->end);
+}
+
+void pt_free_empty(struct mmu_gather *gather, unsigned long start, unsigned long end)
+{
+	unsigned long addr = start;
+	struct pt_span span;
+
+	while (pt_next_span(gather->pt, &addr, end, &span))
+		if (span_is_whole(&span))
+			free_if_empty(gather, &span);
 }

@@ -2,7 +2,10 @@
 /*
  * 2 MiB: one leaf at the PMD, or 512 below it.
  *
- * A split does not pass through "none": a fault that looks would make a table of its own.  The leaf
+ * A split cannot fail: the table was put aside when the leaf was made (table.h), so a part of a leaf
+ * can be taken or changed anywhere and with any locks.
+ *
+ * It does not pass through "none": a fault that looks would make a table of its own.  The leaf
  * first loses its rights, so that the hardware has no translation when the smaller ones appear,
  * some machines being confused by two sizes at once; what it had noted until then goes to all 512.
  *
@@ -12,10 +15,17 @@
 #include "pgtable/table.h"
 
 /* What entry number @i of 512 says if one at the PMD says @e. */
-static pte_t part_of(const struct pt_format *f, pte_t e, unsigned long i)
+static pte_t part_of(const struct pgtable *pt, pte_t e, unsigned long i)
 {
+	const struct pt_format *f = pt->format;
+
 	switch (pte_soft_type(f, e)) {
 	case 0:
+		if (pte_special(f, e) && arena_is_huge_zero(pt->arena, pte_pfn(f, e))) {
+			e.raw = (e.raw & ~f->pfn_mask) |
+				(u64)page_pfn(arena_zero_page(pt->arena)) << f->pfn_shift;
+			i = 0;
+		}
 		return (pte_t){ ((e.raw & ~f->leaf_mark[PT_PMD]) | f->leaf_mark[PT_PTE]) +
 				(i << f->pfn_shift) };
 	case PT_SOFT_SWAP:
@@ -27,15 +37,11 @@ static pte_t part_of(const struct pt_format *f, pte_t e, unsigned long i)
 	}
 }
 
-static bool can_split(const struct pgtable *pt, pte_t e)
-{
-	return !pte_none(e) && !pte_is_table(pt->format, PT_PMD, e);
-}
-
-/* The PMD's lock is held, and @table is nobody's yet. */
-static void split(struct pgtable *pt, unsigned long start, pte_t *pmd, struct page *table)
+/* The PMD's lock is held. */
+static void split(struct pgtable *pt, unsigned long start, pte_t *pmd)
 {
 	const struct pt_format *f = pt->format;
+	struct page *table = spare_take(pt, pmd);
 	pte_t *entries = pt_table_entries(table), e = pte_load(pmd);
 	struct page *page = entry_page(pt, e);
 
@@ -43,46 +49,33 @@ static void split(struct pgtable *pt, unsigned long start, pte_t *pmd, struct pa
 		e = pte_take(pmd, pte_with_rights(f, e, 0));
 		pt_invalidate(pt, start, start + PMD_SIZE, MMU_LEAVES);
 	}
-	if (page)
+	if (page && pt->split_block)
+		pt->split_block(page_head(page));
+	else if (page)
 		page_get_many(page_head(page), PT_ENTRIES - 1);
 	for (unsigned long i = 0; i < PT_ENTRIES; i++)
-		entries[i] = part_of(f, e, i);
+		entries[i] = part_of(pt, e, i);
 	table->index = PT_PTE;
+	table->next = NULL;
 	pte_store(pmd, pte_table(f, page_pfn(table)));		/* (A) */
 	atomic_add_relaxed(&pt->nr_tables, 1);
 }
 
-int pt_split(struct pgtable *pt, unsigned long addr)
+bool pt_split(struct pgtable *pt, unsigned long addr)
 	__context_unsafe("which lock it is, the entry says")
 {
 	pte_t seen, *pmd = pt_find_pmd(pt, addr, &seen);
 	struct spinlock *lock;
-	struct page *table;
 
-	if (!pmd || !can_split(pt, seen))
-		return 0;
-	table = table_alloc(pt);
-	if (!table)
-		return -ENOMEM;
+	if (!pmd)
+		return false;
 	lock = entry_lock(pt, pmd, PT_PMD);
 	spin_lock(lock);
-	if (can_split(pt, pte_load(pmd))) {
-		split(pt, entry_start(addr, PT_PMD), pmd, table);
-		table = NULL;
-	}
+	seen = pte_load(pmd);
+	if (!pte_none(seen) && !pte_is_table(pt->format, PT_PMD, seen))
+		split(pt, entry_start(addr, PT_PMD), pmd);
 	spin_unlock(lock);
-	if (table)
-		table_free(table);
-	return 0;
-}
-
-int pt_split_edges(struct pgtable *pt, unsigned long start, unsigned long end)
-{
-	if (!IS_ALIGNED(start, PMD_SIZE) && pt_split(pt, start))
-		return -ENOMEM;
-	if (!IS_ALIGNED(end, PMD_SIZE) && pt_split(pt, end))
-		return -ENOMEM;
-	return 0;
+	return !pte_none(seen);
 }
 
 /* ------------------------------------------------------------------------------ collapse -- */

@@ -201,7 +201,8 @@ static pte_t exchange_page(struct pt_slot *slot, pte_t old, pte_t now)
 	return old;
 }
 
-pte_t pt_slot_exchange(struct pt_slot *slot, pte_t now)
+static pte_t exchange(struct pt_slot *slot, pte_t now)
+	__must_hold(slot)
 {
 	struct pgtable *pt = slot->pt;
 	const struct pt_format *f = pt->format;
@@ -222,19 +223,51 @@ pte_t pt_slot_exchange(struct pt_slot *slot, pte_t now)
 	return old;
 }
 
-int pt_install(struct pgtable *pt, struct pt_stash *stash, unsigned long addr, enum pt_level level,
-	       pte_t before, pte_t now)
-	__context_unsafe("the slot is on the stack")
+pte_t pt_slot_exchange(struct pt_slot *slot, pte_t now)
 {
-	struct pt_slot slot;
-	int err = pt_slot_make(pt, stash, addr, level, &slot);
+	VM_DEBUG_ON(slot->level == PT_PMD && pte_none(pt_slot_get(slot)) != pte_none(now),
+		    "%lx: an entry of 2 MiB without a table put aside", slot->addr);
+	return exchange(slot, now);
+}
+
+/* With the table that an entry at the PMD has beside it; comes back with one that is left over. */
+static int install(struct pgtable *pt, struct pt_stash *stash, struct pt_slot *slot, pte_t before,
+		   pte_t now, struct page **spare)
+	__context_unsafe("the slot is on the caller's stack")
+{
+	int err = pt_slot_make(pt, stash, slot->addr, (enum pt_level)slot->level, slot);
 
 	if (err)
 		return err;
-	if (pte_same(pt->format, before, pt_slot_get(&slot)))
-		pt_slot_exchange(&slot, now);
-	else
+	if (pte_same(pt->format, before, pt_slot_get(slot))) {
+		exchange(slot, now);
+		if (*spare) {
+			spare_put(pt, slot->entry, *spare);
+			*spare = NULL;
+		} else if (slot->level == PT_PMD && pte_none(now) && !pte_none(before)) {
+			*spare = spare_take(pt, slot->entry);
+		}
+	} else {
 		err = -EAGAIN;
-	pt_slot_unlock(&slot);
+	}
+	pt_slot_unlock(slot);
+	return err;
+}
+
+int pt_install(struct pgtable *pt, struct pt_stash *stash, unsigned long addr, enum pt_level level,
+	       pte_t before, pte_t now)
+{
+	struct pt_slot slot = { .addr = addr, .level = level };
+	struct page *spare = NULL;
+	int err;
+
+	if (level == PT_PMD && pte_none(before) && !pte_none(now)) {
+		spare = table_alloc(pt);
+		if (!spare)
+			return -ENOMEM;
+	}
+	err = install(pt, stash, &slot, before, now, &spare);
+	if (spare)
+		table_free(spare);
 	return err;
 }

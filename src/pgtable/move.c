@@ -43,8 +43,7 @@ int pt_move_prepare(struct pgtable *pt, struct pt_stash *stash, unsigned long fr
 			missing_add(pt, &missing, there, PT_PMD);
 			continue;
 		}
-		if (pt_split(pt, span.start))
-			return -ENOMEM;
+		pt_split(pt, span.start);
 		missing_add(pt, &missing, there, PT_PTE);
 		missing_add(pt, &missing, last, PT_PTE);
 	}
@@ -61,7 +60,10 @@ static pte_t take(const struct pgtable *pt, pte_t *entry)
 	return e;
 }
 
-/* The table below is locked as well: who waits for it looks at the PMD entry again. */
+/*
+ * The table below is locked as well: who waits for it looks at the PMD entry again.  A leaf has its
+ * spare table with it.
+ */
 static void move_pmd(struct pgtable *pt, const struct pt_span *span, pte_t *to, bool up)
 	__context_unsafe("which locks they are, the entries say")
 {
@@ -81,6 +83,8 @@ static void move_pmd(struct pgtable *pt, const struct pt_span *span, pte_t *to, 
 	pte_store(to, take(pt, span->pmd));			/* (A) */
 	if (table)
 		spin_unlock(&table->table_lock);
+	else if (!pte_none(pte_load(to)))
+		spare_put(pt, to, spare_take(pt, span->pmd));
 	if (second != first)
 		spin_unlock(second);
 	spin_unlock(first);

@@ -62,6 +62,7 @@
  *  3. A PMD leaf's frame number is a multiple of 512.
  *  4. nr_tables is the number of tables below the root; the counts are those of the leaves.
  *  5. A table that is handed to RCU is empty, or was dropped by its owner.
+ *  6. A PMD table has as many tables put aside as it has entries that are neither none nor a table.
  *
  * Counts of leaves are kept by shards, by thread: each fault changes one, and all faults of an mm
  * would otherwise meet in one line.  To read one is to add up eight.  What a leaf is counted as,
@@ -70,7 +71,8 @@
  *
  * Failure.  Only tables need memory.  What changes many entries can be prepared: a *stash* of
  * tables is filled first, all or none, and then nothing can fail.  pt_install() does so for its
- * few.
+ * few.  The table that a leaf of 2 MiB may be split into is had when the leaf is made, and put
+ * aside: so whoever wants to take or change a part of it always can, whatever he holds.
  *
  * Rejected
  *  - Types and functions for each level (pgd_t, pud_t, ...), with macros that fold them: five times
@@ -127,6 +129,25 @@ struct page *table_lock(struct pgtable *pt, pte_t *pmd, unsigned int subclass)
 	return table;
 }
 
+void spare_put(struct pgtable *pt, const pte_t *pmd, struct page *table)
+{
+	struct page *around = table_around(pt, pmd);
+
+	table->next = around->next;
+	around->next = table;
+	atomic_add_relaxed(&pt->nr_spare, 1);
+}
+
+struct page *spare_take(struct pgtable *pt, const pte_t *pmd)
+{
+	struct page *around = table_around(pt, pmd), *table = around->next;
+
+	VM_BUG_ON(!table, "a PMD entry of table %lu has no table put aside", page_pfn(around));
+	around->next = table->next;
+	atomic_sub_relaxed(&pt->nr_spare, 1);
+	return table;
+}
+
 void table_unlock(struct page *table)
 	__context_unsafe("see table_lock()")
 {
@@ -140,6 +161,7 @@ bool table_link(struct pgtable *pt, pte_t *entry, unsigned int level, struct pag
 	bool linked;
 
 	table->index = level - 1;
+	table->next = NULL;
 	spin_lock(lock);
 	linked = pte_none(pte_load(entry));
 	if (linked)
@@ -212,6 +234,7 @@ int pt_create(struct pgtable *pt, const struct pt_config *config)
 	*pt = (struct pgtable){
 		.format = format, .arena = config->arena, .mmu = config->mmu,
 		.levels = config->levels, .frames = arena_frames(config->arena),
+		.split_block = config->split_block,
 	};
 	root = table_alloc(pt);
 	if (!root)
@@ -225,6 +248,7 @@ int pt_create(struct pgtable *pt, const struct pt_config *config)
 void pt_destroy(struct pgtable *pt)
 {
 	VM_BUG_ON(atomic_load_relaxed(&pt->nr_tables), "%ld tables are left", pt->nr_tables);
+	VM_BUG_ON(atomic_load_relaxed(&pt->nr_spare), "%ld spare tables are left", pt->nr_spare);
 	for (int i = 0; i < PT_COUNTS; i++)
 		VM_DEBUG_ON(pt_count(pt, (enum pt_count)i), "%lu frames are mapped",
 			    pt_count(pt, (enum pt_count)i));

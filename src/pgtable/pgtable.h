@@ -74,6 +74,8 @@ struct pgtable {
 	const struct mmu_ops *mmu;		/* 1	NULL: nobody */
 	unsigned int levels;			/* 1 */
 	long nr_tables;				/* a	without the root */
+	long nr_spare;				/* a	put aside for leaves that may be split */
+	void (*split_block)(struct page *head);	/* 1	see pt_config */
 	struct spinlock lock;			/* i	page_table_lock: PUD, P4D, PGD entries */
 	struct pt_shard shards[PT_SHARDS];	/* i */
 };
@@ -83,6 +85,12 @@ struct pt_config {
 	const struct pt_format *format;
 	unsigned int levels;
 	const struct mmu_ops *mmu;
+	/*
+	 * A leaf's block is about to be mapped by 512 entries, and no translation of the leaf is
+	 * left: takes the references that they need, one being there, and counts for the reverse
+	 * map.  Under the PMD's lock.  NULL: 511 references, and no more.
+	 */
+	void (*split_block)(struct page *head);
 };
 
 /* 0; -EINVAL: the format has no such number of levels; -ENOMEM: no frame for the root. */
@@ -175,7 +183,7 @@ static inline pte_t pt_slot_get(const struct pt_slot *slot)
  * Puts @now there and returns what was there, with what the hardware had noted.  If that allowed
  * more or named something else, nobody uses it any more; in between the entry is none.  Where the
  * frame stays the same, what is noted stays, too.  Counts leaves and swap entries; references to
- * frames are the caller's, from and to.
+ * frames are the caller's, from and to.  At the PMD none stays none: pt_install() sees to the rest.
  */
 pte_t pt_slot_exchange(struct pt_slot *slot, pte_t now)		__must_hold(slot);
 
@@ -216,7 +224,7 @@ struct pt_zapped {
 struct mmu_gather;
 
 struct gather_ops {
-	/* Under the table lock: is this entry to stay?  NULL: none is. */
+	/* Is this entry to stay?  Under the table lock, or of a leaf to be split.  NULL: none is. */
 	bool (*keep)(struct mmu_gather *gather, unsigned long addr, unsigned int level,
 		     pte_t entry);
 	/*
@@ -248,7 +256,7 @@ void mmu_gather_init(struct mmu_gather *gather, struct pgtable *pt, const struct
 /* Invalidates, reports, puts, and hands tables to RCU: empty after it, and can be used again. */
 void mmu_gather_flush(struct mmu_gather *gather);
 
-/* Every entry of [start, end).  No PMD leaf may stick out of it: pt_split_edges(). */
+/* Every entry of [start, end).  A PMD leaf that sticks out of it is split. */
 void pt_zap_range(struct mmu_gather *gather, unsigned long start, unsigned long end);
 
 /*
@@ -256,6 +264,12 @@ void pt_zap_range(struct mmu_gather *gather, unsigned long start, unsigned long 
  * its neighbours.  Their memory is used again after a grace period.
  */
 void pt_free_tables(struct mmu_gather *gather, unsigned long floor, unsigned long ceiling);
+
+/*
+ * PTE tables for whole 2 MiB of [start, end) that have no entry: they can be made again, so what
+ * keeps the VMA stable is enough.
+ */
+void pt_free_empty(struct mmu_gather *gather, unsigned long start, unsigned long end);
 
 /* -------------------------------------------------------------------------------- change -- */
 
@@ -266,7 +280,7 @@ struct pt_change {
 
 /*
  * Changes each leaf of [start, end), in one atomic step each, and invalidates where one says less
- * than before.  Returns how many entries differ now.  No PMD leaf may stick out.
+ * than before.  Returns how many entries differ now.  A PMD leaf that sticks out is split.
  */
 unsigned long pt_change_range(struct pgtable *pt, unsigned long start, unsigned long end,
 			      struct pt_change change);
@@ -328,12 +342,11 @@ void pt_move_range(struct pgtable *pt, struct pt_stash *stash, unsigned long fro
 /* -------------------------------------------------------------------------- 2 MiB leaves -- */
 
 /*
- * Makes a PMD leaf (or migration entry) around @addr into a table of 512 entries that say the same;
- * the reference of a leaf's frame becomes 512.  0, also if there is no leaf; -ENOMEM.
+ * A PMD leaf (or soft entry) around @addr becomes a table of 512 entries that say the same; the
+ * zeros of the arena's huge zero block become those of the zero page.  It needs no memory: the
+ * table was put aside when the leaf was made.  True: a table is there now, perhaps as before.
  */
-int pt_split(struct pgtable *pt, unsigned long addr)		__must_check;
-/* Prepare a range: splits a leaf that lies across @start or @end. */
-int pt_split_edges(struct pgtable *pt, unsigned long start, unsigned long end)	__must_check;
+bool pt_split(struct pgtable *pt, unsigned long addr);
 
 /*
  * Collapse: take the PTE table of the 2 MiB at @addr out of the tree, use what it names, install a

@@ -142,6 +142,11 @@ struct pt_span {
 	pte_t *pmd;
 	pte_t seen;
 };
+static inline bool span_is_whole(const struct pt_span *span)
+{
+	return span->end - span->start == PMD_SIZE;
+}
+
 bool pt_next_span(struct pgtable *pt, unsigned long *addr, unsigned long end,
 		  struct pt_span *span);
 
@@ -157,6 +162,14 @@ void table_free(struct page *table);
 struct page *table_lock(struct pgtable *pt, pte_t *pmd, unsigned int subclass)
 	__cond_enters_atomic;
 void table_unlock(struct page *table) __leaves_atomic;
+
+/*
+ * Each entry at a PMD that is neither none nor a table has a table put aside, so that it can always
+ * be split: in a chain at the PMD table, whose lock is held.  spare_put() with the entry,
+ * spare_take() when it becomes none or a table.
+ */
+void spare_put(struct pgtable *pt, const pte_t *pmd, struct page *table);
+struct page *spare_take(struct pgtable *pt, const pte_t *pmd);
 
 /* The tables that are missing for entries at ascending addresses. */
 struct pt_missing {

@@ -114,7 +114,7 @@ unsigned long zap_table(struct mmu_gather *gather, struct page *table, unsigned 
 	return at.addr;
 }
 
-/* A leaf or a soft entry at the PMD.  False: by now there is a table. */
+/* A leaf or a soft entry at the PMD, all of it.  False: by now there is a table. */
 static bool zap_pmd(struct mmu_gather *gather, const struct pt_span *span)
 	__context_unsafe("which lock it is, the entry says")
 {
@@ -122,18 +122,32 @@ static bool zap_pmd(struct mmu_gather *gather, const struct pt_span *span)
 	struct pgtable *pt = gather->pt;
 	struct spinlock *lock = entry_lock(pt, span->pmd, PT_PMD);
 	struct pt_sums sums = { 0 };
+	struct page *spare = NULL;
 	bool table;
 
 	spin_lock(lock);
 	table = pte_is_table(pt->format, PT_PMD, pte_load(span->pmd));
 	if (!table && !pte_none(pte_load(span->pmd))) {
-		VM_BUG_ON(span->end - span->start != PMD_SIZE, "[%lx, %lx) cuts a 2 MiB entry",
-			  span->start, span->end);
 		zap_entry(gather, at, span->pmd, &sums);
+		if (pte_none(pte_load(span->pmd)))
+			spare = spare_take(pt, span->pmd);
 	}
 	spin_unlock(lock);
 	pt_add_sums(pt, &sums);
+	if (spare)
+		table_free(spare);
 	return !table;
+}
+
+/* A part of such an entry.  False: now there is a table. */
+static bool zap_pmd_part(struct mmu_gather *gather, const struct pt_span *span)
+{
+	pte_t e = pte_load_acquire(span->pmd);			/* (A) */
+
+	if (!pte_is_table(gather->pt->format, PT_PMD, e) && gather->ops->keep &&
+	    gather->ops->keep(gather, entry_start(span->start, PT_PMD), PT_PMD, e))
+		return true;
+	return !pt_split(gather->pt, span->start);
 }
 
 static void zap_span(struct mmu_gather *gather, const struct pt_span *span)
@@ -150,7 +164,8 @@ static void zap_span(struct mmu_gather *gather, const struct pt_span *span)
 		if (table) {
 			at = zap_table(gather, table, at, span->end);
 			table_unlock(table);
-		} else if (zap_pmd(gather, span)) {
+		} else if (span_is_whole(span) ? zap_pmd(gather, span) :
+						 zap_pmd_part(gather, span)) {
 			return;
 		}
 	}

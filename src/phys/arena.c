@@ -82,6 +82,56 @@ struct page *arena_zero_page(const struct arena *arena)
 	return arena->zero_page;
 }
 
+/* One more user, of @made if there is no such block.  NULL: there is none, nor is @made. */
+static struct page *join_huge_zero(struct arena *arena, struct page *made)
+{
+	struct page *page;
+
+	spin_lock(&arena->lock);
+	if (!arena->huge_zero && made) {
+		page_get(made);
+		atomic_store_relaxed(&arena->huge_zero, made);
+	}
+	page = arena->huge_zero;
+	if (page)
+		arena->huge_zero_users++;
+	spin_unlock(&arena->lock);
+	return page;
+}
+
+struct page *arena_huge_zero_get(struct arena *arena)
+{
+	struct page *page = join_huge_zero(arena, NULL), *made;
+
+	if (page)
+		return page;
+	made = page_alloc(arena, PAGE_MAX_ORDER, PAGE_ZEROED);
+	if (!made)
+		return NULL;
+	page = join_huge_zero(arena, made);
+	page_put(made);
+	return page;
+}
+
+void arena_huge_zero_put(struct arena *arena)
+{
+	struct page *unused = NULL;
+
+	spin_lock(&arena->lock);
+	if (!--arena->huge_zero_users) {
+		unused = arena->huge_zero;
+		atomic_store_relaxed(&arena->huge_zero, NULL);
+	}
+	spin_unlock(&arena->lock);
+	if (unused)
+		page_put(unused);
+}
+
+bool arena_is_huge_zero(const struct arena *arena, unsigned long pfn)
+{
+	return arena->frames + pfn == atomic_load_relaxed(&arena->huge_zero);
+}
+
 static unsigned long list_length(const struct list_head *head)
 {
 	unsigned long nr = 0;

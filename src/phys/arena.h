@@ -34,6 +34,8 @@ struct arena {
 	struct spinlock lock __cacheline_aligned; /* i	rank: arena */
 	unsigned long fresh;			/* lock	from here on nobody has had a frame */
 	unsigned long nr_free;			/* lock	the fresh ones too */
+	struct page *huge_zero;			/* lock	NULL: it has no users; they may read it */
+	unsigned long huge_zero_users;		/* lock */
 	struct list_head blocks[PAGE_MAX_ORDER + 1][BLOCK_CONTENTS]; /* lock */
 
 	struct frame_cache caches[CACHE_SLOTS];	/* i */

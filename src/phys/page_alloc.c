@@ -30,15 +30,16 @@
  * A block's life, by its head:
  *
  *	free  --page_alloc()-->  refs 1, order n  --page_get()-->  refs 2 ..  --last put-->  free
- *	                           | page_split(): 2^n frames, refs 1, order 0
+ *	                           | page_try_split(): 2^n frames, refs 1, order 0
  *
  * Bytes.  Fresh frames are zero, since the host says so; so are those whose memory was given back
  * to it.  A frame that was freed is dirty.  PG_ZERO on a free frame remembers which, and only dirty
  * ones are zeroed, outside of every lock, by whoever asked for zeros.
  *
  * Counts.  refs: who may look at the bytes.  Each entry of a page table that maps a frame holds
- * one, each handle too.  A tail has none: it lives as long as its head.  mapcount is the reverse
- * map's.
+ * one, each handle too.  A tail has none: it lives as long as its head.  mapcount: entries that map
+ * the frame alone; nr_leaves, in the first tail: those that map the whole block.  Whoever makes the
+ * entries counts them.
  *
  * Locking.  One spinlock for the blocks, of rank arena: it is taken inside of everything, table
  * locks as well.  A slot of the caches is tried, never waited for.  Counts and flags are atomic.
@@ -84,8 +85,11 @@ static void page_ready(const struct arena *arena, struct page *page, unsigned in
 {
 	for (unsigned long i = 1; i < BIT(order); i++) {
 		page_number(arena, page + i);
+		atomic_store_relaxed(&page[i].mapcount, 0);
 		atomic_store_relaxed(&page[i].flags, PG_TAIL | order);
 	}
+	if (order)
+		atomic_store_relaxed(&page[1].nr_leaves, 0);
 	page_number(arena, page);
 	page->mapping = NULL;
 	page->index = 0;
@@ -167,8 +171,8 @@ void page_free_last(struct page *page)
 		free_loose(page);
 		return;
 	}
-	VM_DEBUG_ON(atomic_load_relaxed(&page->mapcount), "pfn %u is mapped %d times", page->pfn,
-		    page->mapcount);
+	VM_DEBUG_ON(page_mapcount(page), "pfn %u is mapped %d times", page->pfn,
+		    page_mapcount(page));
 	arena = page_arena(page);
 	for (unsigned long i = 0; i < BIT(order); i++)
 		atomic_store_relaxed(&page[i].flags, 0);
@@ -181,13 +185,21 @@ void page_free_last(struct page *page)
 	spin_unlock(&arena->lock);
 }
 
-void page_split(struct page *head)
+/* From the tails to the head: who finds a tail that is none any more finds a frame. */
+bool page_try_split(struct page *head, u32 refs)
 {
-	unsigned int order = page_order(head);
-	const struct arena *arena = page_arena(head);
+	unsigned long nr = BIT(page_order(head));
 
-	VM_BUG_ON(page_refs(head) != 1, "pfn %u has %u references", head->pfn, page_refs(head));
+	if (!page_try_freeze(head, refs))
+		return false;
+	for (unsigned long i = 1; i < nr; i++) {
+		head[i].mapping = head->mapping;
+		head[i].index = head->index + i;
+		head[i].private = 0;
+		atomic_and_relaxed(&head[i].flags, ~(PG_TAIL | PG_ORDER_MASK));
+		page_unfreeze(&head[i], 1);
+	}
 	atomic_and_relaxed(&head->flags, ~PG_ORDER_MASK);
-	for (unsigned long i = 1; i < BIT(order); i++)
-		page_ready(arena, head + i, 0);
+	page_unfreeze(head, 1);
+	return true;
 }

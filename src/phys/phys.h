@@ -29,7 +29,7 @@
  */
 context_lock_struct(page) {
 	u32 refs;				/* a	0: free, or a tail */
-	s32 mapcount;				/* a	entries that map it: the reverse map's */
+	s32 mapcount;				/* a	entries that map this frame alone */
 	u32 flags;				/* a	order in the low bits, then PG_* */
 	u32 pfn;				/* 1 */
 	union {
@@ -44,6 +44,7 @@ context_lock_struct(page) {
 	};
 	union {
 		unsigned long private;		/* o */
+		s32 nr_leaves;			/* a	the first tail: leaves that map its block */
 		void *bytes;			/* 1	a loose page: its memory */
 		struct arena *arena;		/* 1	frame 0: whose frames these are */
 		struct spinlock table_lock;	/* i	the entries of a PMD or PTE table */
@@ -95,6 +96,15 @@ const struct port_arena *arena_window(const struct arena *arena);
 /* The frame that stands for zeros wherever nobody has written.  Never freed; not to be written. */
 struct page *arena_zero_page(const struct arena *arena);
 
+/*
+ * The same as a block of 2 MiB.  It is made when the first asks for it, and goes when all who did
+ * have given it back.  NULL: there is no such block.
+ */
+struct page *arena_huge_zero_get(struct arena *arena)		__must_check;
+void arena_huge_zero_put(struct arena *arena);
+/* Is it that?  Of a frame that the caller has got so, or an entry of who has. */
+bool arena_is_huge_zero(const struct arena *arena, unsigned long pfn);
+
 void arena_get_stats(struct arena *arena, struct arena_stats *stats);
 
 /*
@@ -118,8 +128,12 @@ struct page *page_alloc(struct arena *arena, unsigned int order, enum page_fill 
 /* A driver's page where there is no arena: the host's ordinary memory, counted in @live. */
 struct page *page_alloc_loose(u32 *live)			__may_sleep __must_check;
 
-/* Makes a block that only the caller has a reference to into 2^order frames, one reference each. */
-void page_split(struct page *head);
+/*
+ * Makes a block into 2^order frames, one reference each, if @refs are all its references and are
+ * the caller's; else false.  Meanwhile nobody gets a reference.  The frames have the flags that they
+ * had as tails, the head's mapping, and its index counted up.
+ */
+bool page_try_split(struct page *head, u32 refs);
 
 /* The last reference but those of put: frees.  A put orders what its holder did before the free. */
 void page_free_last(struct page *head);
@@ -238,6 +252,43 @@ static inline void page_put(struct page *head)
 static inline u32 page_refs(const struct page *head)
 {
 	return atomic_load_relaxed(&head->refs);
+}
+
+/*
+ * No references for a while, for who has all of them and is sure that nobody without a lock gets
+ * one: page_try_get() fails.  False: there are others.
+ */
+static inline bool page_try_freeze(struct page *head, u32 refs)
+{
+	/* Acquire pairs with the puts of others; release with the try_get of who comes too late. */
+	return atomic_cas_acq_rel(&head->refs, &refs, 0);
+}
+
+static inline void page_unfreeze(struct page *head, u32 refs)
+{
+	/* Pairs with page_try_get(): who succeeds sees what was done meanwhile. */
+	atomic_store_release(&head->refs, refs);
+}
+
+/*
+ * Who maps a frame is counted in two places: entries of it alone in its mapcount, leaves of its
+ * whole block in nr_leaves of the block's first tail.  An entry's count, for who makes or drops
+ * one; @page is the head if it is a leaf's.
+ */
+static inline s32 *page_map_counter(struct page *page, bool leaf)
+{
+	return leaf ? &page[1].nr_leaves : &page->mapcount;
+}
+
+static inline s32 page_nr_leaves(const struct page *head)
+{
+	return page_order(head) ? atomic_load_relaxed(&head[1].nr_leaves) : 0;
+}
+
+/* How many entries map this frame. */
+static inline s32 page_mapcount(struct page *page)
+{
+	return atomic_load_relaxed(&page->mapcount) + page_nr_leaves(page_head(page));
 }
 
 static inline void page_set_flags(struct page *page, u32 flags)

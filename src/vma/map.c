@@ -9,6 +9,7 @@
  * Reserve first: map_reserve() puts VMAs on mm->spare and nodes into the tree's pool, so that
  * nothing after it can fail for want of memory.  What is left over serves the next call.
  */
+#include "pgtable/pgtable.h"
 #include "port/port.h"
 #include "vma/instance.h"
 #include "vma/lock.h"
@@ -139,9 +140,19 @@ void map_remove_range(struct mm_struct *mm, unsigned long start, unsigned long e
 	rt_erase_range(&mm->areas, start, end);
 }
 
+/* No leaf of 2 MiB lies across a bound. */
+static void split_leaf(const struct vm_area_struct *vma, unsigned long addr)
+{
+	if (vma->vm_mm->pgt && addr > vma->vm_start && addr < vma->vm_end &&
+	    !IS_ALIGNED(addr, PMD_SIZE))
+		pt_split(vma->vm_mm->pgt, addr);
+}
+
 void map_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
 	vma_lock_write(vma);
+	split_leaf(vma, start);
+	split_leaf(vma, end);
 	rt_update(&vma->vm_mm->areas, vma->vm_start, start, end, vma, vma->vm_flags);
 	vma_set(vma, vm_start, start);
 	vma_set(vma, vm_end, end);

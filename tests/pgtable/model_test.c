@@ -140,6 +140,7 @@ static void hardware_runs(void)
 
 static u32 *refs_seen;			/* by frame number */
 static unsigned long nr_walked;
+static long nr_whole;		/* entries of 2 MiB */
 
 static void check_frame(const char *op, unsigned long i, const struct hw_translation *t)
 {
@@ -170,6 +171,7 @@ static int walked(void *arg, unsigned long addr, unsigned int level, pte_t entry
 	(void)arg;
 	assert_true(i < PAGES);
 	nr_walked += nr;
+	nr_whole += level == PT_PMD;
 	if (!pte_present(s.machine->format, entry)) {
 		assert_null(model[i].page);
 		assert_int_equal(entry.raw, model[i].soft.raw);
@@ -205,8 +207,10 @@ static void check(const char *op)
 			fail_msg("seed %#lx, %s: count %d is %lu, not %ld", (unsigned long)seed,
 				 op, i, pt_count(&s.pt, (enum pt_count)i), counts[i]);
 	nr_walked = 0;
+	nr_whole = 0;
 	assert_int_equal(pt_walk(&s.pt, 0, pt_limit(&s.pt), walked, NULL), 0);
 	assert_int_equal(nr_walked, lines);
+	assert_int_equal(s.pt.nr_spare, nr_whole);
 	arena_get_stats(s.arena, &stats);
 	for (unsigned long i = 0; i < PAGES; i++) {
 		struct page *head;
@@ -262,12 +266,6 @@ static void mark_kind(struct page *page)
 static void forget(struct range r)
 {
 	memset(&model[r.first], 0, r.nr * sizeof(model[0]));
-}
-
-static void split_edges(struct range r)
-{
-	assert_int_equal(pt_split_edges(&s.pt, addr_of(r.first),
-					addr_of(r.first) + r.nr * PAGE_SIZE), 0);
 }
 
 static void op_install(void)
@@ -365,7 +363,6 @@ static void op_zap(void)
 	unsigned long start = addr_of(r.first), end = start + r.nr * PAGE_SIZE;
 	struct mmu_gather gather;
 
-	split_edges(r);
 	mmu_gather_init(&gather, &s.pt, NULL, NULL);
 	pt_zap_range(&gather, start, end);
 	if (rnd() % 2)
@@ -387,7 +384,6 @@ static void op_protect(void)
 	struct range r = any_range(WINDOW_PAGES);
 	u32 rights = any_attrs() & PT_RIGHTS;
 
-	split_edges(r);
 	pt_protect_range(&s.pt, addr_of(r.first), addr_of(r.first) + r.nr * PAGE_SIZE, rights);
 	for (unsigned long i = r.first; i < r.first + r.nr; i++) {
 		u32 old = model[i].attrs, now = rights & ~PT_WRITE;
@@ -409,7 +405,6 @@ static void op_clean(void)
 	const struct pt_format *f = s.machine->format;
 	u32 marks = rnd() % 2 ? PT_ACCESSED : PT_ACCESSED | PT_DIRTY;
 
-	split_edges(r);
 	pt_change_range(&s.pt, addr_of(r.first), addr_of(r.first) + r.nr * PAGE_SIZE,
 			(struct pt_change){ .clear = pte_marks(f, marks) });
 	for (unsigned long i = r.first; i < r.first + r.nr; i++)
@@ -435,8 +430,6 @@ static void op_move(void)
 	from.nr = to.nr = min(from.nr, to.nr);
 	if (from.first < to.first + to.nr && to.first < from.first + from.nr)
 		return;
-	split_edges(from);
-	split_edges(to);
 	zap(&s.pt, addr_of(to.first), addr_of(to.first) + to.nr * PAGE_SIZE);
 	forget(to);
 	if (pt_move_prepare(&s.pt, &stash, addr_of(from.first), addr_of(to.first),
@@ -452,7 +445,7 @@ static void op_move(void)
 
 static void op_split(void)
 {
-	assert_int_equal(pt_split(&s.pt, addr_of(rnd() % PAGES)), 0);
+	pt_split(&s.pt, addr_of(rnd() % PAGES));
 }
 
 /* Out of the tree and in again, or the bytes into a block. */
@@ -471,9 +464,12 @@ static void op_collapse(void)
 		return;
 	}
 	mark_kind(block);
-	assert_int_equal(pt_install(&s.pt, NULL, addr, PT_PMD, PTE_NONE,
-				    pte_leaf(s.machine->format, PT_PMD, page_pfn(block),
-					     USER_RW)), 0);
+	if (pt_install(&s.pt, NULL, addr, PT_PMD, PTE_NONE,
+		       pte_leaf(s.machine->format, PT_PMD, page_pfn(block), USER_RW))) {
+		pt_attach_table(&s.pt, addr, table);
+		page_put(block);
+		return;
+	}
 	mmu_gather_init(&gather, &s.pt, NULL, NULL);
 	pt_drop_table(&gather, addr, table);
 	mmu_gather_flush(&gather);
@@ -538,7 +534,6 @@ static void op_fork(void)
 	struct pt_copy copy = { .from = &s.pt, .to = &child, .decide = decide };
 	unsigned long end = addr_of(r.first) + r.nr * PAGE_SIZE;
 
-	split_edges(r);
 	assert_int_equal(pt_create(&child, &config), 0);
 	assert_int_equal(pt_copy_range(&copy, addr_of(r.first), end), 0);
 	assert_int_equal(copy.next, end);

@@ -219,7 +219,7 @@ static void test_gup(void **state)
 	assert_ptr_equal(gup_fast(&s.pt, AT(512 + 7), PT_WRITE), huge + 7);
 	assert_int_equal(page_refs(huge), 2);
 	page_put(huge);
-	assert_int_equal(pt_split(&s.pt, AT(600)), 0);
+	assert_true(pt_split(&s.pt, AT(600)));
 	assert_ptr_equal(gup_fast(&s.pt, AT(512 + 7), PT_WRITE), huge + 7);
 	assert_int_equal(page_refs(huge), 513);
 	page_put(huge);
@@ -405,6 +405,42 @@ static void test_free_tables(void **state)
 	assert_true(pte_present(FMT, look(&s.pt, gib)));
 }
 
+/* A part of 2 MiB is taken with what was put aside when the leaf was made. */
+static void test_cut_leaf(void **state)
+{
+	struct page *huge = map_new_huge(&s.pt, AT(512), USER_RW);
+
+	(void)state;
+	assert_int_equal(s.pt.nr_spare, 1);
+	assert_int_equal(s.pt.nr_tables, 2);
+	zap(&s.pt, AT(520), AT(530));
+	assert_int_equal(s.pt.nr_spare, 0);
+	assert_int_equal(s.pt.nr_tables, 3);
+	assert_int_equal(page_refs(huge), PT_ENTRIES - 10);
+	assert_true(pte_none(look(&s.pt, AT(529))));
+	assert_int_equal(pte_pfn(FMT, look(&s.pt, AT(530))), page_pfn(huge) + 18);
+	assert_true(pt_split(&s.pt, AT(530)));
+	assert_false(pt_split(&s.pt, AT(0)));
+	assert_int_equal(pt_count(&s.pt, PT_FILE), PT_ENTRIES - 10);
+}
+
+/* Tables that are whole in the range and empty. */
+static void test_free_empty(void **state)
+{
+	struct mmu_gather gather;
+
+	(void)state;
+	map_new(&s.pt, AT(0), USER_RW);
+	map_new(&s.pt, AT(512), USER_RW);
+	map_new(&s.pt, AT(1024), USER_RW);
+	zap(&s.pt, AT(0), AT(1024));
+	mmu_gather_init(&gather, &s.pt, NULL, NULL);
+	pt_free_empty(&gather, AT(1), AT(1536));
+	mmu_gather_flush(&gather);
+	assert_int_equal(s.pt.nr_tables, 2 + 2);
+	assert_true(pte_present(FMT, look(&s.pt, AT(1024))));
+}
+
 /* Until a grace period has passed a freed table is nothing else. */
 static void test_free_waits(void **state)
 {
@@ -541,17 +577,6 @@ static int call_prepare(void)
 	return err;
 }
 
-static int call_split(void)
-{
-	return pt_split(&s.pt, AT(600));
-}
-
-/* One edge, so that nothing comes before what fails. */
-static int call_split_edges(void)
-{
-	return pt_split_edges(&s.pt, AT(600), AT(2048));
-}
-
 static int call_move(void)
 {
 	struct pt_stash stash = { 0 };
@@ -628,8 +653,8 @@ static void test_every_allocation(void **state)
 		int (*call)(void);
 		long nr;
 	} calls[] = {
-		{ call_install, 3 }, { call_install_huge, 2 }, { call_prepare, 5 },
-		{ call_split, 1 }, { call_split_edges, 1 }, { call_move, 3 }, { call_copy, 5 },
+		{ call_install, 3 }, { call_install_huge, 3 }, { call_prepare, 5 },
+		{ call_move, 3 }, { call_copy, 6 },
 	};
 
 	(void)state;
@@ -661,6 +686,8 @@ int main(void)
 		SPACE_TEST(test_gather),
 		SPACE_TEST(test_what_is_invalidated),
 		SPACE_TEST(test_free_tables),
+		SPACE_TEST(test_cut_leaf),
+		SPACE_TEST(test_free_empty),
 		SPACE_TEST(test_free_waits),
 		SPACE_TEST(test_prepare),
 		SPACE_TEST(test_copy_stops),

@@ -118,7 +118,7 @@ static void give(void)
 	assert_true(stamped(blocks[i].page, blocks[i].order, blocks[i].stamp));
 	own(blocks[i].page, blocks[i].order, 0);
 	if (blocks[i].order && rnd() % 4 == 0) {
-		page_split(blocks[i].page);
+		assert_true(page_try_split(blocks[i].page, 1));
 		for (unsigned long k = 0; k < BIT(blocks[i].order); k++)
 			page_put(blocks[i].page + k);
 	} else {

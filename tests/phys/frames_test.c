@@ -167,11 +167,18 @@ static void test_split(void **state)
 	struct page *run = page_alloc(arena, 4, PAGE_ANYTHING);
 
 	(void)state;
-	page_split(run);
+	/* Not while somebody else has it. */
+	page_get(run);
+	assert_false(page_try_split(run, 1));
+	assert_int_equal(page_order(run), 4);
+	page_put(run);
+	run->index = 100;
+	assert_true(page_try_split(run, 1));
 	for (int i = 0; i < 16; i++) {
 		assert_ptr_equal(page_head(run + i), run + i);
 		assert_int_equal(page_order(run + i), 0);
 		assert_int_equal(page_refs(run + i), 1);
+		assert_int_equal(run[i].index, 100 + i);
 	}
 	for (int i = 15; i >= 0; i--)
 		page_put(run + i);
