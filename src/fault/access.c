@@ -36,7 +36,9 @@ static enum mm_fault get_page(const struct transfer *t, struct page **page, u32 
 	enum mm_fault fault;
 
 	*refs = pin_refs(t->how);
-	*page = t->to && !(t->how & (FAULT_REMOTE | FAULT_FORCED)) ? gup_fast(t->mm->pgt, t->addr, PT_READ) : NULL;
+	*page = NULL;
+	if (t->to && !(t->how & (FAULT_REMOTE | FAULT_FORCED)))
+		*page = gup_fast(t->mm->pgt, t->addr, PT_READ);
 	if (*page)
 		return MM_FAULT_DONE;
 	fault = fault_pin(t->mm, t->addr, t->to ? MM_ACCESS_READ : MM_ACCESS_WRITE, t->how,

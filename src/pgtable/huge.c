@@ -2,8 +2,8 @@
 /*
  * 2 MiB: one leaf at the PMD, or 512 below it.
  *
- * A split cannot fail: the table was put aside when the leaf was made (table.h), so a part of a leaf
- * can be taken or changed anywhere and with any locks.
+ * A split cannot fail: the table was put aside when the leaf was made (table.h), so a part of a
+ * leaf can be taken or changed anywhere and with any locks.
  *
  * It does not pass through "none": a fault that looks would make a table of its own.  The leaf
  * first loses its rights, so that the hardware has no translation when the smaller ones appear,

@@ -224,7 +224,7 @@ struct pt_zapped {
 struct mmu_gather;
 
 struct gather_ops {
-	/* Is this entry to stay?  Under the table lock, or of a leaf to be split.  NULL: none is. */
+	/* Is this entry to stay?  Under the table lock, or a leaf to be split.  NULL: none is. */
 	bool (*keep)(struct mmu_gather *gather, unsigned long addr, unsigned int level,
 		     pte_t entry);
 	/*

@@ -130,8 +130,8 @@ struct page *page_alloc_loose(u32 *live)			__may_sleep __must_check;
 
 /*
  * Makes a block into 2^order frames, one reference each, if @refs are all its references and are
- * the caller's; else false.  Meanwhile nobody gets a reference.  The frames have the flags that they
- * had as tails, the head's mapping, and its index counted up.
+ * the caller's; else false.  Meanwhile nobody gets a reference.  The frames have the flags that
+ * they had as tails, the head's mapping, and its index counted up.
  */
 bool page_try_split(struct page *head, u32 refs);
 

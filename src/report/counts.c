@@ -8,8 +8,9 @@
  *
  *	entry				counts as
  *	leaf, special			nothing: the zero page is nobody's
- *	leaf				rss; by its page anonymous, file or shmem; by the entry and the
- *					page clean or dirty; by the page's mappings private or shared
+ *	leaf				rss; by its page anonymous, file or shmem; by the entry
+ *					and the page clean or dirty; by the page's mappings
+ *					private or shared
  *	leaf of an anonymous page that	lazy_free, too: only MADV_FREE makes it clean
  *	is clean
  *	leaf in a VM_HUGETLB area	shared_hugetlb or private_hugetlb, a whole page of the pool
@@ -165,7 +166,7 @@ static void count_mapped(struct counting *c, struct page *page, unsigned int lev
 	}
 	if (level == PT_PMD)
 		count_huge(c, head, bytes);
-	/* A block with one reference is mapped by this entry alone: no need to look at all of it. */
+	/* A block with one reference is mapped by this entry alone: no need to look at it all. */
 	if (page_refs(head) == 1)
 		return count_bytes(c, head, dirty, bytes, 1);
 	for (u64 done = 0; done < bytes; done += PAGE_SIZE, page++)

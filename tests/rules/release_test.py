@@ -12,7 +12,7 @@ import sys
 
 # Functions and data of the lock checker, the field checks, numbered handles, and failure injection.
 NETS = {
-    "lock checker": r"^(witness|report|order)_|^order$",
+    "lock checker": r"^(witness|order)_|^order$|^report_(advice|begin|held|rule|say|send)$",
     "checks of field writes": r"^guard_(vma|mm)_",
     "numbered handles": r"^sections?(_|$)",
     "stacks": r"^port_(backtrace|describe_pc|thread_state|thread_on_exit)$",
