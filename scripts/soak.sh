@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-# The long runs.  SOAK_OPS, SOAK_CALLS, SOAK_FAILING and SOAK_FUZZ_SECONDS make them shorter or longer;
-# as they are they take about two hours, and then 8 CPU-hours of fuzzing.
+# The long runs.  SOAK_OPS, SOAK_CALLS, SOAK_TOUCHING, SOAK_FAILING and SOAK_FUZZ_SECONDS make them shorter or longer;
+# as they are they take about three hours, and then 8 CPU-hours of fuzzing.
 set -eu
 cd "$(dirname "$0")/.."
 ops=${SOAK_OPS:-20000000}
 calls=${SOAK_CALLS:-5000000}
+touching=${SOAK_TOUCHING:-2000000}
 failing=${SOAK_FAILING:-1000000}
 seeds=${SOAK_SEEDS:-10}
 fuzz=${SOAK_FUZZ_SECONDS:-$((8 * 3600 / $(nproc)))}
@@ -31,6 +32,15 @@ done
 echo "== random calls beside the running kernel"
 for seed in $(seq 1 "$seeds"); do
 	build/tools/vmarea diff --seed "$seed" --calls "$calls"
+done
+echo "== the same with memory: loads, stores, forks, pages"
+for seed in $(seq 1 "$seeds"); do
+	for levels in 4 5; do
+		for mmu in soft host; do
+			build/tools/vmarea diff --touch --mmu "$mmu" --levels "$levels" --seed "$seed" \
+				--jobs "$(nproc)" --calls "$touching" --quiet
+		done
+	done
 done
 echo "== fuzzing for $fuzz seconds on all cores"
 scripts/fuzz.sh "$fuzz"

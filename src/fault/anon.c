@@ -24,6 +24,13 @@
 #include "fault/fault.h"
 #include "file/filemap.h"
 
+/* A compile-time choice: see meson_options.txt. */
+#ifdef VMAREA_PLANT_FORK_REUSE
+# define SOLE_REFS	2
+#else
+# define SOLE_REFS	1
+#endif
+
 u32 fault_attrs(const struct fault *f, bool writable)
 {
 	u32 attrs = area_rights(f->vma->vm_flags) | PT_USER | PT_ACCESSED;
@@ -130,7 +137,7 @@ static bool claim_exclusive(struct page *page)
 	if (flags & PG_EXCLUSIVE)
 		return true;
 	/* Acquire pairs with the last put of another: it has read what it wanted to. */
-	if (atomic_load_acquire(&page_head(page)->refs) != 1)
+	if (atomic_load_acquire(&page_head(page)->refs) > SOLE_REFS)
 		return false;
 	page_set_flags(page, PG_EXCLUSIVE);
 	return true;

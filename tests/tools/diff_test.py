@@ -7,7 +7,8 @@ calls from one into which a defect was built.
     diff_test.py VMAREA PLANTED
 
 VMAREA is the command; PLANTED the same, linked with a library whose areas merge although one has
-VM_NORESERVE and the other has not.  Prints TAP.
+VM_NORESERVE and the other has not, and where a page may be written to although one other process has
+it since a fork.  Prints TAP.
 """
 import json
 import os
@@ -105,6 +106,19 @@ class Tests:
         again = re.search(r'again: vmarea diff --script (\S+)', err).group(1)
         assert 1 <= len(script_calls(again)) <= 4, err
         assert 'NORESERVE' in err, err
+        status, out, err = run(self.planted, '--script', again)
+        assert status == CHECK, out + err
+        status, out, err = run(self.vmarea, '--script', again)
+        assert status == GOOD, out + err
+
+    def test_planted_defect_of_pages_is_found_and_shrunk(self):
+        status, out, err = run(self.planted, '--touch', '--calls', '200000', '--only', 'fork',
+                               '--only', 'store', '--only', 'load')
+        assert status == CHECK, out + err
+        again = re.search(r'again: vmarea diff --script (\S+)', err).group(1)
+        calls = script_calls(again)
+        assert 3 <= len(calls) <= 6, err
+        assert any(' fork ' in call for call in calls), err
         status, out, err = run(self.planted, '--script', again)
         assert status == CHECK, out + err
         status, out, err = run(self.vmarea, '--script', again)
