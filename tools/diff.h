@@ -197,6 +197,8 @@ void side_begin(struct side *side, const struct start_state *start);
  * Skipped: the call would be one that the agent cannot survive, or that pages decide.
  */
 enum step side_step(struct side *side, const struct diff_call *call);
+/* Private, and of no file but /dev/zero? */
+bool side_is_anonymous(const struct side *side, const struct side_area *area);
 /* Flags and totals of every process: the end of a round. */
 void side_finish(struct side *side);
 /* NULL, or what the library got wrong about itself (invariants, promised pages left over). */
@@ -236,6 +238,8 @@ bool side_any_flag(const struct side_proc *proc, uint64_t addr, uint64_t len, vm
 const struct side_area *side_area_at(const struct side_proc *proc, uint64_t addr);
 /* Is @addr in a huge page, which would lie wholly inside the area? */
 bool side_in_huge_page(const struct side_proc *proc, const struct side_area *area, uint64_t addr);
+/* Is there room for a whole huge page in it, of one area or of several? */
+bool side_holds_huge_page(uint64_t addr, uint64_t len);
 /* Whose memory OP_PROCESS_MADVISE is about; @flags is its last argument. */
 const struct side_proc *side_target(const struct side *side, const struct side_proc *proc,
 				    uint64_t flags);

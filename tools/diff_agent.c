@@ -447,15 +447,22 @@ static uint64_t hash_page(uint64_t addr)
 	return fault_kind == TOUCH_DONE ? hash : 0;
 }
 
+static int is_own_page(uint64_t word, uint64_t anonymous)
+{
+	return (word & PAGE_PRESENT) && (anonymous || !(word & PAGE_FILE));
+}
+
 static unsigned int kind_of_page(const struct diff_area *area, uint32_t i)
 {
 	unsigned int kind = (area->prot & AREA_CORE) && (in_core[i] & 1) ? RUN_CORE : 0;
 
 	if (words[i] & PAGE_GUARD)
 		return kind | RUN_GUARD;
-	if (!(words[i] & PAGE_PRESENT) || (words[i] & PAGE_FILE))
+	if (!is_own_page(words[i], area->prot & AREA_ANONYMOUS))
 		return kind;
-	return kind | RUN_PRESENT | (words[i] & PAGE_EXCLUSIVE ? RUN_EXCLUSIVE : 0);
+	if ((words[i] & PAGE_EXCLUSIVE) && (area->prot & AREA_EXCLUSIVE))
+		kind |= RUN_EXCLUSIVE;
+	return kind | RUN_PRESENT;
 }
 
 static void add_area(struct page_runs *runs, const struct diff_area *area)
@@ -769,7 +776,8 @@ static struct diff_pages look_at_pages(const struct diff_pages *at)
 	sys4(NR_pread64, AGENT_PAGEMAP_FD + (uint64_t)me, ptr(words), at->nr * 8ul,
 	     at->addr / PAGE * 8);
 	for (uint32_t i = 0; i < at->nr; i++) {
-		uint64_t bit = 1ul << i, own = (words[i] & (PAGE_PRESENT | PAGE_FILE)) == PAGE_PRESENT;
+		uint64_t bit = 1ul << i;
+		int own = is_own_page(words[i], at->anonymous & bit);
 
 		found.in_core |= in_core[i] & 1 ? bit : 0;
 		found.guard |= words[i] & PAGE_GUARD ? bit : 0;
@@ -782,8 +790,9 @@ static struct diff_pages look_at_pages(const struct diff_pages *at)
 
 static int same_pages(const struct diff_pages *a, const struct diff_pages *found)
 {
-	uint64_t differ = (a->present ^ found->present) | (a->exclusive ^ found->exclusive) |
-			  (a->guard ^ found->guard) | (a->file & ~found->file);
+	uint64_t differ = (a->present ^ found->present) | (a->guard ^ found->guard) |
+			  (a->file & ~found->file) |
+			  ((a->exclusive ^ found->exclusive) & a->exclusive_compared);
 
 	return a->result == found->result && !(differ & a->compared) &&
 		!((a->in_core ^ found->in_core) & a->core_compared);

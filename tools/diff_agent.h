@@ -114,7 +114,8 @@ struct diff_pages {
 	uint64_t addr;
 	uint64_t in_core, present, exclusive, guard, file;
 	/* What else the machine decides: pages of real files; and what is not ours to look at. */
-	uint64_t core_compared, compared;
+	uint64_t core_compared, compared, exclusive_compared;
+	uint64_t anonymous;		/* what pagemap calls a file's is a huge page of zeros */
 	int32_t result;			/* mincore()'s */
 	uint32_t nr;			/* 0: nothing is compared */
 };
@@ -148,9 +149,11 @@ struct diff_area {
  * Inode 0: any object, of any device.
  */
 #define AREA_OWN_OBJECT	0x80000000u
-/* As expected only: its pages are compared; and which of them are in core. */
+/* As expected only: its pages are compared; which of them are in core; and which are here alone. */
 #define AREA_PAGES	0x40000000u
 #define AREA_CORE	0x20000000u
+#define AREA_EXCLUSIVE	0x10000000u
+#define AREA_ANONYMOUS	0x08000000u	/* as expected: no file, and none behind a huge page of zeros */
 
 #define AGENT_MAX_PAGES	2048u		/* of an area, that are compared with the texts */
 

@@ -382,14 +382,22 @@ static bool place_of(const struct diff_call *c, uint64_t *addr, uint64_t *len)
 	}
 }
 
-/* Which pages of a real file are in core is for its file system to say. */
+/*
+ * Which pages of a real file are in core is for its file system to say.  Of a huge page that one
+ * process has as such and another in pieces, pagemap tells of the first what is true of its first
+ * piece: where there may be one, it is smaps that is asked.
+ */
 void memory_mark(const struct side *side, struct side_area *area)
 {
-	area->seen.prot &= ~(AREA_PAGES | AREA_CORE);
+	area->seen.prot &= ~(AREA_PAGES | AREA_CORE | AREA_EXCLUSIVE | AREA_ANONYMOUS);
 	if (side_hits_agent(side, area->seen.start, DIFF_PAGE) ||
 	    (area->flags & (VM_HUGETLB | VM_PFNMAP | VM_IO | VM_MIXEDMAP | VM_DONTEXPAND)))
 		return;
 	area->seen.prot |= AREA_PAGES | AREA_CORE;
+	if (!side_holds_huge_page(area->seen.start, area->seen.end - area->seen.start))
+		area->seen.prot |= AREA_EXCLUSIVE;
+	if (side_is_anonymous(side, area))
+		area->seen.prot |= AREA_ANONYMOUS;
 	for (int i = 0; i < side->files->nr; i++) {
 		const struct test_file *file = &side->files->file[i];
 
@@ -407,20 +415,21 @@ static void read_words(struct mm_user *mm, uint64_t addr, size_t nr, uint64_t *w
 	memset(words + ret, 0, (nr - (size_t)ret) * sizeof(words[0]));
 }
 
-static bool is_own_page(uint64_t word)
+static bool is_own_page(uint64_t word, uint64_t anonymous)
 {
-	return (word & (PAGE_PRESENT | PAGE_FILE)) == PAGE_PRESENT;
+	return (word & PAGE_PRESENT) && (anonymous || !(word & PAGE_FILE));
 }
 
 static void note_page(struct diff_pages *pages, uint32_t i, uint64_t word, bool in_core)
 {
 	uint64_t bit = 1ul << i;
+	bool own = is_own_page(word, pages->anonymous & bit);
 
 	pages->in_core |= in_core ? bit : 0;
 	pages->guard |= word & PAGE_GUARD ? bit : 0;
-	pages->present |= is_own_page(word) ? bit : 0;
-	pages->exclusive |= is_own_page(word) && (word & PAGE_EXCLUSIVE) ? bit : 0;
-	pages->file |= (word & PAGE_PRESENT) && (word & PAGE_FILE) ? bit : 0;
+	pages->present |= own ? bit : 0;
+	pages->exclusive |= own && (word & PAGE_EXCLUSIVE) ? bit : 0;
+	pages->file |= (word & PAGE_PRESENT) && !own ? bit : 0;
 }
 
 void memory_see_pages(const struct side *side, const struct side_proc *proc, struct diff_call *c)
@@ -440,6 +449,10 @@ void memory_see_pages(const struct side *side, const struct side_proc *proc, str
 
 		if (!area || (area->seen.prot & AREA_PAGES))
 			pages->compared |= 1ul << pages->nr;
+		if (area && (area->seen.prot & AREA_ANONYMOUS))
+			pages->anonymous |= 1ul << pages->nr;
+		if (area && (area->seen.prot & AREA_EXCLUSIVE))
+			pages->exclusive_compared |= 1ul << pages->nr;
 		if (area && (area->seen.prot & AREA_CORE))
 			pages->core_compared |= 1ul << pages->nr;
 	}
@@ -480,8 +493,9 @@ static void add_area(struct page_runs *runs, struct mm_user *mm, const struct di
 
 		if (words[i] & PAGE_GUARD)
 			kind |= RUN_GUARD;
-		else if (is_own_page(words[i]))
-			kind |= RUN_PRESENT | (words[i] & PAGE_EXCLUSIVE ? RUN_EXCLUSIVE : 0);
+		else if (is_own_page(words[i], area->prot & AREA_ANONYMOUS))
+			kind |= RUN_PRESENT | ((words[i] & PAGE_EXCLUSIVE) &&
+					       (area->prot & AREA_EXCLUSIVE) ? RUN_EXCLUSIVE : 0);
 		runs_add(runs, addr, kind, (kind & (RUN_CORE | RUN_PRESENT)) &&
 			 (area->prot & (AREA_READ | AREA_WRITE | AREA_EXEC)) ?
 			 hash_page(mm, addr) : 0);

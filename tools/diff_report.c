@@ -158,7 +158,8 @@ static void print_pages(FILE *to, const struct finding *f)
 			theirs->result);
 	print_mask(to, "in core", ours->in_core, theirs->in_core, ours->core_compared, ours);
 	print_mask(to, "present", ours->present, theirs->present, ours->compared, ours);
-	print_mask(to, "exclusive", ours->exclusive, theirs->exclusive, ours->compared, ours);
+	print_mask(to, "exclusive", ours->exclusive, theirs->exclusive,
+		   ours->exclusive_compared, ours);
 	print_mask(to, "guard", ours->guard, theirs->guard, ours->compared, ours);
 	print_mask(to, "file", ours->file, ours->file & theirs->file, ours->compared, ours);
 }

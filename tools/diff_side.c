@@ -243,7 +243,7 @@ static long do_process_madvise(struct side *side, struct side_proc *proc, const 
 				  (unsigned int)a[5] & 0xff, of == proc);
 }
 
-static bool may_be_anonymous(const struct side *side, const struct side_area *area)
+bool side_is_anonymous(const struct side *side, const struct side_area *area)
 {
 	const struct file_desc *zero = &side->files->file[FILE_ZERO_DEVICE].desc;
 
@@ -262,7 +262,7 @@ static long do_touch(struct side *side, const struct side_proc *proc, const uint
 	    side_any_flag(proc, a[0] & ~(DIFF_PAGE - 1), DIFF_PAGE, VM_MAYBE_GUARD))
 		out->judge |= JUDGE_GUARD;
 	area = side_area_at(proc, a[0]);
-	if (a[1] != TOUCH_WRITE && area && may_be_anonymous(side, area) &&
+	if (a[1] != TOUCH_WRITE && area && side_is_anonymous(side, area) &&
 	    !side_in_huge_page(proc, area, a[0]))
 		side->small_pages = true;
 	fault = mm_touch(proc->mm, a[0], access[a[1]]);

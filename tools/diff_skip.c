@@ -152,8 +152,7 @@ static bool skip_mremap(const struct side *side, const struct side_proc *proc, c
 		 side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED));
 }
 
-/* Is there a whole huge page in it, of one area or of several? */
-static bool holds_huge_page(uint64_t addr, uint64_t len)
+bool side_holds_huge_page(uint64_t addr, uint64_t len)
 {
 	uint64_t first = (addr + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 
@@ -179,7 +178,7 @@ static bool skip_advice_for_pages(const struct side *side, const struct side_pro
 	case MADV_HUGEPAGE:
 		return true;
 	case MADV_COLLAPSE:
-		return holds_huge_page(addr, len);
+		return side_holds_huge_page(addr, len);
 	case MADV_REMOVE:
 		return true;
 	case MADV_PAGEOUT:
