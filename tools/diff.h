@@ -29,9 +29,12 @@ struct machine {
 	struct vmarea_config config;
 	bool root;			/* may raise limits; the agent starts with capabilities */
 	bool legacy_layout;		/* vm.legacy_va_layout: bottom-up, always */
+	bool thp_on_advice;		/* huge pages where MADV_HUGEPAGE asks for them, only there */
 };
 
 void machine_probe(struct machine *m);
+/* How often khugepaged has made a huge page of small ones, in anybody's memory. */
+unsigned long machine_nr_collapsed(void);
 
 /* ---------------------------------------------------------- diff_files.c: what can be mapped -- */
 
@@ -175,6 +178,7 @@ struct side {
 	uint64_t arena_used;		/* units */
 	struct memory_setup memory;
 	struct soft_tlb *tlb;
+	bool huge_pages;		/* both sides make them */
 	bool lazily_freed;		/* MADV_FREE was called: pages may be lost */
 	bool forked;
 	bool unshared;			/* there may be copies that Linux has as clean pages */

@@ -125,6 +125,22 @@ static unsigned long lowest_hint(unsigned long otherwise)
 	return (unsigned long)p <= 1ul << 20 ? (unsigned long)p : otherwise;
 }
 
+static bool thp_on_advice(void)
+{
+	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+	char line[64] = "";
+	bool chosen = f && fgets(line, sizeof(line), f) && strstr(line, "[madvise]");
+
+	if (f)
+		fclose(f);
+	return chosen;
+}
+
+unsigned long machine_nr_collapsed(void)
+{
+	return read_number("/sys/kernel/mm/transparent_hugepage/khugepaged/pages_collapsed", 0);
+}
+
 void machine_probe(struct machine *m)
 {
 	struct utsname name;
@@ -145,6 +161,7 @@ void machine_probe(struct machine *m)
 	m->config.mmap_min_addr = read_number("/proc/sys/vm/mmap_min_addr", 65536);
 	m->config.lsm_mmap_min_addr = lowest_hint(m->config.lsm_mmap_min_addr);
 	m->legacy_layout = read_number("/proc/sys/vm/legacy_va_layout", 0);
+	m->thp_on_advice = thp_on_advice();
 	m->config.nr_huge_2m_pages = (unsigned int)read_number(
 		"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", 0);
 	m->config.nr_huge_1g_pages = (unsigned int)read_number(

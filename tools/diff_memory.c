@@ -28,6 +28,7 @@
 #define WINDOW_BYTES	(256ul << 20)
 #define WINDOW_AREAS	1024		/* of this process, for each */
 #define TLB_LOG2	8
+#define HUGE_PAGE	(2ul << 20)
 
 /* One access, or a byte of several. */
 struct reach {
@@ -203,9 +204,31 @@ static const struct host_window *window_of(const struct side *side, const struct
 
 /* -------------------------------------------------------------------------- begin and end -- */
 
+/* Is all of a huge page there once a byte of it was touched? */
+static bool makes_huge_pages(struct vmarea *instance)
+{
+	const struct mm_config config = MM_CONFIG_INIT;
+	struct mm_user *mm;
+	uint64_t last = 0;
+	int ret = mm_create(instance, &config, &mm);
+
+	if (ret)
+		defect("mm_create", ret);
+	if (mm_mmap(mm, DIFF_WINDOW, HUGE_PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0) != (long)DIFF_WINDOW ||
+	    mm_madvise(mm, DIFF_WINDOW, HUGE_PAGE, MADV_HUGEPAGE) ||
+	    mm_handle_fault(mm, DIFF_WINDOW, MM_ACCESS_WRITE) != MM_FAULT_DONE ||
+	    mm_pagemap_read(mm, DIFF_WINDOW + HUGE_PAGE - DIFF_PAGE, 1, &last) != 1)
+		last = 0;
+	mmput(mm);
+	return last & PAGE_PRESENT;
+}
+
 void memory_open(struct side *side)
 {
 	int ret = side->memory.path == PATH_SOFT ? soft_tlb_create(TLB_LOG2, &side->tlb) : 0;
+
+	side->huge_pages = side->machine->thp_on_advice && makes_huge_pages(side->instance);
 
 	if (ret)
 		defect("soft_tlb_create", ret);

@@ -422,11 +422,12 @@ static long do_other(struct side *side, struct side_proc *proc, struct diff_call
 }
 
 /* Small pages become a huge one, if they are there. */
-static uint8_t judge_advice(const struct side_proc *proc, uint64_t addr, uint64_t len, int advice)
+static uint8_t judge_advice(const struct side *side, const struct side_proc *proc, uint64_t addr,
+			    uint64_t len, int advice)
 {
 	uint64_t end = addr + len < addr ? ~0ul : addr + len;
 
-	if (advice != MADV_COLLAPSE)
+	if (advice != MADV_COLLAPSE || side->huge_pages)
 		return 0;
 	for (uint32_t i = 0; i < proc->nr; i++) {
 		const struct diff_area *area = &proc->area[i].seen;
@@ -454,11 +455,11 @@ static long do_call(struct side *side, struct side_proc *proc, struct diff_call 
 	case OP_MREMAP:
 		return mm_mremap(mm, a[0], a[1], a[2], a[3], a[4]);
 	case OP_MADVISE:
-		c->judge |= judge_advice(proc, a[0], a[1], (int)a[2]);
+		c->judge |= judge_advice(side, proc, a[0], a[1], (int)a[2]);
 		return mm_madvise(mm, a[0], a[1], (int)a[2]);
 	case OP_PROCESS_MADVISE:
-		c->judge |= judge_advice(side_target(side, proc, a[5]), a[0], a[1], (int)a[4]) |
-			    judge_advice(side_target(side, proc, a[5]), a[2], a[3], (int)a[4]);
+		c->judge |= judge_advice(side, side_target(side, proc, a[5]), a[0], a[1], (int)a[4]) |
+			    judge_advice(side, side_target(side, proc, a[5]), a[2], a[3], (int)a[4]);
 		return do_process_madvise(side, proc, a);
 	case OP_MLOCK:
 		return mm_mlock(mm, a[0], a[1]);

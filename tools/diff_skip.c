@@ -176,9 +176,10 @@ static bool skip_advice_for_pages(const struct side *side, const struct side_pro
 {
 	switch (advice) {
 	case MADV_HUGEPAGE:
-		return true;
+		return !side->huge_pages;
 	case MADV_COLLAPSE:
-		return side_holds_huge_page(addr, len);
+		return side_holds_huge_page(addr, len) &&
+			(!side->huge_pages || any_file(proc, addr, len));
 	case MADV_REMOVE:
 		return true;
 	case MADV_PAGEOUT:

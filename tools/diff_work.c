@@ -19,7 +19,7 @@
 #include "diff.h"
 
 /* A round takes a tenth of a second; a library that hangs is killed by an alarm. */
-enum { TEXT_EVERY = 500, MAX_SECONDS = 120 };
+enum { TEXT_EVERY = 500, MAX_SECONDS = 120, MAX_TRIES = 5 };
 
 void *shared_alloc(size_t bytes)
 {
@@ -166,6 +166,24 @@ void finding_of_death(const struct diff_context *context, int signal, struct fin
 	finding->call = shared->calls[shared->at];
 }
 
+/*
+ * The calls in shared memory, on the kernel.  khugepaged may have a hand in what is found there: then
+ * it is done again.
+ */
+static void run_calls(struct diff_context *context, const struct round_setup *setup,
+		      const char *invariant, struct finding *f)
+{
+	unsigned long collapsed;
+	int tries = 0;
+
+	do {
+		collapsed = machine_nr_collapsed();
+		runner_run(&context->runner, setup);
+		make_finding(context->runner.shared, setup, invariant, f);
+	} while (f->kind == FOUND_DIFFERENCE && setup->memory.touch && ++tries < MAX_TRIES &&
+		 machine_nr_collapsed() != collapsed);
+}
+
 /* --------------------------------------------------------------------------------- rounds -- */
 
 static void count(struct worker *worker, const struct agent_shared *shared)
@@ -210,9 +228,8 @@ static void one_round(struct diff_context *context, struct side *side, const str
 	}
 	side_finish(side);
 	invariant = side_end(side);
-	runner_run(&context->runner, &gen.setup);
+	run_calls(context, &gen.setup, invariant, &worker->finding);
 	count(worker, shared);
-	make_finding(shared, &gen.setup, invariant, &worker->finding);
 	worker->finding.seed = plan->seed;
 	worker->finding.round = worker->round;
 }
@@ -252,8 +269,7 @@ static void trial_here(struct diff_context *context, const struct script *script
 	}
 	side_finish(side);
 	invariant = side_end(side);
-	runner_run(&context->runner, &script->setup);
-	make_finding(context->runner.shared, &script->setup, invariant, finding);
+	run_calls(context, &script->setup, invariant, finding);
 }
 
 void trial(struct diff_context *context, const struct script *script, struct finding *finding)
