@@ -36,7 +36,10 @@ static void check_again(const struct script *first)
 	if (script_read(reader_file((const uint8_t *)text, bytes), &second) ||
 	    second.nr != first->nr || second.setup.layout != first->setup.layout ||
 	    second.setup.drop_caps != first->setup.drop_caps ||
-	    second.setup.keep_vdso != first->setup.keep_vdso)
+	    second.setup.keep_vdso != first->setup.keep_vdso ||
+	    second.setup.memory.touch != first->setup.memory.touch ||
+	    second.setup.memory.path != first->setup.memory.path ||
+	    second.setup.memory.levels != first->setup.memory.levels)
 		abort();
 	for (uint32_t i = 0; i < first->nr; i++)
 		if (!same_call(&first->call[i], &second.call[i]))

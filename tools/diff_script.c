@@ -330,10 +330,14 @@ static bool parse_memory(const char *word, struct memory_setup *memory)
 {
 	int path = path_by_name(word);
 
+	/* It comes first. */
+	if (!memory->touch) {
+		memory->touch = !strcmp(word, "touch");
+		memory->levels = memory->touch ? 4 : 0;
+		return memory->touch;
+	}
 	if (path >= 0)
 		memory->path = (enum memory_path)path;
-	else if (!strcmp(word, "touch"))
-		memory->touch = true;
 	else if (!strcmp(word, "4-level") || !strcmp(word, "5-level"))
 		memory->levels = (unsigned int)(*word - '0');
 	else
@@ -359,11 +363,9 @@ static const char *parse_setup(char **save, struct round_setup *setup)
 			setup->keep_vdso = known = true;
 		if (!known && !parse_memory(word, &setup->memory))
 			return "setup: top-down, top-down-low or bottom-up; capable or "
-			       "incapable; vdso; touch, with none, soft or host, and 4-level or "
-			       "5-level";
+			       "incapable; vdso; touch, and after it none, soft or host, and "
+			       "4-level or 5-level";
 	}
-	if (!setup->memory.touch && setup->memory.levels)
-		return "setup: levels are of page tables: touch";
 	return NULL;
 }
 

@@ -151,7 +151,7 @@ class Tests:
         for text, message in (
                 ('setup sideways\n', 'bad.script:1: setup'),
                 ('setup top-down\n0 mnmap 0 1\n', 'bad.script:2: no such call'),
-                ('setup top-down 5-level\n', 'bad.script:1: setup: levels'),
+                ('setup top-down 5-level touch\n', 'bad.script:1: setup: top-down'),
                 ('0 munmap 0\n', 'bad.script:1: an argument is missing'),
                 ('0 munmap 0 1 2\n', 'bad.script:1: too many arguments'),
                 ('9 munmap 0 1\n', 'bad.script:1: a line begins')):
