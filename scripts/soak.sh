@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-# The long runs.  SOAK_OPS, SOAK_CALLS, SOAK_TOUCHING, SOAK_FAILING and SOAK_FUZZ_SECONDS make them shorter or longer;
-# as they are they take about three hours, and then 8 CPU-hours of fuzzing.
+# The long runs.  SOAK_OPS, SOAK_PAGES_SECONDS, SOAK_CALLS, SOAK_TOUCHING, SOAK_FAILING and
+# SOAK_FUZZ_SECONDS make them shorter or longer; as they are they take about three and a half hours,
+# and then 8 CPU-hours of fuzzing.
 set -eu
 cd "$(dirname "$0")/.."
 ops=${SOAK_OPS:-20000000}
+pages=${SOAK_PAGES_SECONDS:-600}
 calls=${SOAK_CALLS:-5000000}
 touching=${SOAK_TOUCHING:-2000000}
 failing=${SOAK_FAILING:-1000000}
@@ -25,6 +27,10 @@ echo "== threads under address+undefined"
 build-asan/tests/stress/stress --ops "$ops"
 echo "== threads under the thread sanitizer"
 build-tsan/tests/stress/stress --ops "$ops"
+echo "== threads on pages under address+undefined, $pages seconds"
+build-asan/tests/stress/stress_pages --seconds "$pages"
+echo "== threads on pages under the thread sanitizer, $pages seconds"
+build-tsan/tests/stress/stress_pages --seconds "$pages"
 echo "== random calls, allocations refused"
 for one_in in 3 40 500; do
 	build-asan/tests/failure/random_failure_test --calls "$failing" --one-in "$one_in"
