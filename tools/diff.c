@@ -67,9 +67,9 @@ static void help(void)
 	      "  --window PAGES  size of the range that most calls are about (default 64)\n"
 	      "  --only CALL     only this call, and others given so; mmap is always one of them\n"
 	      "  --without CALL  not this call; may be given several times\n"
-	      "  --touch         load and store, too: the same bytes, signals and pages are wanted\n"
-	      "  --mmu PATH      with --touch, how the library's memory is accessed: none (default),\n"
-	      "                  soft: a software TLB, host: windows of this process\n"
+	      "  --touch         load and store, too, and compare bytes, signals and pages\n"
+	      "  --mmu PATH      with --touch, how the library's memory is accessed: none\n"
+	      "                  (default); soft, a software TLB; host, windows of this process\n"
 	      "  --levels N      with --touch, of the library's page tables: 4 (default) or 5\n"
 	      "  --script FILE   the calls of this file instead, as a difference left them\n"
 	      "  --overcommit N  set vm.overcommit_memory to it for the while (whole machine)\n"
@@ -89,7 +89,8 @@ static void help(void)
 }
 
 enum { OPT_SEED = 256, OPT_CALLS, OPT_ROUND, OPT_JOBS, OPT_WINDOW, OPT_ONLY, OPT_WITHOUT,
-       OPT_TOUCH, OPT_MMU, OPT_LEVELS, OPT_SCRIPT, OPT_OVERCOMMIT, OPT_KEEP_GOING, OPT_NO_SHRINK, OPT_JSON, OPT_QUIET };
+       OPT_TOUCH, OPT_MMU, OPT_LEVELS, OPT_SCRIPT, OPT_OVERCOMMIT, OPT_KEEP_GOING,
+       OPT_NO_SHRINK, OPT_JSON, OPT_QUIET };
 
 static const struct option longs[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -169,7 +170,7 @@ static int choose_ops(struct options *o, uint64_t only, uint64_t without)
 				  1ul << OP_POKE;
 
 	if (!o->memory.touch && (only & accesses))
-		return cli_usage("diff", "load, store, peek, poke: areas have no bytes without --touch");
+		return cli_usage("diff", "load, store, peek, poke: no bytes without --touch");
 	if (!o->memory.touch)
 		without |= accesses;
 	o->ops = (only ? only | 1ul << OP_MMAP : ~0ul) & ~without & ~(1ul << OP_CHECK);

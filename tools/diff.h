@@ -29,7 +29,7 @@ struct machine {
 	struct vmarea_config config;
 	bool root;			/* may raise limits; the agent starts with capabilities */
 	bool legacy_layout;		/* vm.legacy_va_layout: bottom-up, always */
-	bool thp_on_advice;		/* huge pages where MADV_HUGEPAGE asks for them, only there */
+	bool thp_on_advice;		/* huge pages for MADV_HUGEPAGE, and only then */
 };
 
 void machine_probe(struct machine *m);
@@ -221,7 +221,7 @@ long memory_remote(struct side *side, struct diff_call *call);
 /* Are its pages compared, and those in core?  Says so in what was seen. */
 void memory_mark(const struct side *side, struct side_area *area);
 /* What is where @call was. */
-void memory_see_pages(const struct side *side, const struct side_proc *proc, struct diff_call *call);
+void memory_see_pages(const struct side_proc *proc, struct diff_call *call);
 /* All pages that are compared, as lines of text after @bytes of it.  Returns the new length. */
 size_t memory_write_runs(const struct side_proc *proc, char *text, size_t bytes, size_t max);
 /* Files and segments as they were at first, without pages. */

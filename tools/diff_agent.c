@@ -14,42 +14,8 @@
 #include <stddef.h>
 
 #include "diff_agent.h"
+#include "diff_agent_parts.h"
 #include "diff_text.h"
-
-/* ------------------------------------------------------------- the kernel, without a library -- */
-
-enum {
-	NR_read = 0, NR_write = 1, NR_open = 2, NR_close = 3, NR_poll = 7, NR_lseek = 8,
-	NR_mmap = 9, NR_mprotect = 10, NR_munmap = 11, NR_brk = 12, NR_rt_sigaction = 13,
-	NR_ioctl = 16, NR_pread64 = 17, NR_pwrite64 = 18, NR_mremap = 25, NR_msync = 26, NR_mincore = 27,
-	NR_madvise = 28, NR_shmat = 30, NR_dup2 = 33, NR_getpid = 39, NR_clone = 56, NR_exit = 60,
-	NR_kill = 62, NR_shmdt = 67, NR_ftruncate = 77, NR_capset = 126,
-	NR_personality = 135, NR_mlock = 149, NR_munlock = 150, NR_mlockall = 151,
-	NR_munlockall = 152, NR_prctl = 157, NR_futex = 202, NR_remap_file_pages = 216,
-	NR_prlimit64 = 302, NR_process_vm_readv = 310, NR_process_vm_writev = 311, NR_mlock2 = 325, NR_pkey_mprotect = 329, NR_pidfd_open = 434,
-	NR_process_madvise = 440, NR_mseal = 462,
-};
-
-static long sys6(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
-{
-	register uint64_t r10 __asm__("r10") = d;
-	register uint64_t r8 __asm__("r8") = e;
-	register uint64_t r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("syscall" : "=a"(ret)
-			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
-#define sys5(nr, a, b, c, d, e)	sys6((nr), (a), (b), (c), (d), (e), 0)
-#define sys4(nr, a, b, c, d)	sys6((nr), (a), (b), (c), (d), 0, 0)
-#define sys3(nr, a, b, c)	sys6((nr), (a), (b), (c), 0, 0, 0)
-#define sys2(nr, a, b)		sys6((nr), (a), (b), 0, 0, 0, 0)
-#define sys1(nr, a)		sys6((nr), (a), 0, 0, 0, 0, 0)
-#define sys0(nr)		sys6((nr), 0, 0, 0, 0, 0, 0)
-#define ptr(p)			((uint64_t)(uintptr_t)(p))
 
 /* The compiler may ask for these whatever it is told. */
 void *memcpy(void *to, const void *from, size_t n);
@@ -84,17 +50,10 @@ int memcmp(const void *a, const void *b, size_t n)
 
 /* ---------------------------------------------------------------------------------- state -- */
 
-enum { PAGE = 4096, FUTEX_WAIT = 0, FUTEX_WAKE = 1, STACK_BYTES = 64 << 10 };
-
-static struct agent_shared *const shared = (void *)AGENT_SHARED_ADDR;
+enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, STACK_BYTES = 64 << 10 };
 
 /* Of this process; a fork copies them with the rest of the image. */
 static uint32_t me;
-static volatile int touching;			/* OP_TOUCH is under way */
-static volatile uint64_t touching_at;
-static volatile int fault_kind;
-static volatile uint64_t fault_at;		/* the address that the signal named */
-static uint64_t loaded;
 static char text[4 * AGENT_TEXT_BYTES];		/* smaps as read */
 static char condensed[AGENT_TEXT_BYTES];
 static unsigned char in_core[PAGE];		/* mincore()'s answer */
@@ -102,28 +61,26 @@ static uint64_t words[AGENT_MAX_PAGES];		/* pagemap's */
 
 char agent_stack[STACK_BYTES] __attribute__((aligned(16)));
 
-static _Noreturn void leave(void)
+void leave(void)
 {
 	for (;;)
 		sys1(NR_exit, 0);
 }
 
-static void set_status(uint32_t status)
+void set_status(uint32_t status)
 {
 	__atomic_store_n(&shared->status, status, __ATOMIC_RELEASE);
 	sys3(NR_futex, ptr(&shared->status), FUTEX_WAKE, 1 << 30);
 	sys3(NR_futex, ptr(&shared->turn), FUTEX_WAKE, 1 << 30);
 }
 
-static _Noreturn void broken(uint32_t line, long result)
+void broken(uint32_t line, long result)
 {
 	shared->where = line;
 	shared->result = result;
 	set_status(AGENT_BROKEN);
 	leave();
 }
-
-#define MUST(call)	({ long _r = (call); if (_r < 0) broken(__LINE__, _r); _r; })
 
 /* --------------------------------------------------------------------------- reading the map -- */
 
@@ -222,203 +179,6 @@ static size_t read_all(int fd, char *to, size_t max)
 	return n;
 }
 
-/* -------------------------------------------------------------------------------- touching -- */
-
-struct signal_info {
-	int32_t signo, error, code, pad;
-	uint64_t addr;
-};
-
-enum { SIG_TRAP = 5, SIG_BUS = 7, SIG_SEGV = 11, SIG_CHLD = 17 };
-enum { SI_KERNEL = 0x80 };
-enum { MCONTEXT = 40, REG_RIP = 16, REG_FLAGS = 17, TRAP_FLAG = 0x100 };
-
-extern char touch_begin[], touch_end[], touch_exec_jump[], touch_resume[];
-
-static int is_touching(uint64_t rip)
-{
-	return touching && ((rip >= ptr(touch_begin) && rip < ptr(touch_end)) ||
-			    rip == ptr(touch_exec_jump) || rip == touching_at);
-}
-
-static int kind_of(int signo, int code)
-{
-	if (signo == SIG_BUS)
-		return code == 2 ? TOUCH_BUS : TOUCH_OTHER;
-	/* An address that is none at all has a code of its own: nothing is mapped there. */
-	if (code == 1 || code == SI_KERNEL)
-		return TOUCH_MAPERR;
-	return code == 2 ? TOUCH_ACCERR : TOUCH_OTHER;
-}
-
-/* @context is a ucontext: flags, link and stack are 40 bytes, then the registers. */
-void on_fault(int signo, struct signal_info *info, char *context);
-void on_fault(int signo, struct signal_info *info, char *context)
-{
-	uint64_t *regs = (uint64_t *)(context + MCONTEXT);
-
-	/* The trap before the one instruction at the address, and the one after it. */
-	if (signo == SIG_TRAP && regs[REG_RIP] == touching_at)
-		return;
-	if (signo != SIG_TRAP && !is_touching(regs[REG_RIP])) {
-		shared->fault_addr = info->addr;
-		shared->where = regs[REG_RIP];
-		set_status(AGENT_CRASHED);
-		leave();
-	}
-	if (signo != SIG_TRAP) {
-		fault_kind = kind_of(signo, info->code);
-		fault_at = info->code == SI_KERNEL ? touching_at : info->addr;
-	}
-	regs[REG_RIP] = ptr(touch_resume);
-	regs[REG_FLAGS] &= ~(uint64_t)TRAP_FLAG;
-}
-
-void on_fault_return(void);
-__asm__(".globl on_fault_return\n"
-	"on_fault_return:\n"
-	"	mov $15, %eax\n"		/* rt_sigreturn */
-	"	syscall\n");
-
-/*
- * Between touch_begin and touch_end each instruction is an access or a ret.  A touch to write leaves
- * what is there: an or of nothing.  All memory that is executed holds zeroes, which is an addition to
- * where %rax points; the trap flag ends it after that.
- */
-void touch_to_execute(uint64_t addr, char *scratch);
-uint64_t load_1(uint64_t addr), load_2(uint64_t addr), load_4(uint64_t addr), load_8(uint64_t addr);
-void store_1(uint64_t addr, uint64_t value), store_2(uint64_t addr, uint64_t value);
-void store_4(uint64_t addr, uint64_t value), store_8(uint64_t addr, uint64_t value);
-void touch_to_write(uint64_t addr);
-__asm__(".globl touch_to_write, touch_to_execute, touch_begin, touch_end\n"
-	".globl touch_exec_jump, touch_resume\n"
-	".globl load_1, load_2, load_4, load_8, store_1, store_2, store_4, store_8\n"
-	"touch_begin:\n"
-	"load_1:	movzbl (%rdi), %eax\n"
-	"	ret\n"
-	"load_2:	movzwl (%rdi), %eax\n"
-	"	ret\n"
-	"load_4:	movl (%rdi), %eax\n"
-	"	ret\n"
-	"load_8:	movq (%rdi), %rax\n"
-	"	ret\n"
-	"store_1:	movb %sil, (%rdi)\n"
-	"	ret\n"
-	"store_2:	movw %si, (%rdi)\n"
-	"	ret\n"
-	"store_4:	movl %esi, (%rdi)\n"
-	"	ret\n"
-	"store_8:	movq %rsi, (%rdi)\n"
-	"	ret\n"
-	"touch_to_write:\n"
-	"	orb $0, (%rdi)\n"
-	"	ret\n"
-	"touch_end:\n"
-	"touch_to_execute:\n"
-	"	mov %rsi, %rax\n"
-	"	pushfq\n"
-	"	orq $0x100, (%rsp)\n"
-	"	popfq\n"
-	"touch_exec_jump:\n"
-	"	jmp *%rdi\n"
-	"touch_resume:\n"
-	"	ret\n");
-
-static long touch(uint64_t addr, uint64_t kind)
-{
-	char scratch[2] = { 0 };
-
-	fault_kind = TOUCH_DONE;
-	touching_at = addr;
-	touching = 1;
-	if (kind == TOUCH_READ)
-		load_1(addr);
-	else if (kind == TOUCH_WRITE)
-		touch_to_write(addr);
-	else
-		touch_to_execute(addr, scratch);
-	touching = 0;
-	return fault_kind;
-}
-
-static uint64_t load_one(uint64_t addr, uint64_t bytes)
-{
-	switch (bytes) {
-	case 1:
-		return load_1(addr);
-	case 2:
-		return load_2(addr);
-	case 4:
-		return load_4(addr);
-	default:
-		return load_8(addr);
-	}
-}
-
-static void store_one(uint64_t addr, uint64_t bytes, uint64_t value)
-{
-	switch (bytes) {
-	case 1:
-		store_1(addr, value);
-		break;
-	case 2:
-		store_2(addr, value);
-		break;
-	case 4:
-		store_4(addr, value);
-		break;
-	default:
-		store_8(addr, value);
-	}
-}
-
-static uint64_t access_once(uint64_t addr, uint64_t bytes, const uint64_t *store)
-{
-	uint64_t value = 0;
-
-	touching_at = addr;
-	touching = 1;
-	if (store)
-		store_one(addr, bytes, *store);
-	else
-		value = load_one(addr, bytes);
-	touching = 0;
-	return fault_kind == TOUCH_DONE ? value : 0;
-}
-
-/* A load leaves what it found in loaded. */
-static long access(uint64_t addr, uint64_t bytes, const uint64_t *store)
-{
-	fault_kind = TOUCH_DONE;
-	loaded = 0;
-	if (!(bytes & (bytes - 1))) {
-		loaded = access_once(addr, bytes, store);
-	} else {
-		for (uint64_t i = 0; i < bytes && fault_kind == TOUCH_DONE; i++) {
-			uint64_t byte = store ? *store >> 8 * i : 0;
-
-			loaded |= access_once(addr + i, 1, store ? &byte : 0) << 8 * i;
-		}
-	}
-	return ACCESS_RESULT(fault_kind, fault_kind == TOUCH_DONE ? 0 : fault_at - addr);
-}
-
-static void catch_faults(void)
-{
-	struct {
-		uint64_t handler, flags, restorer, mask;
-	} action = { ptr(on_fault), 0x44000004, ptr(on_fault_return), 0 };
-	/* SA_NODEFER | SA_RESTORER | SA_SIGINFO above; children need no wait() */
-	struct {
-		uint64_t handler, flags, restorer, mask;
-	} ignore = { 1, 0x04000002, ptr(on_fault_return), 0 };
-
-	MUST(sys4(NR_rt_sigaction, SIG_SEGV, ptr(&action), 0, 8));
-	MUST(sys4(NR_rt_sigaction, SIG_TRAP, ptr(&action), 0, 8));
-	MUST(sys4(NR_rt_sigaction, SIG_BUS, ptr(&action), 0, 8));
-	MUST(sys4(NR_rt_sigaction, SIG_CHLD, ptr(&ignore), 0, 8));
-}
-
 /* ----------------------------------------------------------------------------- comparisons -- */
 
 /* The words of pagemap are in words, mincore()'s answer in in_core: how many pages. */
@@ -435,16 +195,6 @@ static uint32_t look_at(uint64_t addr, uint64_t nr)
 	if (bytes < 0 || sys3(NR_mincore, addr, nr * PAGE, ptr(in_core)) < 0)
 		broken(__LINE__, bytes);
 	return (uint32_t)nr;
-}
-
-static uint64_t hash_page(uint64_t addr)
-{
-	uint64_t hash = 0;
-
-	fault_kind = TOUCH_DONE;
-	for (uint64_t at = addr; at < addr + PAGE; at += 8)
-		hash = page_hash(hash, access_once(at, 8, 0));
-	return fault_kind == TOUCH_DONE ? hash : 0;
 }
 
 static int is_own_page(uint64_t word, uint64_t anonymous)

@@ -70,7 +70,7 @@ enum diff_op {
 	OP_EXIT,
 	OP_LOAD,			/* addr bytes */
 	OP_STORE,			/* addr bytes value */
-	OP_PEEK,			/* addr bytes process REMOTE_*: another's memory, or the own */
+	OP_PEEK,			/* addr bytes process REMOTE_* */
 	OP_POKE,			/* addr bytes process REMOTE_* value */
 	NR_OPS
 };
@@ -106,8 +106,8 @@ enum touch_result { TOUCH_DONE, TOUCH_MAPERR, TOUCH_ACCERR, TOUCH_BUS, TOUCH_OTH
 #define JUDGE_LENGTH	0x04	/* a full transfer, or anything less where less is expected */
 
 /*
- * Up to 64 pages, a bit for each, by mincore() and pagemap.  Of what has no page of a file mapped: is
- * it present, here alone, a guard?  Pages of files that the library maps the kernel must, and it
+ * Up to 64 pages, a bit for each, by mincore() and pagemap.  Of what has no page of a file mapped:
+ * is it present, here alone, a guard?  Pages of files that the library maps the kernel must, and it
  * may map others: their neighbours, where they are in core.
  */
 struct diff_pages {
@@ -128,7 +128,7 @@ struct diff_call {
 	uint32_t map;			/* expected map: 8-byte units into arena */
 	int64_t result;			/* expected */
 	uint64_t arg[6];
-	uint64_t value;			/* OP_LOAD, OP_PEEK: the bytes that it is to find, else 0s */
+	uint64_t value;			/* OP_LOAD, OP_PEEK: what it is to find, else 0 */
 	struct diff_pages pages;	/* after it, where it was */
 };
 
@@ -153,7 +153,7 @@ struct diff_area {
 #define AREA_PAGES	0x40000000u
 #define AREA_CORE	0x20000000u
 #define AREA_EXCLUSIVE	0x10000000u
-#define AREA_ANONYMOUS	0x08000000u	/* as expected: no file, and none behind a huge page of zeros */
+#define AREA_ANONYMOUS	0x08000000u	/* no file, nor behind a huge page of zeros */
 
 #define AGENT_MAX_PAGES	2048u		/* of an area, that are compared with the texts */
 

@@ -12,8 +12,8 @@
  *	soft	one, or each of several	soft_tlb_load(), soft_tlb_store()
  *	host	one, or each of several	a plain load or store at host_window_at()
  *
- * The windows cover where the calls are made on purpose, and where the kernel puts what has no hint;
- * an access elsewhere goes the first way.
+ * The windows cover where the calls are made on purpose, and where the kernel puts what has no
+ * hint; an access elsewhere goes the first way.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -455,13 +455,12 @@ static void note_page(struct diff_pages *pages, uint32_t i, uint64_t word, bool 
 	pages->file |= (word & PAGE_PRESENT) && !own ? bit : 0;
 }
 
-void memory_see_pages(const struct side *side, const struct side_proc *proc, struct diff_call *c)
+void memory_see_pages(const struct side_proc *proc, struct diff_call *c)
 {
 	struct diff_pages *pages = &c->pages;
 	unsigned char in_core[64] = { 0 };
 	uint64_t words[64], addr, len, end;
 
-	(void)side;
 	if (!place_of(c, &addr, &len) || addr >= DIFF_TASK_SIZE || len > DIFF_TASK_SIZE)
 		return;
 	end = addr + len;

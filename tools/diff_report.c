@@ -132,8 +132,8 @@ static void print_texts(FILE *to, const struct finding *f)
 }
 
 /* For each page: ? not compared; a letter for what is there, . for nothing. */
-static void print_mask(FILE *to, const char *what, uint64_t ours, uint64_t theirs, uint64_t compared,
-		       const struct diff_pages *at)
+static void print_mask(FILE *to, const char *what, uint64_t ours, uint64_t theirs,
+		       uint64_t compared, const struct diff_pages *at)
 {
 	if (!((ours ^ theirs) & compared))
 		return;

@@ -441,6 +441,7 @@ static uint8_t judge_advice(const struct side *side, const struct side_proc *pro
 static long do_call(struct side *side, struct side_proc *proc, struct diff_call *c)
 {
 	struct mm_user *mm = proc->mm;
+	const struct side_proc *of;
 	const uint64_t *a = c->arg;
 
 	switch (c->op) {
@@ -458,8 +459,9 @@ static long do_call(struct side *side, struct side_proc *proc, struct diff_call 
 		c->judge |= judge_advice(side, proc, a[0], a[1], (int)a[2]);
 		return mm_madvise(mm, a[0], a[1], (int)a[2]);
 	case OP_PROCESS_MADVISE:
-		c->judge |= judge_advice(side, side_target(side, proc, a[5]), a[0], a[1], (int)a[4]) |
-			    judge_advice(side, side_target(side, proc, a[5]), a[2], a[3], (int)a[4]);
+		of = side_target(side, proc, a[5]);
+		c->judge |= judge_advice(side, of, a[0], a[1], (int)a[4]) |
+			    judge_advice(side, of, a[2], a[3], (int)a[4]);
 		return do_process_madvise(side, proc, a);
 	case OP_MLOCK:
 		return mm_mlock(mm, a[0], a[1]);
@@ -530,7 +532,7 @@ enum step side_step(struct side *side, const struct diff_call *call)
 		side->broken = mm_validate(proc->mm, side->why, sizeof(side->why));
 	out->map = write_map(side, proc, call->text);
 	if (side->memory.touch)
-		memory_see_pages(side, proc, out);
+		memory_see_pages(proc, out);
 	side->shared->nr_calls++;
 	if (call->op == OP_FORK && !out->result)
 		append_check(side, (unsigned int)call->arg[0]);

@@ -286,7 +286,8 @@ static bool skip_access(const struct side *side, const struct side_proc *proc,
 	    (addr ^ last) >> 47 || side_hits_agent(side, addr, bytes) ||
 	    side_any_flag(proc, addr, bytes, VM_DONTEXPAND))
 		return true;
-	return (c->op == OP_STORE || c->op == OP_POKE) && overlap(addr, last + 1, slot, slot + AGENT_EXEC_BYTES);
+	return (c->op == OP_STORE || c->op == OP_POKE) &&
+		overlap(addr, last + 1, slot, slot + AGENT_EXEC_BYTES);
 }
 
 /* Others may be looked into by who may everything. */
@@ -366,7 +367,8 @@ bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 	case OP_ANON_NAME:
 		return side_hits_agent(side, a[0], a[1]);
 	case OP_REMAP_FILE_PAGES:
-		return side_hits_agent(side, a[0], a[1]) || (a[1] > FILL_MAX && a[1] < DIFF_TASK_SIZE);
+		return side_hits_agent(side, a[0], a[1]) ||
+			(a[1] > FILL_MAX && a[1] < DIFF_TASK_SIZE);
 	case OP_TOUCH:
 		return skip_touch(side, proc, a);
 	case OP_LOAD:

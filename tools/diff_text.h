@@ -4,7 +4,7 @@
  * each area's line of maps, its page sizes and its VmFlags, runs of blanks as one.  The device and
  * inode number of a shared anonymous object are anyone's choice; they are left out.
  *
- * Where areas have pages, also how many of what kind, and a line for each run of pages that are alike:
+ * Where areas have pages, also how many of what kind, and a line for each run of like pages:
  *
  *	pages 200000000000 3 cpx 1f3a...	first, how many, c in core, p present and no file's,
  *						x here alone, g a guard; a hash of their bytes
@@ -176,7 +176,7 @@ static inline size_t text_condense(const struct text_rules *rules, const char *i
 	return (size_t)(to - out);
 }
 
-/* ------------------------------------------------------------------------------ runs of pages -- */
+/* ----------------------------------------------------------------------------- runs of pages -- */
 
 enum { RUN_CORE = 1, RUN_PRESENT = 2, RUN_EXCLUSIVE = 4, RUN_GUARD = 8 };
 

@@ -167,8 +167,8 @@ void finding_of_death(const struct diff_context *context, int signal, struct fin
 }
 
 /*
- * The calls in shared memory, on the kernel.  khugepaged may have a hand in what is found there: then
- * it is done again.
+ * The calls in shared memory, on the kernel.  khugepaged may have a hand in what is found there:
+ * then it is done again.
  */
 static void run_calls(struct diff_context *context, const struct round_setup *setup,
 		      const char *invariant, struct finding *f)
