@@ -642,6 +642,9 @@ const char *side_end(struct side *side)
 			side->start_file[i] = NULL;
 		}
 	side->nr_known = side->nr_lasting;
+	if (side->memory.touch && !wrong &&
+	    vmarea_validate(side->instance, side->why, sizeof(side->why)))
+		wrong = side->why;
 	committed = (long)vmarea_committed_pages(side->instance);
 	if (committed && !wrong) {
 		snprintf(side->why, sizeof(side->why),
