@@ -2,12 +2,13 @@
 /*
  * The census: while nobody calls anything, who holds each frame?
  *
- *	references	one for each entry that maps the frame, of any mm; one if a file has it;
- *			PIN_BIAS for each pin; one if it is a page table; the zero page's own; and
- *			frames of small objects, whose pools must have as many as these hold
- *	mapcount	entries that map it
+ *	references	one for each entry that maps the frame, or the block it is of, of any mm;
+ *			one if a file has it; PIN_BIAS for each pin; one if it is a page table
+ *	mapcount	entries that map it by itself
  *
- * and nothing else: a frame that nobody of these knows has to be free.  So what is lost is found in
+ * and nothing else, but the zero page's own, one block of zeros, as many tables put aside as there are
+ * leaves of 2 MiB, and frames of small objects, whose pools must have as many as these hold.  Any
+ * other frame has to be free.  So what is lost is found in
  * the round in which it is lost.  Before that each mm and the machine are validated, each mm's tables
  * are read back by the hardware's walker, and what a device remembers must still be so.
  */
@@ -27,7 +28,12 @@ struct holders {
 };
 
 static struct holders *holders;
-static unsigned long nr_frames;
+static unsigned long nr_frames, nr_leaves;
+
+/* In use, and nobody said why. */
+struct unclaimed {
+	unsigned long nr_objects, nr_tables, nr_zero_blocks;
+};
 
 static struct holders *holders_of(const struct page *page)
 {
@@ -43,12 +49,14 @@ static int count_entry(void *arg, unsigned long addr, unsigned int level, pte_t 
 	struct page *page;
 
 	(void)addr;
-	if (!pte_present(pt->format, e) || pte_special(pt->format, e))
+	if (!pte_present(pt->format, e))
+		return 0;
+	nr_leaves += level == PT_PMD;
+	if (pte_special(pt->format, e))
 		return 0;
 	page = pfn_page(pt->frames, pte_pfn(pt->format, e));
 	holders_of(page_head(page))->refs++;
-	for (unsigned long i = 0; i < (level == PT_PMD ? PT_ENTRIES : 1); i++)
-		holders[page_pfn(page) + i].maps++;
+	holders_of(page)->maps += level == PT_PTE;
 	return 0;
 }
 
@@ -102,14 +110,31 @@ static void count_pins(void)
 
 /* ------------------------------------------------------------------------------ judging -- */
 
-/* A frame that nobody has a claim to, and is in use: if it is one with small objects, how many. */
-static unsigned long objects_in(const struct page *page)
+static bool is_zero(const struct page *block)
 {
-	CHECK(page_refs(page) == 1 && !(page_flags(page) & ~PG_ZERO) && page->private &&
-	      page->private <= PAGE / sizeof(void *),
-	      "frame %lu is lost: %u references, flags %#x, mapcount %d", page_pfn(page),
-	      page_refs(page), page_flags(page), page->mapcount);
-	return page->private;
+	const uint64_t *word = page_bytes(block);
+
+	for (unsigned long i = 0; i < PT_ENTRIES * PAGE / sizeof(*word); i++)
+		if (word[i])
+			return false;
+	return true;
+}
+
+static void claim(const struct page *page, struct unclaimed *u)
+{
+	const u32 flags = page_flags(page) & ~PG_ZERO;
+	bool one = page_refs(page) == 1;
+
+	if (one && (flags & PG_TABLE)) {
+		u->nr_tables++;
+	} else if (one && flags == PAGE_MAX_ORDER && is_zero(page)) {
+		u->nr_zero_blocks++;
+	} else {
+		CHECK(one && !flags && page->private && page->private <= PAGE / sizeof(void *),
+		      "frame %lu is lost: %u references, flags %#x, mapcount %d", page_pfn(page),
+		      page_refs(page), flags, page->mapcount);
+		u->nr_objects += page->private;
+	}
 }
 
 static unsigned long objects_used(struct vmarea *v)
@@ -121,7 +146,7 @@ static unsigned long objects_used(struct vmarea *v)
 static void judge(struct vmarea *v)
 {
 	struct page *frames = arena_frames(v->arena);
-	unsigned long nr_objects = 0;
+	struct unclaimed u = { 0 };
 
 	for (unsigned long pfn = 0; pfn < nr_frames; pfn++) {
 		const struct page *page = frames + pfn;
@@ -137,14 +162,17 @@ static void judge(struct vmarea *v)
 		      pfn, h->maps, page->mapcount);
 		CHECK(!h->table || (page_flags(page) & PG_TABLE), "frame %lu is no table", pfn);
 		if (!h->refs && page_refs(page))
-			nr_objects += objects_in(page);
+			claim(page, &u);
 		else
 			CHECK(page_refs(page) == h->refs,
 			      "frame %lu has %u holders, and %u references; flags %#x", pfn, h->refs,
 			      page_refs(page), page_flags(page));
 	}
-	CHECK(nr_objects == objects_used(v), "%lu objects are in frames, the pools say %lu",
-	      nr_objects, objects_used(v));
+	CHECK(u.nr_objects == objects_used(v), "%lu objects are in frames, the pools say %lu",
+	      u.nr_objects, objects_used(v));
+	CHECK(u.nr_tables == nr_leaves, "%lu tables are put aside, for %lu leaves of 2 MiB",
+	      u.nr_tables, nr_leaves);
+	CHECK(u.nr_zero_blocks <= 1, "%lu blocks of zeros", u.nr_zero_blocks);
 }
 
 /* ------------------------------------------------------------------------------- others -- */
@@ -177,6 +205,7 @@ void take_census(void)
 	/* Tables and nodes that are on their way to be freed. */
 	port_rcu_barrier();
 	nr_frames = arena_window(v->arena)->bytes / PAGE;
+	nr_leaves = 0;
 	holders = calloc(nr_frames, sizeof(*holders));
 	CHECK(holders, "calloc");
 	for (struct space *s = all_spaces; s; s = s->next) {
