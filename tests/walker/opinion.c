@@ -67,7 +67,7 @@ static void compare(struct opinion *o, uint64_t va, const struct hw_translation 
 }
 
 /* What an embedder would be told of the page. */
-static void compare_mm(struct opinion *o, uint64_t va, const struct hw_translation *t)
+static void compare_mm(struct opinion *o, uint64_t va, const struct hw_translation *t, pte_t e)
 {
 	unsigned char in_core[PT_ENTRIES];
 	struct area_info area;
@@ -90,7 +90,8 @@ static void compare_mm(struct opinion *o, uint64_t va, const struct hw_translati
 	for (unsigned long i = 0; i < t->page_bytes / PAGE_SIZE; i++)
 		if (!in_core[i])
 			wrong(o, va + i * PAGE_SIZE, "not in core");
-	if (t->pa >> PAGE_SHIFT == page_pfn(arena_zero_page(o->pt->arena)))
+	/* Zeros that nobody counts: nor does it give references to them. */
+	if (pte_special(o->pt->format, e))
 		return;
 	rcu_read_lock();
 	page = gup_fast(o->pt, va, attrs_of(t) & PT_RIGHTS);
@@ -115,7 +116,7 @@ static void hw_page(void *arg, uint64_t va, const struct hw_translation *t)
 	o->nr_huge += t->page_bytes > PAGE_SIZE;
 	compare(o, va, t, level, e);
 	if (o->mm && !o->why[0])
-		compare_mm(o, va, t);
+		compare_mm(o, va, t, e);
 }
 
 static void hw_table(void *arg, uint64_t table_pa, int level)

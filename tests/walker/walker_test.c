@@ -113,13 +113,14 @@ static void swap_bits(struct pt_format *f, unsigned int a, unsigned int b)
 		f->rights[i] = swapped(f->rights[i], a, b);
 }
 
-static void map(struct pgtable *pt, unsigned long addr, enum pt_level level, u32 attrs)
+static struct page *map(struct pgtable *pt, unsigned long addr, enum pt_level level, u32 attrs)
 {
 	struct page *page = page_alloc(pt->arena, level == PT_PMD ? PAGE_MAX_ORDER : 0, PAGE_ZEROED);
 
 	assert_non_null(page);
 	assert_int_equal(pt_install(pt, NULL, addr, level, PTE_NONE,
 				    pte_leaf(pt->format, level, page_pfn(page), attrs)), 0);
+	return page;
 }
 
 /* Entries of every kind by @format; what the second opinion is.  NULL: the same as the library's. */
@@ -237,7 +238,7 @@ static void defects_of_an_mm(void **state)
 	assert_int_equal(get(&m, 9), 0);
 	assert_opinion(m.s.mm, NULL);
 	/* A page where no area is. */
-	map(pt, at(16), PT_PTE, PT_READ | PT_USER);
+	map(pt, at(16), PT_PTE, PT_READ | PT_USER)->mapcount = 1;
 	assert_opinion(m.s.mm, "in no area");
 	pages_zap(mm_from_user(m.s.mm), at(16), at(17), ZAP_ALL);
 	/* More than its area allows, or not for user space. */
