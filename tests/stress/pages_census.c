@@ -30,7 +30,7 @@ struct holders {
 static struct holders *holders;
 static unsigned long nr_frames, nr_leaves;
 
-/* In use, and nobody said why. */
+/* In use by one more than was counted, and it is known why. */
 struct unclaimed {
 	unsigned long nr_objects, nr_tables, nr_zero_blocks;
 };
@@ -120,19 +120,20 @@ static bool is_zero(const struct page *block)
 	return true;
 }
 
-static void claim(const struct page *page, struct unclaimed *u)
+static void claim(const struct page *page, unsigned int refs, struct unclaimed *u)
 {
 	const u32 flags = page_flags(page) & ~PG_ZERO;
-	bool one = page_refs(page) == 1;
+	bool one = page_refs(page) - refs == 1;
 
-	if (one && (flags & PG_TABLE)) {
+	if (one && !refs && (flags & PG_TABLE)) {
 		u->nr_tables++;
 	} else if (one && flags == PAGE_MAX_ORDER && is_zero(page)) {
 		u->nr_zero_blocks++;
 	} else {
-		CHECK(one && !flags && page->private && page->private <= PAGE / sizeof(void *),
-		      "frame %lu is lost: %u references, flags %#x, mapcount %d", page_pfn(page),
-		      page_refs(page), flags, page->mapcount);
+		CHECK(one && !refs && !flags && page->private &&
+		      page->private <= PAGE / sizeof(void *),
+		      "frame %lu: %u references, %u holders, flags %#x, mapcount %d",
+		      page_pfn(page), page_refs(page), refs, flags, page->mapcount);
 		u->nr_objects += page->private;
 	}
 }
@@ -161,12 +162,8 @@ static void judge(struct vmarea *v)
 		CHECK(page->mapcount == (int)h->maps, "frame %lu is mapped %u times, and counts %d",
 		      pfn, h->maps, page->mapcount);
 		CHECK(!h->table || (page_flags(page) & PG_TABLE), "frame %lu is no table", pfn);
-		if (!h->refs && page_refs(page))
-			claim(page, &u);
-		else
-			CHECK(page_refs(page) == h->refs,
-			      "frame %lu has %u holders, and %u references; flags %#x", pfn, h->refs,
-			      page_refs(page), page_flags(page));
+		if (page_refs(page) != h->refs)
+			claim(page, h->refs, &u);
 	}
 	CHECK(u.nr_objects == objects_used(v), "%lu objects are in frames, the pools say %lu",
 	      u.nr_objects, objects_used(v));
