@@ -30,6 +30,7 @@
 #include "pages.h"
 
 #define ROUND_OPS	3000u
+#define ROUNDS_BETWEEN	4u			/* two times that everything goes */
 
 struct vmarea *instance;
 struct file *shmem_file, *disk_file;
@@ -214,6 +215,27 @@ static bool rest(struct thread *t, unsigned long round)
 	return !last_round;
 }
 
+/*
+ * Now and then everything goes, and the frames are one piece again: by and by there is no block of
+ * 2 MiB left.
+ */
+static void begin_anew(struct thread *t)
+{
+	let_go_of_space(t);
+	unpin_all(t);
+	pthread_barrier_wait(&barrier);
+	if (t->nr == 0) {
+		close_slots(t);
+		file_set_size(shmem_file, 0);
+		file_set_size(disk_file, 0);
+		take_census();
+		trim(t);
+		file_set_size(shmem_file, REGION_PAGES * PAGE);
+		file_set_size(disk_file, REGION_PAGES * PAGE);
+	}
+	pthread_barrier_wait(&barrier);
+}
+
 static void *run(void *arg)
 {
 	struct thread *t = arg;
@@ -221,6 +243,8 @@ static void *run(void *arg)
 
 	CHECK(!soft_tlb_create(SOFT_TLB_MIN_LOG2 + 2, &t->tlb), "no TLB");
 	do {
+		if (round % ROUNDS_BETWEEN == 0)
+			begin_anew(t);
 		for (unsigned int i = 0; i < ROUND_OPS; i++)
 			operate(t);
 	} while (rest(t, round++));
@@ -251,7 +275,8 @@ static int report(void)
 	unsigned long without_memory = 0;
 	int never = 0;
 
-	printf("%lu rounds, %u threads; done/refused/no memory:", nr_rounds, NR_THREADS);
+	printf("%lu rounds, %u threads, up to %lu leaves of 2 MiB; done/refused/no memory:", nr_rounds,
+	       NR_THREADS, most_leaves);
 	for (int op = 0; op < NR_OPS; op++) {
 		unsigned long sum[NR_OUTCOMES] = { 0 };
 

@@ -143,6 +143,7 @@ enum outcome { DONE, REFUSED, NO_MEMORY, NR_OUTCOMES };
 void count(struct thread *t, enum op op, enum outcome outcome);
 void operate(struct thread *t);
 void close_slots(struct thread *t);
+void trim(struct thread *t);
 
 /* Before the threads rest, and when they end. */
 void let_go_of_space(struct thread *t);
@@ -159,8 +160,9 @@ void unpin_all(struct thread *t);
 		}								\
 	} while (0)
 
-/* Everything, while nobody calls anything: census.c. */
+/* Everything, while nobody calls anything. */
 void take_census(void);
+extern unsigned long most_leaves;		/* of 2 MiB, in any census so far */
 
 /* ---------------------------------------------------------------------- stamps: stamp.c -- */
 

@@ -29,6 +29,7 @@ struct holders {
 
 static struct holders *holders;
 static unsigned long nr_frames, nr_leaves;
+unsigned long most_leaves;
 
 /* In use by one more than was counted, and it is known why. */
 struct unclaimed {
@@ -214,5 +215,7 @@ void take_census(void)
 	count_pins();
 	holders_of(arena_zero_page(v->arena))->refs++;
 	judge(v);
+	if (nr_leaves > most_leaves)
+		most_leaves = nr_leaves;
 	free(holders);
 }

@@ -6,8 +6,9 @@
 
 #include "pages.h"
 
-#include "vma/handle.h"
 #include "fault/fault.h"
+#include "instance/instance.h"
+#include "vma/handle.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
 
@@ -614,9 +615,9 @@ void close_slots(struct thread *t)
 
 /* ------------------------------------------------------------------------------- mixing -- */
 
-static void trim(struct thread *t)
+void trim(struct thread *t)
 {
-	count(t, OP_TRIM, arena_trim(mm_from_user(t->space->mm)->instance->arena) ? DONE : REFUSED);
+	count(t, OP_TRIM, arena_trim(instance->arena) ? DONE : REFUSED);
 }
 
 static void wipe(struct thread *t)
