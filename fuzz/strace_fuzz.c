@@ -17,7 +17,8 @@ static void play(const char *path, const struct strace_log *log)
 		.mmap_min_addr = 4096, .lsm_mmap_min_addr = 65536, .stack_guard_gap = 256,
 		.features = VMAREA_FEATURES_DEFAULT,
 	};
-	struct player *p = player_new(path, &header);
+	int error;
+	struct player *p = player_new(path, &header, 0, &error);
 
 	if (!p)
 		abort();

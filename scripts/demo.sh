@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-# The main job on real input: every recorded program replayed, one of them drawn.
+# The main job on real input: every recorded program replayed (*-touch*: with its bytes), one drawn.
 set -eu
 cd "$(dirname "$0")/.."
 build=${1:-build}

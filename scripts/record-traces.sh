@@ -59,6 +59,17 @@ f 8
 C
 record shell bash shell.sh
 
+# With what is in its pages, which has its environment in it: an empty one.
+cat > pages.sh <<'C'
+(echo a; true)
+for i in 1 2; do echo $i | cat & done
+wait
+/bin/echo b | sort
+C
+env -i PATH=/usr/bin:/bin "$vmarea" record -q --touch -o "$here/shell-touch.vtrace.zst" -- \
+	sh pages.sh >/dev/null
+"$vmarea" replay "$here/shell-touch.vtrace.zst"
+
 if have git; then
 	cat > history.sh <<'C'
 git init -q repository

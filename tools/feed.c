@@ -59,6 +59,28 @@ static bool play_recording(const struct feed *feed, struct player *p, struct tra
 	return good;
 }
 
+/* A player with pages, if somebody asks for them; NULL and a message. */
+static struct player *new_player(const struct feed *feed, const char *path,
+				 const struct trace_header *header)
+{
+	bool pages = feed->pages || header->version >= TRACE_VERSION_PAGES;
+	unsigned long bytes = feed->arena_bytes ? feed->arena_bytes : FEED_ARENA_BYTES;
+	struct player *p;
+	int error;
+
+	if (!pages || feed->no_compare)
+		bytes = 0;
+	p = player_new(path, header, bytes, &error);
+	if (p)
+		return p;
+	if (bytes && error != -EINVAL)
+		fprintf(stderr, "%s: there is no arena of %lu MiB (--arena): %s\n", path,
+			bytes >> 20, strerror(-error));
+	else
+		fprintf(stderr, "%s: the header describes no machine that can be\n", path);
+	return NULL;
+}
+
 static int feed_recording(const struct feed *feed, struct text_in *text, const char *path)
 {
 	struct trace_header header;
@@ -68,10 +90,8 @@ static int feed_recording(const struct feed *feed, struct text_in *text, const c
 
 	if (!in)
 		return EXIT_USAGE;
-	p = player_new(path, &header);
-	if (!p) {
-		fprintf(stderr, "%s: the header describes no machine that can be\n", path);
-	} else {
+	p = new_player(feed, path, &header);
+	if (p) {
 		set_up(feed, p);
 		if (play_recording(feed, p, in, text))
 			status = feed->done(p, &header, "recording", feed->arg);
@@ -98,7 +118,7 @@ static int feed_strace(const struct feed *feed, struct text_in *text, const char
 		return EXIT_USAGE;
 	}
 	machine_header(&header, nothing);
-	p = player_new(path, &header);
+	p = new_player(feed, path, &header);
 	if (p) {
 		set_up(feed, p);
 		strace_play(p, &log);

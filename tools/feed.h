@@ -7,9 +7,13 @@
 
 #include "play.h"
 
+#define FEED_ARENA_BYTES	(4ul << 30)	/* only what is used of it costs memory */
+
 struct feed {
 	const char *cmd;		/* for messages */
 	bool validate, no_compare;
+	bool pages;			/* also where the recording does not ask for them */
+	unsigned long arena_bytes;	/* of an instance with pages; 0: FEED_ARENA_BYTES */
 	unsigned long stop_after;	/* calls; 0: to the end */
 	/* Now and then; may be NULL. */
 	void (*progress)(const struct player *p, unsigned long line, const struct text_in *text,

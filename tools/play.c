@@ -216,11 +216,13 @@ int player_add_file(struct player *p, const struct trace_file *desc)
 	f = &p->files[desc->id];
 	if (f->file)
 		return -EEXIST;
+	play_link_inode(p, desc, &d);
 	error = file_create(p->vmarea, &d, &f->file);
 	if (error)
 		return error;
 	f->desc = *desc;
 	f->desc.name = cli_strdup(desc->name);
+	play_set_size(p, f);
 	return 0;
 }
 
@@ -434,7 +436,7 @@ static void tell_touch(struct player *p, const struct trace_event *e, struct pla
 	free(map);
 }
 
-static void on_touch(struct player *p, const struct trace_event *e, struct play_mm *mm)
+static int on_touch(struct player *p, const struct trace_event *e, struct play_mm *mm, char **why)
 {
 	enum mm_fault fault = mm_touch(mm->user, e->value, MM_ACCESS_WRITE);
 	struct area_info info;
@@ -442,7 +444,9 @@ static void on_touch(struct player *p, const struct trace_event *e, struct play_
 	bool touchable;
 
 	if (fault == MM_FAULT_DONE)
-		return;
+		return 0;
+	if (fault == MM_FAULT_OOM && p->pages)
+		return play_no_frames(why);
 	/* A debugger, or the kernel itself, writes where the program may not. */
 	error = mm_query(mm->user, e->value, &info);
 	touchable = !error && !(info.flags & (VM_WRITE | VM_SHARED));
@@ -452,6 +456,7 @@ static void on_touch(struct player *p, const struct trace_event *e, struct play_
 		player_undetermined(p, "an area that may not be written to was");
 	else
 		tell_touch(p, e, mm);
+	return 0;
 }
 
 static int on_file_change(struct player *p, const struct trace_event *e)
@@ -480,9 +485,9 @@ static int mm_event(struct player *p, const struct trace_event *e, char **why)
 		*why = cli_printf("there is no mm m%u", e->mm);
 		return -1;
 	}
-	if (e->kind != EV_MAP) {
-		on_touch(p, e, mm);
-	} else if (!p->no_compare) {
+	if (e->kind != EV_MAP)
+		return on_touch(p, e, mm, why);
+	if (!p->no_compare) {
 		p->maps++;
 		play_compare_map(p, mm, e->text);
 	}
@@ -550,6 +555,9 @@ int player_event(struct player *p, const struct trace_event *e, char **why)
 		return on_exec(p, e, why);
 	case EV_TOUCH: case EV_GROW: case EV_MAP:
 		return mm_event(p, e, why);
+	case EV_SIZE: case EV_PAGE: case EV_STORE: case EV_OWN: case EV_READ: case EV_CHECK:
+	case EV_RSS:
+		return play_pages_event(p, e, why);
 	default:
 		return task_event(p, e, why);
 	}
@@ -557,7 +565,8 @@ int player_event(struct player *p, const struct trace_event *e, char **why)
 
 /* -------------------------------------------------------------------------- begin and end -- */
 
-struct player *player_new(const char *path, const struct trace_header *h)
+struct player *player_new(const char *path, const struct trace_header *h, unsigned long arena_bytes,
+			  int *error)
 {
 	struct vmarea_config config = VMAREA_CONFIG_INIT;
 	struct player *p = cli_alloc(sizeof(*p));
@@ -574,8 +583,12 @@ struct player *player_new(const char *path, const struct trace_header *h)
 	config.lsm_mmap_min_addr = h->lsm_mmap_min_addr;
 	config.stack_guard_gap_pages = (unsigned int)h->stack_guard_gap;
 	config.features = h->features;
+	config.arena_bytes = arena_bytes;
 	p->path = path;
-	if (vmarea_create(&config, &p->vmarea)) {
+	p->pages = arena_bytes;
+	p->thp_always = !strcmp(h->thp, "always");
+	*error = vmarea_create(&config, &p->vmarea);
+	if (*error) {
 		free(p);
 		return NULL;
 	}
@@ -587,6 +600,8 @@ void player_free(struct player *p)
 	while (p->tasks)
 		player_drop_task(p, p->tasks);
 	for (size_t i = 0; i < p->nr_files; i++) {
+		if (p->files[i].contents)
+			file_put(p->files[i].contents);
 		if (p->files[i].file)
 			file_put(p->files[i].file);
 		free(p->files[i].desc.name);

@@ -6,6 +6,7 @@
  *	play.c		events: tasks, mms, files
  *	play_call.c	one call on the library, and taking over the kernel's result
  *	play_compare.c	our map against the kernel's
+ *	play_pages.c	what is in the pages
  */
 #ifndef TOOLS_PLAY_H
 #define TOOLS_PLAY_H
@@ -44,6 +45,7 @@ struct play_task {
 struct play_file {
 	struct trace_file desc;
 	struct file *file;		/* NULL: no such id */
+	struct file *contents;		/* open on the same inode, to put pages in, or NULL */
 	char *renamed;			/* what maps says now, or NULL */
 };
 
@@ -73,6 +75,8 @@ struct player {
 	size_t nr_names;
 	bool validate;			/* mm_validate() after each call */
 	bool no_compare;		/* maps and draw: results only steer */
+	bool pages;			/* mms have pages */
+	bool thp_always;		/* the kernel made huge pages unasked */
 	unsigned long stop_after;	/* calls; 0: to the end */
 
 	/* Called before the last task of an mm leaves it, or an exec replaces it. */
@@ -81,6 +85,7 @@ struct player {
 
 	/* what the summary tells */
 	unsigned long calls, processes, maps, peak_areas, differences, undetermined;
+	unsigned long pages_stored, pages_compared, page_differences;
 	struct play_reason *reasons;
 	size_t nr_reasons;
 	char *first_difference;
@@ -88,7 +93,9 @@ struct player {
 	char *defect;			/* mm_validate() failed, or a call that cannot fail did */
 };
 
-struct player *player_new(const char *path, const struct trace_header *header);
+/* With @arena_bytes of memory for pages, 0: areas only.  NULL: *@error says why, as -errno. */
+struct player *player_new(const char *path, const struct trace_header *header,
+			  unsigned long arena_bytes, int *error);
 void player_free(struct player *p);
 /* 0; -1: the event does not fit (unknown task...), and *@why says so (the caller frees it). */
 int player_event(struct player *p, const struct trace_event *event, char **why);
@@ -125,6 +132,15 @@ char *play_call_text(const struct player *p, const struct call *call);
 /* Is the result right: the one recorded? */
 bool play_result_agrees(const struct call *call, unsigned long ours);
 struct file *player_file(const struct player *p, unsigned int id);
+
+/* ---- play_pages.c */
+/* One of the events from EV_SIZE to EV_RSS. */
+int play_pages_event(struct player *p, const struct trace_event *event, char **why);
+/* A file that is about to be made shares its pages with others of the inode. */
+void play_link_inode(const struct player *p, const struct trace_file *desc, struct file_desc *d);
+void play_set_size(const struct player *p, struct play_file *file);
+/* There was no memory: always -1. */
+int play_no_frames(char **why);
 
 /* ---- play_compare.c */
 /* Compares the map of @mm with @text as the kernel printed it; counts and tells a difference. */

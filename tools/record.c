@@ -51,7 +51,7 @@ static struct mm *mm_new(struct recorder *r)
 	struct mm *mm = cli_alloc(sizeof(*mm));
 
 	mm->id = ++r->last_mm;
-	mm->maps_fd = mm->pagemap_fd = -1;
+	mm->maps_fd = mm->pagemap_fd = mm->mem_fd = -1;
 	mm->next = r->mms;
 	r->mms = mm;
 	return mm;
@@ -74,6 +74,9 @@ static void mm_left(struct recorder *r, struct mm *mm)
 		close(mm->maps_fd);
 	if (mm->pagemap_fd >= 0)
 		close(mm->pagemap_fd);
+	if (mm->mem_fd >= 0)
+		close(mm->mem_fd);
+	touch_gone(mm);
 	free(mm->touched.r);
 	free(mm->stacks.r);
 	free(mm);
@@ -181,6 +184,7 @@ static void copy_mm(struct recorder *r, struct task *parent, struct task *child)
 	ranges_copy(&to->touched, &from->touched);
 	ranges_copy(&to->stacks, &from->stacks);
 	files_mm_copied(from, to);
+	touch_copied(to, from);
 	text_printf(r->out, "fork %d %d m%u\n", parent->tid, child->tid, to->id);
 }
 
@@ -210,6 +214,8 @@ static void made_child(struct recorder *r, struct task *task, int event)
 				    child->tid);
 		hold_stopped(r, task, 0, false);
 	}
+	if (child->state == TASK_HELD && child->mm)
+		touch_stopped(r, child->mm);
 	if (child->state == TASK_HELD)
 		hold_stopped(r, child, 0, child->listen);
 }
@@ -271,6 +277,7 @@ static void exiting(struct recorder *r, struct task *task)
 	task->state = TASK_EXITING;
 	if (mm && !mm->foreign && mm->imaged && last_of_mm(r, task)) {
 		sample_stacks(r, mm);
+		touch_whole(r, mm);
 		sample_write_map(r, mm, task->tid, MAP_FINAL);
 	}
 	if (mm && !mm->foreign)
@@ -306,6 +313,8 @@ void take_stop(struct recorder *r, pid_t tid, int status)
 		gone(r, task, status);
 		return;
 	}
+	if (task->mm)
+		touch_stopped(r, task->mm);
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
 		entered(r, task);
@@ -459,13 +468,19 @@ static int start(struct recorder *r, char **command, int *tell)
 
 static void help(void)
 {
-	fputs("usage: vmarea record [-o FILE] [--check-every N] [--] PROGRAM [ARG...]\n"
+	fputs("usage: vmarea record [-o FILE] [--touch] [--check-every N] [--] PROGRAM [ARG...]\n"
 	      "\n"
 	      "Runs PROGRAM and writes down every memory call of it and its children, in true\n"
 	      "order, with the map after each exec and at each exit.\n"
 	      "\n"
 	      "  -o, --output FILE    where to; compressed if the name ends in .zst; - is the\n"
 	      "                       standard output (" DEFAULT_OUTPUT ")\n"
+	      "      --touch          what is in the pages, too, before and after each call that\n"
+	      "                       changes them, so that replay can store and compare it\n"
+	      "      --touch-every N  with --touch: of the whole address space after every Nth\n"
+	      "                       call (256)\n"
+	      "      --touch-bytes N  with --touch: how many bytes of contents at most; what comes\n"
+	      "                       later is told by numbers alone (16777216)\n"
 	      "      --check-every N  write the map after every Nth call too, so that replay\n"
 	      "                       finds a difference early\n"
 	      "  -q, --quiet          no closing line\n"
@@ -510,6 +525,8 @@ static int record(struct recorder *r, const char *output, char **command, bool q
 		return EXIT_USAGE;
 	}
 	machine_header(&header, command);
+	if (r->touch)
+		header.version = TRACE_VERSION_PAGES;
 	trace_write_header(r->out, &header);
 	trace_header_free(&header);
 	error = start(r, command, &tell);
@@ -527,11 +544,14 @@ int cmd_record(int argc, char **argv)
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "check-every", required_argument, NULL, 'c' },
+		{ "touch", no_argument, NULL, 't' },
+		{ "touch-every", required_argument, NULL, 'e' },
+		{ "touch-bytes", required_argument, NULL, 'b' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct recorder r = { 0 };
+	struct recorder r = { .touch_every = 256, .touch_bytes = 16ul << 20 };
 	const char *output = DEFAULT_OUTPUT;
 	bool quiet = false;
 	int c;
@@ -544,6 +564,19 @@ int cmd_record(int argc, char **argv)
 		case 'c':
 			if (!cli_number("record", "--check-every", optarg, 1, 1ul << 40,
 					&r.check_every))
+				return EXIT_USAGE;
+			break;
+		case 't':
+			r.touch = true;
+			break;
+		case 'e':
+			if (!cli_number("record", "--touch-every", optarg, 1, 1ul << 40,
+					&r.touch_every))
+				return EXIT_USAGE;
+			break;
+		case 'b':
+			if (!cli_number("record", "--touch-bytes", optarg, 0, 1ul << 40,
+					&r.touch_bytes))
 				return EXIT_USAGE;
 			break;
 		case 'q':

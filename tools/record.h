@@ -6,6 +6,8 @@
  *	record_hold.c		who may run: one memory call at a time in each mm
  *	record_calls.c		what a call was and what came of it
  *	record_sample.c		which areas have been written to, how far stacks have grown
+ *	record_touch.c		with --touch: what is in the pages, before and after a call
+ *	record_known.c		what has been told of pages
  *	record_files.c		which open file is which
  *	record_image.c		the address space that exec() made
  *	record_machine.c	the header
@@ -29,6 +31,7 @@
 #include <sys/user.h>
 
 #include "ranges.h"
+#include "record_known.h"
 #include "trace.h"
 
 #define PAGE	4096ul
@@ -39,12 +42,13 @@ struct seen_area {
 	uint64_t inode;
 	unsigned int dev_major, dev_minor;
 	bool readable, writable, executable, shared;
+	bool huge_pages;		/* hugetlbfs: not followed */
 	char name[4200];
 };
 
 struct mm {
 	unsigned int id;
-	int maps_fd, pagemap_fd;	/* of this mm, whatever its tasks do; -1: none yet */
+	int maps_fd, pagemap_fd, mem_fd;	/* of this mm, whatever its tasks do; -1: none */
 	struct task *turn;		/* whose memory call is on, or about to be */
 	bool in_call;			/* it has begun */
 	bool loose;			/* it takes long: the others run meanwhile */
@@ -53,6 +57,9 @@ struct mm {
 	unsigned long brk;
 	struct ranges touched;		/* known and written down */
 	struct ranges stacks;		/* areas that grow down, as last seen */
+	struct known_pages known;	/* --touch: what replay has */
+	struct ranges murky;		/* the same: where it may have pages that are not known */
+	bool fresh;			/* the same: a fork's, not looked at yet */
 	unsigned long nr_calls;
 	bool imaged;			/* its exec has been written */
 	bool foreign;			/* 32-bit: not followed */
@@ -95,6 +102,9 @@ struct recorder {
 	int status;			/* how it ended, of waitpid() */
 	bool started;			/* its exec was seen */
 	unsigned long check_every;	/* calls between check maps; 0: none */
+	bool touch;			/* --touch */
+	unsigned long touch_every;	/* calls between looks at a whole mm */
+	unsigned long touch_bytes;	/* of contents that may still be told */
 	unsigned long nr_calls, nr_processes;
 	unsigned int last_mm, last_file;
 	struct task *tasks;
@@ -151,11 +161,39 @@ void sample_stacks(struct recorder *r, struct mm *mm);
 void sample_write_map(struct recorder *r, const struct mm *mm, pid_t tid, enum map_when when);
 bool sample_parse_line(const char *line, struct seen_area *area);
 
+/* What is mapped in the first pages of [start, end) that are there; false: none is. */
+struct found_pages {
+	unsigned long start, end;
+	enum known_kind kind;
+};
+bool sample_pages(const struct mm *mm, unsigned long start, unsigned long end,
+		  struct found_pages *found);
+
+/* ---- record_touch.c: nothing without --touch */
+/* Around call_before() and the line of the call, with all other tasks of the mm held. */
+void touch_before(struct recorder *r, struct task *task);
+void touch_files(struct recorder *r, struct task *task, unsigned long result);
+void touch_after(struct recorder *r, struct task *task, unsigned long result);
+/* One page of which a touch is about to be told. */
+void touch_page(struct recorder *r, struct mm *mm, unsigned long addr);
+/* The whole mm: after exec, at its end, or a fork's before its first instruction. */
+void touch_whole(struct recorder *r, struct mm *mm);
+/* A task has stopped: if it is the first of a new mm, that is looked at. */
+void touch_stopped(struct recorder *r, struct mm *mm);
+void touch_forget(struct mm *mm, unsigned long start, unsigned long end);
+void touch_copied(struct mm *to, const struct mm *from);
+void touch_gone(struct mm *mm);
+
 /* ---- record_files.c */
+/* The open file that @area maps, and a descriptor of it or -1; 0: not known. */
+unsigned int file_of_seen(const struct mm *mm, const struct seen_area *area, int *fd);
+/* Sizes that have changed since they were told. */
+void files_sizes_changed(struct recorder *r, const struct mm *mm);
 /* The id of the open file that @fd is in @task, writing its line if it is new.  0: none. */
 unsigned int file_of_fd(struct recorder *r, struct task *task, int fd, unsigned long result);
 /* The file of an area that exec() mapped; files_image_begin() before the first of an exec. */
-unsigned int file_of_image(struct recorder *r, const struct mm *mm, const struct seen_area *area);
+unsigned int file_of_image(struct recorder *r, const struct mm *mm, pid_t tid,
+			   const struct seen_area *area);
 void files_image_begin(void);
 unsigned int file_of_segment(struct recorder *r, const struct mm *mm, int shmid,
 			     unsigned long result);

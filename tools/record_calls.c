@@ -299,8 +299,10 @@ static void before_exec(struct recorder *r, struct task *task)
 	bool likely = path && path[0] == '/' && !access(path, X_OK);
 
 	free(path);
-	if (likely && only_one_process(r, task))
-		sample_write_map(r, task->mm, task->tid, MAP_CHECK);
+	if (!likely || !only_one_process(r, task))
+		return;
+	touch_whole(r, task->mm);
+	sample_write_map(r, task->mm, task->tid, MAP_CHECK);
 }
 
 static void before_mremap(struct recorder *r, struct mm *mm, const unsigned long *a)
@@ -335,20 +337,12 @@ static void before_io_destroy(struct task *task)
 			   ? ring.end - ring.start : 0;
 }
 
-void call_before(struct recorder *r, struct task *task)
+/* The areas that the call's decision hangs on. */
+static void before_areas(struct recorder *r, struct task *task)
 {
 	struct mm *mm = task->mm;
 	const unsigned long *a = task->args;
 
-	sample_stacks(r, mm);
-	if (call_is_fork(task)) {
-		sample_all(r, mm);
-		return;
-	}
-	if (call_is_exec(task)) {
-		before_exec(r, task);
-		return;
-	}
 	switch (task->call.id) {
 	case CALL_MMAP:
 		if (a[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE))
@@ -379,6 +373,20 @@ void call_before(struct recorder *r, struct task *task)
 	}
 }
 
+void call_before(struct recorder *r, struct task *task)
+{
+	sample_stacks(r, task->mm);
+	if (call_is_exec(task)) {
+		before_exec(r, task);
+		return;
+	}
+	if (call_is_fork(task))
+		sample_all(r, task->mm);
+	else
+		before_areas(r, task);
+	touch_before(r, task);
+}
+
 /* --------------------------------------------------------------------------------- after -- */
 
 static void forget_range(struct mm *mm, unsigned long start, unsigned long end)
@@ -386,6 +394,7 @@ static void forget_range(struct mm *mm, unsigned long start, unsigned long end)
 	end = (end + PAGE - 1) & ~(PAGE - 1);
 	ranges_remove(&mm->touched, start, end);
 	ranges_remove(&mm->stacks, start, end);
+	touch_forget(mm, start, end);
 }
 
 static void after_mmap(struct recorder *r, struct task *task, unsigned long result)
@@ -481,11 +490,13 @@ static void write_call(struct recorder *r, struct task *task, unsigned long resu
 	struct mm *mm = task->mm;
 
 	task->call.result = result;
+	touch_files(r, task, result);
 	trace_write_call(r->out, task->tid, &task->call);
 	r->nr_calls++;
 	mm->nr_calls++;
 	if (r->check_every && mm->nr_calls % r->check_every == 0)
 		sample_write_map(r, mm, task->tid, MAP_CHECK);
+	touch_after(r, task, result);
 }
 
 void call_after(struct recorder *r, struct task *task, long ret)

@@ -328,7 +328,28 @@ static unsigned int file_of_area(struct recorder *r, const struct seen_area *a, 
 	return h->desc.id;
 }
 
-unsigned int file_of_image(struct recorder *r, const struct mm *mm, const struct seen_area *a)
+/* How long the file is that exec() mapped; with --touch a descriptor of it is kept. */
+static void open_image(struct recorder *r, struct held_file *h, pid_t tid,
+		       const struct seen_area *a)
+{
+	char *path = cli_printf("/proc/%d/root%s", tid, a->name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	free(path);
+	if (fd >= 0 && !fstat(fd, &st) && st.st_ino == a->inode && S_ISREG(st.st_mode)) {
+		h->desc.size_bytes = (uint64_t)st.st_size;
+		if (r->touch) {
+			h->fd = fd;
+			return;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+unsigned int file_of_image(struct recorder *r, const struct mm *mm, pid_t tid,
+			   const struct seen_area *a)
 {
 	struct held_file *h;
 
@@ -339,6 +360,7 @@ unsigned int file_of_image(struct recorder *r, const struct mm *mm, const struct
 	h = new_file(r, -1);
 	h->of_this_image = true;
 	h->desc.flags = FILE_READ;
+	open_image(r, h, tid, a);
 	return file_of_area(r, a, mm, h);
 }
 
@@ -374,6 +396,46 @@ unsigned int file_of_aio(struct recorder *r, const struct mm *mm, const struct s
 	h->desc.hook_flags = VM_DONTEXPAND;
 	h->desc.size_bytes = ring->end - ring->start;
 	return file_of_area(r, ring, mm, h);
+}
+
+/* ------------------------------------------------------------------------- pages of files -- */
+
+static bool is_of(const struct held_file *h, const struct mm *mm)
+{
+	for (size_t i = 0; i < h->nr_mms; i++)
+		if (h->mms[i] == mm->id)
+			return true;
+	return false;
+}
+
+unsigned int file_of_seen(const struct mm *mm, const struct seen_area *a, int *fd)
+{
+	unsigned int id = 0;
+
+	*fd = -1;
+	for (const struct held_file *h = files; h; h = h->next) {
+		if (h->desc.inode != a->inode || h->desc.dev_major != a->dev_major ||
+		    h->desc.dev_minor != a->dev_minor || h->desc.hook || !is_of(h, mm) ||
+		    h->desc.flags & (FILE_DEV_ZERO | FILE_HUGETLB))
+			continue;
+		id = h->desc.id;
+		if (h->fd >= 0 && (h->desc.flags & FILE_READ || *fd < 0))
+			*fd = h->fd;
+	}
+	return id;
+}
+
+void files_sizes_changed(struct recorder *r, const struct mm *mm)
+{
+	struct stat st;
+
+	for (struct held_file *h = files; h; h = h->next) {
+		if (h->fd < 0 || !is_of(h, mm) || fstat(h->fd, &st) || !S_ISREG(st.st_mode) ||
+		    (uint64_t)st.st_size == h->desc.size_bytes)
+			continue;
+		h->desc.size_bytes = (uint64_t)st.st_size;
+		text_printf(r->out, "size f%u %lu\n", h->desc.id, (unsigned long)st.st_size);
+	}
 }
 
 /* ------------------------------------------------------------------------------- new names -- */

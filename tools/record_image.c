@@ -283,16 +283,18 @@ static char *read_exe(pid_t tid)
 	return cli_strdup(name);
 }
 
-static struct trace_area area_of(struct recorder *r, struct mm *mm, const struct image_area *from)
+static struct trace_area area_of(struct recorder *r, struct task *task,
+				 const struct image_area *from)
 {
 	const struct seen_area *seen = &from->seen;
+	struct mm *mm = task->mm;
 	struct trace_area a = {
 		.start = seen->start, .end = seen->end, .flags = from->flags,
 		.touched = from->touched,
 	};
 
 	if (seen->inode || seen->name[0] == '/') {
-		a.file = file_of_image(r, mm, seen);
+		a.file = file_of_image(r, mm, task->tid, seen);
 		a.pgoff = seen->offset / PAGE;
 	} else if (seen->name[0] == '[' && strcmp(seen->name, "[stack]") &&
 		   strcmp(seen->name, "[heap]")) {
@@ -325,10 +327,12 @@ int image_write(struct recorder *r, struct task *task)
 	files_image_begin();
 	exec.areas = cli_alloc(image.nr * sizeof(*exec.areas));
 	for (; exec.nr_areas < image.nr; exec.nr_areas++)
-		exec.areas[exec.nr_areas] = area_of(r, mm, &image.areas[exec.nr_areas]);
+		exec.areas[exec.nr_areas] = area_of(r, task, &image.areas[exec.nr_areas]);
 	mm->brk = exec.config.brk;
 	mm->imaged = true;
 	trace_write_exec(r->out, task->tid, mm->id, &exec);
+	if (!in.dead)
+		touch_whole(r, mm);
 	for (size_t i = 0; i < exec.nr_areas; i++)
 		free(exec.areas[i].special);
 	free(exec.areas);

@@ -59,7 +59,9 @@ void sample_open(struct mm *mm, pid_t tid)
 	mm->maps_fd = open(path, O_RDONLY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", tid);
 	mm->pagemap_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (mm->maps_fd < 0 || mm->pagemap_fd < 0) {
+	snprintf(path, sizeof(path), "/proc/%d/mem", tid);
+	mm->mem_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (mm->maps_fd < 0 || mm->pagemap_fd < 0 || mm->mem_fd < 0) {
 		cli_error("record", "/proc/%d: %s", tid, strerror(errno));
 		exit(3);
 	}
@@ -126,6 +128,7 @@ bool sample_area(const struct mm *mm, unsigned long addr, bool or_next, struct s
 	a->writable = q.vma_flags & 2;
 	a->executable = q.vma_flags & 4;
 	a->shared = q.vma_flags & 8;
+	a->huge_pages = q.vma_page_size > PAGE;
 	if (!q.vma_name_size)
 		a->name[0] = '\0';
 	return true;
@@ -193,6 +196,62 @@ static unsigned long own_page(const struct mm *mm, unsigned long start, unsigned
 	return scan(mm, &arg, &found) > 0 ? found.start : end;
 }
 
+static bool pages_by_reading(const struct mm *mm, unsigned long start, unsigned long end,
+			     struct found_pages *found)
+{
+	uint64_t entries[512];
+
+	found->start = found->end = 0;
+	for (unsigned long addr = start; addr < end;) {
+		size_t want = (end - addr) / PAGE < 512 ? (end - addr) / PAGE : 512;
+		ssize_t got = pread(mm->pagemap_fd, entries, want * 8, (off_t)(addr / PAGE * 8));
+
+		if (got < 8)
+			break;
+		for (ssize_t i = 0; i < got / 8; i++, addr += PAGE) {
+			bool there = entries[i] >> 62 & 3;
+			enum known_kind kind = entries[i] >> 61 & 1 ? KNOWN_FILE : KNOWN_OWN;
+
+			if (found->end && (!there || kind != found->kind))
+				return true;
+			if (!there)
+				continue;
+			if (!found->end)
+				found->start = addr;
+			found->kind = kind;
+			found->end = addr + PAGE;
+		}
+	}
+	return found->end;
+}
+
+bool sample_pages(const struct mm *mm, unsigned long start, unsigned long end,
+		  struct found_pages *found)
+{
+	struct scan_region region;
+	struct scan_arg arg = {
+		.size = sizeof(arg), .start = start, .end = end, .vec = (uintptr_t)&region,
+		.vec_len = 1, .category_inverted = SCAN_GUARD, .category_mask = SCAN_GUARD,
+		.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+		.return_mask = SCAN_FILE | SCAN_ZERO,
+	};
+	long n = ioctl(mm->pagemap_fd, PAGEMAP_SCAN_IOCTL, &arg);
+
+	if (n < 0 && errno == EINVAL) {		/* a kernel that knows no guards */
+		arg.category_inverted = arg.category_mask = 0;
+		n = ioctl(mm->pagemap_fd, PAGEMAP_SCAN_IOCTL, &arg);
+	}
+	if (n < 0 && errno == ENOTTY)
+		return pages_by_reading(mm, start, end, found);
+	if (n <= 0)
+		return false;
+	found->start = region.start;
+	found->end = region.end;
+	found->kind = region.categories & SCAN_ZERO ? KNOWN_ZERO :
+		      region.categories & SCAN_FILE ? KNOWN_FILE : KNOWN_OWN;
+	return true;
+}
+
 /* Is this one whose pages say nothing: shared, or the kernel's own? */
 static bool never_touched(const struct seen_area *a)
 {
@@ -224,6 +283,8 @@ static void look_at(struct recorder *r, struct mm *mm, const struct seen_area *a
 	}
 	if (page == a->end)
 		return;
+	/* Before the fault: it copies what replay has in the page. */
+	touch_page(r, mm, page);
 	text_printf(r->out, "touch m%u 0x%lx\n", mm->id, page);
 	ranges_add(&mm->touched, a->start, a->end);
 }

@@ -19,7 +19,7 @@ struct replay {
 
 static void help(void)
 {
-	fputs("usage: vmarea replay [--json] [--validate] FILE...\n"
+	fputs("usage: vmarea replay [--pages] [--json] [--validate] FILE...\n"
 	      "\n"
 	      "Makes the memory calls of a recording on the library.  Every result has to be the\n"
 	      "recorded one and every map identical.  A log of strace -f (with or without -o, -y,\n"
@@ -27,6 +27,10 @@ static void help(void)
 	      "touched, which files are one, and how calls of threads overlapped, so lines that\n"
 	      "only these could explain are counted apart, as undetermined.\n"
 	      "\n"
+	      "      --pages          with memory behind the areas.  A recording of record --touch\n"
+	      "                       is always replayed so: its bytes are stored, and what is in\n"
+	      "                       the pages is compared.  Of others the touches are faults\n"
+	      "      --arena MIB      how much memory that is (4096); only what is used is taken\n"
 	      "      --json           one JSON object a file\n"
 	      "      --validate       check every invariant of the mm after each call (slow)\n"
 	      "  -q, --quiet          only what is wrong\n"
@@ -94,6 +98,10 @@ static void tell(const struct replay *r, const struct player *p)
 	printf("%.2f ms, ", (double)p->call_ns / 1e6);
 	tell_rate(calls_a_second(p));
 	putchar('\n');
+	if (p->pages)
+		printf("  pages: %lu written, %lu compared, %lu difference%s\n", p->pages_stored,
+		       p->pages_compared, p->page_differences,
+		       p->page_differences == 1 ? "" : "s");
 	for (size_t i = 0; i < p->nr_reasons; i++)
 		printf("  undetermined, %lu: %s\n", p->reasons[i].count, p->reasons[i].text);
 	if (p->first_difference) {
@@ -123,6 +131,13 @@ static void add_json(struct replay *r, const struct player *p, const struct trac
 	json_object_object_add(o, "maps", json_object_new_uint64(p->maps));
 	json_object_object_add(o, "peak_areas", json_object_new_uint64(p->peak_areas));
 	json_object_object_add(o, "differences", json_object_new_uint64(p->differences));
+	if (p->pages) {
+		json_object_object_add(o, "pages_written", json_object_new_uint64(p->pages_stored));
+		json_object_object_add(o, "pages_compared",
+				       json_object_new_uint64(p->pages_compared));
+		json_object_object_add(o, "page_differences",
+				       json_object_new_uint64(p->page_differences));
+	}
 	json_object_object_add(o, "undetermined", json_object_new_uint64(p->undetermined));
 	for (size_t i = 0; i < p->nr_reasons; i++)
 		json_object_object_add(reasons, p->reasons[i].text,
@@ -152,6 +167,8 @@ static int done(struct player *p, const struct trace_header *h, const char *kind
 int cmd_replay(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "pages", no_argument, NULL, 'p' },
+		{ "arena", required_argument, NULL, 'a' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "validate", no_argument, NULL, 'v' },
 		{ "quiet", no_argument, NULL, 'q' },
@@ -160,10 +177,19 @@ int cmd_replay(int argc, char **argv)
 	};
 	struct replay r = { .terminal = isatty(2) };
 	struct feed feed = { .cmd = "replay", .progress = progress, .done = done, .arg = &r };
+	unsigned long mib = 0;
 	int c, worst = EXIT_GOOD;
 
 	while ((c = cli_getopt("replay", argc, argv, ":qh", options)) != -1) {
 		switch (c) {
+		case 'p':
+			feed.pages = true;
+			break;
+		case 'a':
+			if (!cli_number("replay", "--arena", optarg, 1, 1ul << 24, &mib))
+				return EXIT_USAGE;
+			feed.arena_bytes = mib << 20;
+			break;
 		case 'j':
 			r.json = true;
 			break;

@@ -14,7 +14,8 @@
 
 #include "textio.h"
 
-#define TRACE_VERSION	1
+#define TRACE_VERSION		1
+#define TRACE_VERSION_PAGES	2	/* with what record --touch adds */
 #define TRACE_MAX_ARGS	6
 
 /* The calls that a recording can hold.  Their names and arguments are in calls.c. */
@@ -123,24 +124,69 @@ enum event_kind {
 	EV_CAPS,
 	EV_PERSONALITY,
 	EV_NOTE,	/* something that replay cannot follow */
+	EV_SIZE,	/* a file is this long now */
+	EV_PAGE,	/* a page of a file */
+	EV_STORE,	/* the program has written to a page */
+	EV_OWN,		/* pages are the mm's own, and what is in them does not matter */
+	EV_READ,	/* pages have been read */
+	EV_CHECK,	/* pages as the kernel has them */
+	EV_RSS,		/* how many pages of its own the mm has */
 	EV_CALL,
 };
 
 enum map_when { MAP_FINAL, MAP_CHECK };
+
+#define TRACE_MAX_PAGES	65536u		/* of one event */
+
+/* What is to be in a page. */
+enum trace_fill {
+	FILL_PATCH,		/* these bytes; the rest stays */
+	FILL_WHOLE,		/* these bytes; the rest is zero */
+	FILL_STAND_IN,		/* what contents_stand_in() makes of the number */
+};
+
+struct trace_piece {
+	unsigned int offset, bytes;
+};
+
+/* Pages of one kind, with the same contents, beside each other. */
+enum trace_run_kind { RUN_OWN, RUN_ZERO, RUN_FILE };
+
+struct trace_run {
+	enum trace_run_kind kind;
+	unsigned int first, nr;		/* pages; the first counts from the event's */
+	uint64_t number;		/* of the contents of each */
+};
+
+struct trace_pages {
+	enum trace_fill fill;		/* PAGE, STORE */
+	uint64_t number;		/* FILL_STAND_IN */
+	unsigned char *bytes;		/* a page, of which the pieces are told, or NULL */
+	struct trace_piece *pieces;
+	size_t nr_pieces;
+	unsigned long nr;		/* OWN, READ, CHECK: pages */
+	struct trace_run *runs;		/* CHECK: in order; what is in none is not there */
+	size_t nr_runs;
+};
 
 struct trace_event {
 	enum event_kind kind;
 	unsigned long line;		/* in the file */
 	long task;			/* whose event */
 	long child;			/* FORK, VFORK, THREAD; LEADER: the new number */
-	unsigned int mm;		/* EXEC, FORK, MAP, TOUCH, GROW */
-	unsigned long value;		/* TOUCH, GROW: address; CAPS, PERSONALITY; EXIT: status */
-	unsigned int file;		/* RENAME, DELETED, SEALED */
+	unsigned int mm;		/* EXEC, FORK, MAP, TOUCH, GROW, STORE to RSS */
+	/*
+	 * TOUCH, GROW, STORE, OWN, READ, CHECK: address; CAPS, PERSONALITY; EXIT: status;
+	 * SIZE: bytes; PAGE: number of the page in the file; RSS: pages
+	 */
+	unsigned long value;
+	unsigned int file;		/* RENAME, DELETED, SEALED, SIZE, PAGE */
 	enum map_when when;		/* MAP */
 	char *text;			/* MAP: the lines; NOTE, RENAME */
 	unsigned long rlimit[MM_NR_RLIMITS];
 	struct trace_file desc;		/* FILE */
 	struct trace_exec exec;
+	struct trace_pages pages;
 	struct call call;
 };
 
@@ -170,6 +216,8 @@ void trace_write_file(struct text_out *out, const struct trace_file *file);
 void trace_write_exec(struct text_out *out, long task, unsigned int mm,
 		      const struct trace_exec *exec);
 void trace_write_call(struct text_out *out, long task, const struct call *call);
+/* The difference between two pages, or with @before NULL what is not zero: " OFFSET:HEX..." */
+void trace_write_pieces(struct text_out *out, const void *page, const void *before);
 /* A name or path in quotes, with \" \\ \n and \xHH. */
 void trace_write_quoted(struct text_out *out, const char *text);
 extern const char *const map_when_names[2];

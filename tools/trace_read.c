@@ -11,194 +11,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "trace.h"
-
-struct trace_in {
-	struct text_in *text;
-	char *path;
-	unsigned long line;
-	char *error;
-	char *p;		/* the cursor in the current line */
-};
-
-/* -------------------------------------------------------------------------------- cursor -- */
-
-/* The first error stays.  Always false. */
-static bool __attribute__((format(printf, 2, 3))) bad(struct trace_in *in, const char *fmt, ...)
-{
-	va_list args;
-	char *why = NULL;
-
-	if (in->error)
-		return false;
-	va_start(args, fmt);
-	if (vasprintf(&why, fmt, args) < 0)
-		why = NULL;
-	va_end(args);
-	in->error = cli_printf("%s:%lu: %s", in->path, in->line, why ? why : "out of memory");
-	free(why);
-	return false;
-}
-
-/* The next word, cut out of the line; NULL at its end. */
-static char *word(struct trace_in *in)
-{
-	char *start;
-
-	while (*in->p == ' ')
-		in->p++;
-	if (!*in->p)
-		return NULL;
-	start = in->p;
-	while (*in->p && *in->p != ' ')
-		in->p++;
-	if (*in->p)
-		*in->p++ = '\0';
-	return start;
-}
-
-static char *need_word(struct trace_in *in, const char *what)
-{
-	char *w = word(in);
-
-	if (!w)
-		bad(in, "%s is missing", what);
-	return w;
-}
-
-static bool to_number(const char *text, int base, unsigned long *out)
-{
-	char *rest;
-
-	errno = 0;
-	*out = strtoul(text, &rest, base);
-	return rest != text && !*rest && !errno && isxdigit((unsigned char)*text);
-}
-
-static bool need_number(struct trace_in *in, const char *what, unsigned long *out)
-{
-	char *w = need_word(in, what);
-
-	if (!w)
-		return false;
-	return to_number(w, 0, out) || bad(in, "%s: '%s' is not a number", what, w);
-}
-
-static bool need_task(struct trace_in *in, const char *what, long *out)
-{
-	unsigned long value;
-
-	if (!need_number(in, what, &value))
-		return false;
-	if (!value || value > 0x7fffffff)
-		return bad(in, "%s: %lu is no task number", what, value);
-	*out = (long)value;
-	return true;
-}
-
-/* "m3", "f12": an id with its letter. */
-static bool to_id(const char *w, char letter, unsigned int *out)
-{
-	unsigned long value;
-
-	if (w[0] != letter || !to_number(w + 1, 10, &value) || !value || value > 0xffffffffu)
-		return false;
-	*out = (unsigned int)value;
-	return true;
-}
-
-static bool need_id(struct trace_in *in, char letter, unsigned int *out)
-{
-	char *w = need_word(in, letter == 'm' ? "mm" : "file");
-
-	return w && (to_id(w, letter, out) ||
-		     bad(in, "'%s' is not %s (%c1 and up)", w,
-			 letter == 'm' ? "an mm" : "a file", letter));
-}
-
-/* "2000-3000", base 16 with or without 0x. */
-static bool to_pair(char *w, unsigned long *start, unsigned long *end)
-{
-	char *dash = strchr(w, '-');
-
-	if (!dash)
-		return false;
-	*dash = '\0';
-	if (to_number(w, 16, start) && to_number(dash + 1, 16, end) && *start <= *end)
-		return true;
-	*dash = '-';
-	return false;
-}
-
-static int hex_digit(char c)
-{
-	return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
-}
-
-/* A quoted string with its escapes undone; in the line's own memory. */
-static char *need_quoted(struct trace_in *in, const char *what)
-{
-	char *from, *to, *start;
-
-	while (*in->p == ' ')
-		in->p++;
-	if (*in->p != '"') {
-		bad(in, "%s in quotes is missing", what);
-		return NULL;
-	}
-	start = from = to = in->p + 1;
-	while (*from && *from != '"') {
-		if (*from != '\\') {
-			*to++ = *from++;
-			continue;
-		}
-		from++;
-		if (*from == 'n') {
-			*to++ = '\n';
-			from++;
-		} else if (*from == 'x' && isxdigit((unsigned char)from[1]) &&
-			   isxdigit((unsigned char)from[2])) {
-			*to++ = (char)(hex_digit(from[1]) * 16 + hex_digit(from[2]));
-			from += 3;
-		} else if (*from == '"' || *from == '\\') {
-			*to++ = *from++;
-		} else {
-			bad(in, "%s: an unknown escape after a backslash", what);
-			return NULL;
-		}
-	}
-	if (*from != '"') {
-		bad(in, "%s: the closing quote is missing", what);
-		return NULL;
-	}
-	in->p = from + 1;
-	*to = '\0';
-	return start;
-}
-
-static bool need_end(struct trace_in *in)
-{
-	char *w = word(in);
-
-	return !w || bad(in, "'%s' is too much at the end of the line", w);
-}
-
-/* The next line into the cursor; false at the end of the file. */
-static bool next_line(struct trace_in *in)
-{
-	size_t bytes;
-	char *line = text_line(in->text, &bytes);
-
-	if (!line) {
-		in->line++;
-		if (text_failure(in->text))
-			bad(in, "%s", text_failure(in->text));
-		return false;
-	}
-	in->line++;
-	in->p = line;
-	return true;
-}
+#include "trace_cursor.h"
 
 /* -------------------------------------------------------------------------------- header -- */
 
@@ -311,9 +124,10 @@ static bool read_header(struct trace_in *in, struct trace_header *h)
 		return bad(in, "this is no recording: it does not begin with 'vmarea-trace'");
 	if (!need_number(in, "version", &version))
 		return false;
-	if (version != TRACE_VERSION)
-		return bad(in, "version %lu is not known, only %d", version, TRACE_VERSION);
-	h->version = (unsigned int)version;
+	if (version != TRACE_VERSION && version != TRACE_VERSION_PAGES)
+		return bad(in, "version %lu is not known, only %d and %d", version, TRACE_VERSION,
+			   TRACE_VERSION_PAGES);
+	h->version = in->version = (unsigned int)version;
 	while (next_line(in)) {
 		key = word(in);
 		if (!key)
@@ -777,6 +591,10 @@ static const struct {
 	{ "grow", EV_GROW, parse_address }, { "limits", EV_LIMITS, parse_limits },
 	{ "caps", EV_CAPS, parse_value }, { "personality", EV_PERSONALITY, parse_value },
 	{ "note", EV_NOTE, parse_note },
+	{ "size", EV_SIZE, parse_pages }, { "page", EV_PAGE, parse_pages },
+	{ "store", EV_STORE, parse_pages }, { "own", EV_OWN, parse_pages },
+	{ "read", EV_READ, parse_pages }, { "check", EV_CHECK, parse_pages },
+	{ "rss", EV_RSS, parse_pages },
 };
 
 int trace_next(struct trace_in *in, struct trace_event *e)
@@ -800,6 +618,11 @@ int trace_next(struct trace_in *in, struct trace_event *e)
 		if (strcmp(w, event_words[i].word))
 			continue;
 		e->kind = event_words[i].kind;
+		if (e->kind >= EV_SIZE && e->kind <= EV_RSS && in->version < TRACE_VERSION_PAGES) {
+			bad(in, "'%s' is of version %d, this is version %u", w,
+			    TRACE_VERSION_PAGES, in->version);
+			return -1;
+		}
 		return event_words[i].parse(in, e) ? 1 : -1;
 	}
 	bad(in, "there is no event '%s'", w);
@@ -814,6 +637,9 @@ void trace_event_free(struct trace_event *e)
 	for (size_t i = 0; i < e->exec.nr_areas; i++)
 		free(e->exec.areas[i].special);
 	free(e->exec.areas);
+	free(e->pages.bytes);
+	free(e->pages.pieces);
+	free(e->pages.runs);
 	free(e->call.string);
 	free(e->call.ranges);
 }

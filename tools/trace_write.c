@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "contents.h"
 #include "trace.h"
 
 const char *const map_when_names[2] = { "final", "check" };
@@ -164,4 +165,30 @@ void trace_write_call(struct text_out *out, long task, const struct call *call)
 		}
 	}
 	text_printf(out, " = %s\n", call->unknown ? "?" : result_text(call->result, result));
+}
+
+/* Pieces with fewer equal bytes than this between them are told as one. */
+#define GAP	4u
+
+void trace_write_pieces(struct text_out *out, const void *page, const void *before)
+{
+	static const unsigned char zero[CONTENTS_BYTES];
+	const unsigned char *now = page, *was = before ? before : zero;
+
+	for (unsigned int at = 0, end; at < CONTENTS_BYTES; at = end) {
+		char hex[2 * CONTENTS_BYTES + 1];
+
+		end = at + 1;
+		if (now[at] == was[at])
+			continue;
+		for (unsigned int i = end; i < CONTENTS_BYTES && i < end + GAP; i++)
+			if (now[i] != was[i])
+				end = i + 1;
+		for (unsigned int i = at; i < end; i++) {
+			hex[2 * (i - at)] = "0123456789abcdef"[now[i] >> 4];
+			hex[2 * (i - at) + 1] = "0123456789abcdef"[now[i] & 15];
+		}
+		text_printf(out, " 0x%x:", at);
+		text_write(out, hex, 2 * (end - at));
+	}
 }

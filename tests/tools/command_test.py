@@ -3,9 +3,9 @@
 """
 The command vmarea: record, replay, maps, draw, and what they say to a person who is wrong.
 
-    command_test.py VMAREA ALLOCATOR_LOAD EVERY_CALL TRACES
+    command_test.py VMAREA ALLOCATOR_LOAD EVERY_CALL TOUCHES TRACES
 
-VMAREA is the command, the next two are programs to be recorded, TRACES is the directory of the
+VMAREA is the command, the next three are programs to be recorded, TRACES is the directory of the
 recordings in the repository.  Prints TAP.
 """
 import json
@@ -89,6 +89,57 @@ BAD_LINES = [
     ('limits 7 1 2 3', 'memlock is missing'),
 ]
 
+# The same in a recording with pages.
+BAD_PAGE_LINES = [
+    ('store m1 0x7ffffffde010 0x0:00', 'the address 0x7ffffffde010 is not that of a page'),
+    ('store m1 0x7ffffffde000 0', 'a piece of a page is not OFFSET:BYTES, with an OFFSET below 0x1000'),
+    ('store m1 0x7ffffffde000 0x1000:00',
+     'a piece of a page is not OFFSET:BYTES, with an OFFSET below 0x1000'),
+    ('store m1 0x7ffffffde000 0x0:0', 'the bytes at 0x0 are not pairs of hexadecimal digits'),
+    ('store m1 0x7ffffffde000 0x10:0g', 'the bytes at 0x10 are not pairs of hexadecimal digits'),
+    ('store m1 0x7ffffffde000 0xfff:0000', 'the bytes at 0xfff go beyond the end of the page'),
+    ('store m1 0x7ffffffde000 0x8:0000 0x9:00',
+     'the bytes at 0x9 are behind those at 0x8, or in them'),
+    ('store m1 0x7ffffffde000 =x', "'=x' is not = and the number of a page's contents"),
+    ('store m1 0x7ffffffde000 =1 0x0:00', "'0x0:00' is too much at the end of the line"),
+    ('store m9 0x7ffffffde000 0x0:00', 'there is no mm m9'),
+    ('page f9 0 0x0:00', 'there is no file f9'),
+    ('page f1 0x4000000000000 0x0:00', 'a file has no page 1125899906842624'),
+    ('own m1 0x7ffffffde000 0', '0 pages: a line has 1 to 65536'),
+    ('read m1 0x7ffffffde000 65537', '65537 pages: a line has 1 to 65536'),
+    ('read m1 0xfffffffffffff000 2', 'the pages go beyond the last address'),
+    ('check m1 0x7ffffffde000 2 other:0+1=1', "'other:0' does not begin own:PAGE+COUNT=NUMBER, "
+     'zero:PAGE+COUNT or file:PAGE+COUNT=NUMBER'),
+    ('check m1 0x7ffffffde000 2 own:0+1', "'own:0' does not begin own:PAGE+COUNT=NUMBER, "
+     'zero:PAGE+COUNT or file:PAGE+COUNT=NUMBER'),
+    ('check m1 0x7ffffffde000 2 own:1+1=1 zero:1+1',
+     'the pages 1+1 are not behind the ones before, or not among the 2'),
+    ('check m1 0x7ffffffde000 2 zero:1+2',
+     'the pages 1+2 are not behind the ones before, or not among the 2'),
+    ('size f1', 'size is missing'),
+    ('rss m1 x', "pages: 'x' is not a number"),
+]
+
+# Of a page of 1, 2, 3, 4 and zeros, by docs/TRACE-FORMAT.md.
+NUMBER_OF_1234 = '35e67e4efbe94b06'
+
+# What comes of pages, behind a recording's beginning; without words: no difference.
+PAGES = [
+    ('store m1 0x7ffffffde000 0x0:01020304\ncheck m1 0x7ffffffdd000 2 own:1+1=%s\nrss m1 1\n', ''),
+    ('store m1 0x7ffffffde000 0x0:01020305\ncheck m1 0x7ffffffdd000 2 own:1+1=%s\n',
+     'the page at 0x7ffffffde000 has other contents'),
+    ('check m1 0x7ffffffdd000 2 own:1+1=%s\n', 'the page at 0x7ffffffde000\n  recorded: is there\n'
+     '  here:     is not there'),
+    ('store m1 0x7ffffffde000 whole 0x0:01020304\ncheck m1 0x7ffffffdd000 2\n',
+     'the page at 0x7ffffffde000\n  recorded: is not there\n  here:     is there'),
+    ('read m1 0x7ffffffde000 1\ncheck m1 0x7ffffffdd000 2 zero:1+1\nrss m1 0\n', ''),
+    ('own m1 0x7ffffffde000 1\nrss m1 2\n', 'pages of its own\n  recorded: 2\n  here:     1'),
+    ('store m1 0x10000 0x0:01\n', 'the page at 0x10000 was written to\n'
+     '  here:     SIGSEGV, nothing is mapped there'),
+    ('page f1 0 0x0:01020304\nread m1 0x400000 1\ncheck m1 0x400000 1 file:0+1=%s\n', ''),
+    ('page f1 0 =77\nstore m1 0x400000\ncheck m1 0x400000 1 own:0+1=77\nrss m1 1\n', ''),
+]
+
 # Lines that are well-formed and cannot be; without words: a difference.
 NONSENSE = [
     ('exec 7 m2 "/p"\n 1000-3000 rd,mr\n 2000-4000 rd,mr\nend\n',
@@ -108,7 +159,7 @@ NONSENSE = [
 ]
 
 BAD_HEADERS = [
-    ('vmarea-trace 2\nevents\n', 1, 'version 2 is not known, only 1'),
+    ('vmarea-trace 3\nevents\n', 1, 'version 3 is not known, only 1 and 2'),
     ('vmarea-trace\n', 1, 'version is missing'),
     ('vmarea-trace 1\ncolour red\n', 2, "the header has no 'colour'"),
     ('vmarea-trace 1\novercommit 3\n', 2, 'overcommit: 3 is not 0, 1 or 2'),
@@ -130,6 +181,9 @@ WRONG_USES = [
     (['record', '-o'], 'vmarea record: -o needs a value'),
     (['record', '--check-every', '0', 'true'], 'vmarea record: --check-every: 0 is too small, at '
      'least 1'),
+    (['record', '--touch', '--touch-every', '0', 'true'], 'vmarea record: --touch-every: 0 is too '
+     'small, at least 1'),
+    (['replay', '--arena', '0', 'x'], 'vmarea replay: --arena: 0 is too small, at least 1'),
     (['record', '-o', '/nowhere/x', 'true'], 'vmarea record: /nowhere/x: No such file or directory'),
     (['maps'], 'vmarea maps: which file? (vmarea maps FILE)'),
     (['maps', 'a', 'b'], 'vmarea maps: one file at a time'),
@@ -199,8 +253,9 @@ class Skip(Exception):
 
 
 class Tests:
-    def __init__(self, vmarea, load, every, traces):
+    def __init__(self, vmarea, load, every, touches, traces):
         self.vmarea, self.load, self.every, self.traces = vmarea, load, every, traces
+        self.touches = touches
         self.dir = tempfile.mkdtemp(prefix='vmarea-command-')
 
     def run(self, *args):
@@ -294,6 +349,27 @@ class Tests:
             assert at and at[1] == path and at[3] == words, (text, err)
             assert first <= int(at[2]) <= first + 4, (text, err)
 
+    def test_bad_page_lines(self):
+        header = HEADER.replace('vmarea-trace 1', 'vmarea-trace 2')
+        for text, words in BAD_PAGE_LINES:
+            path = self.write('bad.vtrace', header + FILE + EXEC + text + '\n')
+            status, out, err = self.run('replay', path)
+            assert status == USAGE and not out, (text, status, err)
+            assert re.fullmatch(r'.*:\d+: (.*)\n', err)[1] == words, (text, err)
+        path = self.write('bad.vtrace', HEADER + FILE + EXEC + 'store m1 0x1000\n')
+        status, _, err = self.run('replay', path)
+        assert status == USAGE and "'store' is of version 2, this is version 1" in err, err
+
+    def test_pages(self):
+        header = HEADER.replace('vmarea-trace 1', 'vmarea-trace 2')
+        for text, words in PAGES:
+            text = text.replace('%s', NUMBER_OF_1234)
+            path = self.write('pages.vtrace', header + FILE + EXEC + text)
+            status, told = self.replayed(path)
+            assert status == (CHECK if words else GOOD), (text, told)
+            assert told['page_differences'] == bool(words), (text, told)
+            assert not words or words in told['first_difference'], (text, told)
+
     def test_bad_headers(self):
         for text, line, words in BAD_HEADERS:
             path = self.write('head.vtrace', text)
@@ -334,6 +410,14 @@ class Tests:
             status, told = self.replayed(path)
             assert status == GOOD, told
             assert not told['undetermined'], told
+
+    def test_shipped_recordings_with_pages(self):
+        for name in sorted(os.listdir(self.traces)):
+            status, out, err = self.run('replay', '--pages', '--json',
+                                        os.path.join(self.traces, name))
+            told = json.loads(out)[0]
+            assert status == GOOD and not err, (told, err)
+            assert (told['pages_written'] > 100) == ('touch' in name), told
 
     # ------------------------------------------------------------------------------ strace
 
@@ -416,6 +500,44 @@ class Tests:
         status, _ = self.recorded('written.vtrace', sys.executable, '-c', made)
         assert status == 6, 'the recorder kept a program open for writing'
 
+    def test_touches(self):
+        for options, how in (([], 'alone'), ([], 'threads'), (['--touch-bytes', '0'], 'alone'),
+                             (['--touch-bytes', '30000', '--touch-every', '1'], 'threads')):
+            path = os.path.join(self.dir, 'touches.vtrace.zst')
+            self.record(path, 'true')  # the right kernel, and tracing is allowed
+            status, _, err = self.run('record', '-q', '--touch', *options, '-o', path, '--',
+                                      self.touches, how)
+            assert status == GOOD and not err, err
+            status, out, err = self.run('replay', '--validate', '--json', path)
+            told = json.loads(out)[0]
+            assert status == GOOD and not told['undetermined'], (options, how, told)
+            assert told['processes'] == 3 and told['pages_written'] > 100, told
+            assert told['pages_compared'] > 500, told
+            status, out, err = self.run('maps', path)
+            assert status == GOOD and '[stack]' in out, err
+            status, _, err = self.run('replay', '--arena', '1', path)
+            assert status == USAGE and re.fullmatch(
+                r'.*:\d+: no memory is left for pages: a larger --arena is needed\n', err), err
+
+    def test_a_byte_changed(self):
+        path = os.path.join(self.dir, 'changed.vtrace')
+        self.record(path, 'true')
+        assert self.run('record', '-q', '--touch', '-o', path, '--', self.touches)[0] == GOOD
+        with open(path, encoding='utf-8') as f:
+            lines = f.readlines()
+        # What exec() has put onto the stack; it is compared at once.
+        at = next(i for i, line in enumerate(lines) if line.startswith('store m1 0x7ff')
+                  and len(line) > 200)
+        addr = lines[at].split()[2]
+        digit = len(lines[at]) - 10
+        changed = format(int(lines[at][digit], 16) ^ 1, 'x')
+        lines[at] = lines[at][:digit] + changed + lines[at][digit + 1:]
+        status, told = self.replayed(self.write('changed.vtrace', ''.join(lines)))
+        assert status == CHECK and told['page_differences'] >= 1, told
+        words = re.fullmatch(r'.*:(\d+): m\d+: the page at (0x[0-9a-f]+) has other contents\n.*',
+                             told['first_difference'], re.S)
+        assert words and int(words[1]) > at + 1 and words[2] == addr, (addr, told)
+
     # ------------------------------------------------------------------------------ maps, draw
 
     def test_maps(self):
@@ -448,7 +570,7 @@ class Tests:
 
 
 def main():
-    tests = Tests(*map(os.path.abspath, sys.argv[1:5]))
+    tests = Tests(*map(os.path.abspath, sys.argv[1:6]))
     names = [name for name in dir(tests) if name.startswith('test_')]
     failed = 0
     print(f'1..{len(names)}')
