@@ -173,8 +173,9 @@ static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct pag
 			page_get(page_head(page));
 		return false;
 	}
-	if (write && page && !(page_flags(page) & (PG_ANON | PG_DIRTY)))
-		page_set_flags(page_head(page), PG_DIRTY);
+	/* Of shared memory Linux learns that from the entry, when that goes. */
+	if (write && page && !(page_flags(page) & (PG_ANON | PG_SHMEM | PG_DIRTY)))
+		page_set_flags(page, PG_DIRTY);
 	pt_slot_exchange(slot, pte_leaf(format, PT_PTE, pte_pfn(format, seen),
 					fault_attrs(f, write || pte_write(format, seen)) | marks));
 	return true;

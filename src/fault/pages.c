@@ -21,6 +21,7 @@
  */
 #include "fault/fault.h"
 #include "fault/pages.h"
+#include "file/filemap.h"
 #include "mmu/mmu.h"
 #include "vma/handle.h"
 #include "vma/instance.h"
@@ -139,8 +140,14 @@ int pages_create(struct mm_struct *mm, struct pages_shape shape)
 
 static void removed(struct mmu_gather *gather, const struct pt_zapped *zapped)
 {
-	if (zapped->page)
-		atomic_sub_relaxed(&zapped->page->mapcount, 1);
+	struct page *page = zapped->page;
+
+	if (!page)
+		return;
+	if (pte_dirty(gather->pt->format, zapped->entry) &&
+	    !(page_flags(page) & (PG_ANON | PG_DIRTY)))
+		page_set_flags(page, PG_DIRTY);
+	atomic_sub_relaxed(&page->mapcount, 1);
 }
 
 static bool is_guard(const struct mmu_gather *gather, pte_t entry)

@@ -21,7 +21,10 @@
 
 /* Its bytes are those of the file.  Set once, before the first unlock. */
 #define PG_UPTODATE		BIT(PG_FIRST_FREE_BIT)
-/* Somebody has written to it, or may through an entry: for reports, and nobody writes it back. */
+/*
+ * Somebody has written to it, if not by way of an entry that is there and dirty.  For reports:
+ * nobody writes it back.
+ */
 #define PG_DIRTY		BIT(PG_FIRST_FREE_BIT + 1)
 
 /* What guards a field: src/TAGS. */

@@ -8,13 +8,13 @@
  *
  *	entry				counts as
  *	leaf, special			nothing: the zero page is nobody's
- *	leaf				rss; by its page anonymous, file or shmem; by the entry
- *					and the page clean or dirty; by the page's mappings
- *					private or shared
- *	leaf of an anonymous page that	lazy_free, too: only MADV_FREE makes it clean
- *	is clean
- *	leaf in a VM_HUGETLB area	shared_hugetlb or private_hugetlb, a whole page of the pool
- *					with the first entry that is met of it, and nothing else
+ *	leaf				rss; by its page anonymous, file or shmem; by the entry and
+ *					the page clean or dirty; by the page's mappings private or
+ *					shared
+ *	leaf, anonymous and clean	lazy_free, too: only MADV_FREE makes it clean
+ *	leaf in a VM_HUGETLB area	shared_hugetlb or private_hugetlb, a whole page of the
+ *					pool with the first entry that is met of it, and nothing
+ *					else
  *	leaf of 2 MiB			as its 512 pages, and anon_huge, shmem_huge or file_huge
  *	being moved			as a leaf that is neither accessed nor dirty
  *	swapped				swap, swap_pss
@@ -119,7 +119,8 @@ struct counting {
 };
 
 /* @bytes whose pages are all mapped @nr times. */
-static void count_bytes(struct counting *c, const struct page *head, bool dirty, u64 bytes, u64 nr)
+static void count_bytes(struct counting *c, const struct page *head, bool dirty, u64 bytes,
+			u64 nr)
 {
 	struct mm_page_counts *n = c->counts;
 	const u32 flags = page_flags(head);
@@ -166,7 +167,7 @@ static void count_mapped(struct counting *c, struct page *page, unsigned int lev
 	}
 	if (level == PT_PMD)
 		count_huge(c, head, bytes);
-	/* A block with one reference is mapped by this entry alone: no need to look at it all. */
+	/* A block with one reference is mapped by this entry alone: all of it is. */
 	if (page_refs(head) == 1)
 		return count_bytes(c, head, dirty, bytes, 1);
 	for (u64 done = 0; done < bytes; done += PAGE_SIZE, page++)

@@ -227,9 +227,12 @@ static void shared_memory(void **state)
 	get(&m, 8);
 	assert_int_equal(counts(m.s.mm, 8, 1).private_clean, PAGE);
 	put(&m, 8, 1);
+	assert_int_equal(counts(m.s.mm, 8, 1).private_dirty, PAGE);
 	assert_int_equal(space_map_file(&m.s, 0, 4, RW, MAP_SHARED, file, 0), 0);
 	get(&m, 0);
-	assert_int_equal(counts(m.s.mm, 0, 1).shared_dirty, PAGE);
+	assert_int_equal(counts(m.s.mm, 0, 1).shared_clean, PAGE);
+	assert_int_equal(space_unmap(&m.s, 8, 1), 0);
+	assert_int_equal(counts(m.s.mm, 0, 1).private_dirty, PAGE);
 	file_put(file);
 	memory_close(&m);
 }
