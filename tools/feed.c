@@ -63,12 +63,14 @@ static bool play_recording(const struct feed *feed, struct player *p, struct tra
 static struct player *new_player(const struct feed *feed, const char *path,
 				 const struct trace_header *header)
 {
-	bool pages = feed->pages || header->version >= TRACE_VERSION_PAGES;
+	/* maps and draw show areas unless they are asked for pages. */
+	bool pages = feed->pages ||
+		     (header->version >= TRACE_VERSION_PAGES && !feed->no_compare);
 	unsigned long bytes = feed->arena_bytes ? feed->arena_bytes : FEED_ARENA_BYTES;
 	struct player *p;
 	int error;
 
-	if (!pages || feed->no_compare)
+	if (!pages)
 		bytes = 0;
 	p = player_new(path, header, bytes, &error);
 	if (p)
