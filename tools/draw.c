@@ -5,8 +5,10 @@
 #include "draw.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "cmds.h"
@@ -18,30 +20,103 @@
 struct draw {
 	unsigned long pid, at, columns;
 	const char *output;
+	bool text;
 	struct picture picture;
 	unsigned long seen;
 };
 
 static void help(void)
 {
-	fputs("usage: vmarea draw [--pid N] [--at N] [--columns N] FILE -o X.svg\n"
+	fputs("usage: vmarea draw [--pid N] [--at N] [--columns N] [--pages] FILE -o X.svg\n"
+	      "       vmarea draw --text [...] FILE\n"
 	      "\n"
 	      "Draws the address spaces of a recording (or an strace log), side by side, each as\n"
 	      "it was at its end: the areas with their protections, and the gaps between them.\n"
 	      "\n"
 	      "  -o, --output FILE  where to; - is the standard output\n"
+	      "      --text         as text, in colours on a terminal\n"
+	      "      --pages        and which of their pages are there, are shared with others,\n"
+	      "                     are huge, are swapped out: as far as the recording tells\n"
 	      "      --at N         after the Nth call, those that exist then\n"
 	      "      --pid N        only the one of process (or thread) N\n"
 	      "      --columns N    at most N of them, the ones with the most areas (4)\n"
 	      "  -h, --help         this\n"
 	      "\n"
 	      "Example:\n"
-	      "  vmarea draw traces/python.vtrace.zst -o python.svg\n", stdout);
+	      "  vmarea draw traces/python.vtrace.zst -o python.svg\n"
+	      "  vmarea draw --text --pages traces/shell-touch.vtrace.zst\n", stdout);
+}
+
+/* ----------------------------------------------------------------------------- the pages -- */
+
+const struct drawn_look drawn_looks[NR_DRAWN_STATES] = {
+	[DRAWN_PRIVATE] = { "present", "#3f6fb5", "#2c4f85", "\033[34m", '#' },
+	[DRAWN_SHARED] = { "shared", "#2fa39a", "#1d7069", "\033[36m", 's' },
+	[DRAWN_HUGE] = { "huge", "#8a4fb0", "#5f3480", "\033[35m", 'H' },
+	[DRAWN_SWAPPED] = { "swapped", "#c8532b", "#8f3718", "\033[31m", '~' },
+};
+
+const char *drawn_size(unsigned long bytes, char buf[32])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	double size = (double)bytes;
+	int unit = 0;
+
+	for (; size >= 1024 && unit < 4; unit++)
+		size /= 1024;
+	snprintf(buf, 32, size < 10 && size != floor(size) ? "%.1f %s" : "%.0f %s", size,
+		 units[unit]);
+	return buf;
+}
+
+struct drawn_part drawn_sum(const struct drawn_area *area)
+{
+	struct drawn_part sum = { 0 };
+
+	for (unsigned int i = 0; i < area->nr_parts; i++) {
+		sum.bytes += area->parts[i].bytes;
+		for (int state = 0; state < NR_DRAWN_STATES; state++)
+			sum.in[state] += area->parts[i].in[state];
+	}
+	return sum;
+}
+
+/* Each byte in one state: a huge page that is shared is drawn as huge. */
+static struct drawn_part look_at(struct mm_user *mm, unsigned long start, unsigned long end)
+{
+	struct drawn_part part = { .bytes = end - start };
+	struct mm_page_counts n;
+	unsigned long small;
+
+	mm_count_pages(mm, start, end, &n);
+	part.in[DRAWN_HUGE] = n.anon_huge + n.shmem_huge + n.file_huge + n.shared_hugetlb +
+			      n.private_hugetlb;
+	/* A page of the pool is counted as a whole where it begins to be there. */
+	if (part.in[DRAWN_HUGE] > part.bytes)
+		part.in[DRAWN_HUGE] = part.bytes;
+	small = n.rss - n.anon_huge - n.shmem_huge - n.file_huge;
+	part.in[DRAWN_SHARED] = n.shared_clean + n.shared_dirty;
+	if (part.in[DRAWN_SHARED] > small)
+		part.in[DRAWN_SHARED] = small;
+	part.in[DRAWN_PRIVATE] = small - part.in[DRAWN_SHARED];
+	part.in[DRAWN_SWAPPED] = n.swap;
+	return part;
+}
+
+static void look_into(struct mm_user *mm, struct drawn_area *a)
+{
+	const unsigned long page = 4096, nr_pages = (a->end - a->start) / page;
+
+	a->nr_parts = nr_pages < DRAWN_PARTS ? (unsigned int)nr_pages : DRAWN_PARTS;
+	for (unsigned int i = 0; i < a->nr_parts; i++)
+		a->parts[i] = look_at(mm, a->start + nr_pages * i / a->nr_parts * page,
+				      a->start + nr_pages * (i + 1) / a->nr_parts * page);
 }
 
 /* ---------------------------------------------------------------------------- collecting -- */
 
-static void add_line(struct play_mm *mm, struct drawn_mm *to, const char *line, size_t bytes)
+static void add_line(const struct draw *d, struct play_mm *mm, struct drawn_mm *to,
+		     const char *line, size_t bytes)
 {
 	struct drawn_area a = { 0 };
 	char *text = strndup(line, bytes);
@@ -57,6 +132,8 @@ static void add_line(struct play_mm *mm, struct drawn_mm *to, const char *line, 
 			a.flags = info.flags;
 			area_info_put(&info);
 		}
+		if (d->picture.pages)
+			look_into(mm->user, &a);
 		to->areas = cli_realloc(to->areas, (to->nr + 1) * sizeof(a));
 		to->areas[to->nr++] = a;
 	}
@@ -111,7 +188,7 @@ static void collect(struct draw *d, struct player *p, struct play_task *task, co
 	for (const char *l = text; *l;) {
 		size_t n = strcspn(l, "\n");
 
-		add_line(task->mm, &mm, l, n);
+		add_line(d, task->mm, &mm, l, n);
 		l += n + (l[n] == '\n');
 	}
 	free(text);
@@ -128,16 +205,18 @@ static void ends(struct player *p, struct play_task *task, void *arg)
 
 static int write_picture(struct draw *d)
 {
-	FILE *to = !strcmp(d->output, "-") ? stdout : fopen(d->output, "w");
+	bool standard = !d->output || !strcmp(d->output, "-");
+	FILE *to = standard ? stdout : fopen(d->output, "w");
 	int failed;
 
 	if (!to) {
 		cli_error("draw", "%s: %s", d->output, strerror(errno));
 		return EXIT_USAGE;
 	}
-	failed = draw_svg(to, &d->picture);
+	failed = d->text ? draw_text(to, &d->picture, isatty(fileno(to)))
+			 : draw_svg(to, &d->picture);
 	if (fclose(to) || failed) {
-		cli_error("draw", "%s: cannot be written", d->output);
+		cli_error("draw", "%s: cannot be written", standard ? "the output" : d->output);
 		return EXIT_DEFECT;
 	}
 	return EXIT_GOOD;
@@ -195,6 +274,8 @@ int cmd_draw(int argc, char **argv)
 		{ "at", required_argument, NULL, 'a' },
 		{ "columns", required_argument, NULL, 'c' },
 		{ "output", required_argument, NULL, 'o' },
+		{ "text", no_argument, NULL, 't' },
+		{ "pages", no_argument, NULL, 'P' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -217,13 +298,16 @@ int cmd_draw(int argc, char **argv)
 			return EXIT_USAGE;
 		if (c == 'o')
 			d.output = optarg;
+		d.text |= c == 't';
+		d.picture.pages |= c == 'P';
 	}
 	if (optind + 1 != argc)
 		return cli_usage("draw", optind == argc ? "which file? (vmarea draw FILE -o X.svg)"
 							: "one file at a time");
-	if (!d.output)
+	if (!d.output && !d.text)
 		return cli_usage("draw", "-o is missing: where shall the picture go?");
 	feed.stop_after = d.at;
+	feed.pages = d.picture.pages;
 	status = feed_file(&feed, argv[optind]);
 	for (size_t i = 0; i < d.picture.nr; i++)
 		free_mm(&d.picture.mms[i]);

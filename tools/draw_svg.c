@@ -28,6 +28,7 @@
 
 #define MARGIN		28.0
 #define HEAD		132.0	/* title and legend */
+#define LEGEND_ROW	22.0	/* more of it for pages */
 #define COLUMN_HEAD	58.0
 #define COLUMN		450.0
 #define ADDRESS		104.0	/* the bar begins here in a column */
@@ -59,19 +60,6 @@ struct columns {
 };
 
 /* --------------------------------------------------------------------------------- words -- */
-
-static const char *size_text(unsigned long bytes, char buf[32])
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	double size = (double)bytes;
-	int unit = 0;
-
-	for (; size >= 1024 && unit < 4; unit++)
-		size /= 1024;
-	snprintf(buf, 32, size < 10 && size != floor(size) ? "%.1f %s" : "%.0f %s", size,
-		 units[unit]);
-	return buf;
-}
 
 static void put_text(FILE *to, const char *text)
 {
@@ -241,17 +229,92 @@ static void lay_out(struct columns *to, const struct drawn_mm *mm)
 	c->height = y + 16;
 }
 
+/* --------------------------------------------------------------------------------- pages -- */
+
+/* The right part of the bar, in rows by address: what is there is drawn from the left on. */
+#define STRIP		34.0
+#define ROW_LEAST	1.6
+
+static void put_row(FILE *to, const struct drawn_part *part, double x, double y, double height)
+{
+	if (!part->bytes)
+		return;
+	for (int state = 0; state < NR_DRAWN_STATES; state++) {
+		double width = STRIP * (double)part->in[state] / (double)part->bytes;
+
+		if (!part->in[state])
+			continue;
+		if (width < 1)		/* a page of a TiB is there, too */
+			width = 1;
+		fprintf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" "
+			"fill=\"%s\"/>", x, y, width, height, drawn_looks[state].fill);
+		x += width;
+	}
+}
+
+/* As many rows as can be told apart: each has some of the area's parts. */
+static void put_strip(FILE *to, const struct drawn_area *a, double x, double y, double height)
+{
+	unsigned int rows = (unsigned int)(height / ROW_LEAST);
+
+	if (!a->nr_parts)
+		return;
+	if (rows > a->nr_parts)
+		rows = a->nr_parts;
+	if (!rows)
+		rows = 1;
+	fprintf(to, "<rect x=\"%.1f\" y=\"%.2f\" width=\"%.1f\" height=\"%.2f\" fill=\"#ffffff\" "
+		"fill-opacity=\"0.75\"/>", x, y, STRIP, height);
+	for (unsigned int row = 0; row < rows; row++) {
+		struct drawn_part sum = { 0 };
+
+		for (unsigned int i = a->nr_parts * row / rows; i < a->nr_parts * (row + 1) / rows;
+		     i++) {
+			sum.bytes += a->parts[i].bytes;
+			for (int state = 0; state < NR_DRAWN_STATES; state++)
+				sum.in[state] += a->parts[i].in[state];
+		}
+		put_row(to, &sum, x, y + height * (rows - row - 1) / rows, height / rows);
+	}
+}
+
+static void put_states(FILE *to, const struct drawn_part *sum)
+{
+	char size[32];
+
+	for (int state = 0; state < NR_DRAWN_STATES; state++)
+		if (sum->in[state])
+			fprintf(to, ", %s %s", drawn_size(sum->in[state], size),
+				drawn_looks[state].name);
+}
+
+static void put_legend_pages(FILE *to, double x, double y)
+{
+	fprintf(to, "<text class=\"s\" x=\"%.1f\" y=\"%.1f\">pages, at the right of the bar:</text>\n",
+		x, y + 10.5);
+	x += 170;
+	for (int state = 0; state < NR_DRAWN_STATES; state++) {
+		fprintf(to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"22\" height=\"13\" fill=\"%s\" "
+			"stroke=\"%s\"/><text class=\"s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x, y,
+			drawn_looks[state].fill, drawn_looks[state].line, x + 28, y + 10.5,
+			drawn_looks[state].name);
+		x += 92;
+	}
+}
+
 /* ------------------------------------------------------------------------------- drawing -- */
 
 static void put_title(FILE *to, const struct drawn_area *a)
 {
+	const struct drawn_part sum = drawn_sum(a);
 	char size[32];
 	char flags[128];
 
 	vm_flags_format(a->flags, flags);
-	fprintf(to, "<title>%lx-%lx  %s  %s", a->start, a->end, size_text(a->end - a->start, size),
+	fprintf(to, "<title>%lx-%lx  %s  %s", a->start, a->end, drawn_size(a->end - a->start, size),
 		prots[prot_of(a->flags)].perms);
 	fputs(a->flags & VM_SHARED ? " shared" : "", to);
+	put_states(to, &sum);
 	fputs("\n", to);
 	put_text(to, a->name);
 	fprintf(to, "\n%s</title>", flags);
@@ -271,12 +334,13 @@ static void put_segment(FILE *to, const struct drawn_area *a, double x, double y
 		fprintf(to, "<rect x=\"%.1f\" y=\"%.2f\" width=\"%.1f\" height=\"%.2f\" "
 			"fill=\"url(#%s)\"/>", x, y, BAR, height,
 			prot == P_NONE ? "none" : special ? "special" : "shared");
+	put_strip(to, a, x + BAR - STRIP, y, height);
 	if (a->flags & VM_LOCKED)
 		fprintf(to, "<rect x=\"%.1f\" y=\"%.2f\" width=\"4\" height=\"%.2f\" "
 			"fill=\"#30302c\"/>", x, y, height);
 	if (height >= 11)
-		fprintf(to, "<text class=\"p\" x=\"%.1f\" y=\"%.2f\">%s%s</text>", x + BAR / 2,
-			y + height / 2 + 3.3, prot == P_OTHER ? (a->flags & VM_EXEC ? "--x" : "-w-")
+		fprintf(to, "<text class=\"p\" x=\"%.1f\" y=\"%.2f\">%s%s</text>",
+			x + (a->nr_parts ? BAR - STRIP : BAR) / 2, y + height / 2 + 3.3, prot == P_OTHER ? (a->flags & VM_EXEC ? "--x" : "-w-")
 							     : prots[prot].perms,
 			a->flags & VM_SHARED ? "s" : "");
 	if (a->flags & VM_GROWSDOWN)
@@ -297,7 +361,7 @@ static void put_label(FILE *to, const struct column *c, const struct block *b, d
 		name = "shared anonymous";
 	fprintf(to, "<text class=\"%s\" x=\"%.1f\" y=\"%.2f\">", a->name[0] ? "n" : "a", x, y);
 	put_short(to, a->name[0] ? name : "anonymous", NAME_CHARS);
-	fprintf(to, "<tspan class=\"s\" dx=\"6\">%s", size_text(last->end - a->start, size));
+	fprintf(to, "<tspan class=\"s\" dx=\"6\">%s", drawn_size(last->end - a->start, size));
 	if (b->nr > 1)
 		fprintf(to, ", %zu areas", b->nr);
 	fputs("</tspan></text>\n", to);
@@ -339,7 +403,7 @@ static void put_gap(FILE *to, const struct block *b, double x, double y)
 				b->gap_height / 2 - 3, b->gap_height / 2 - 7);
 	}
 	fprintf(to, "<text class=\"g\" x=\"%.1f\" y=\"%.2f\">%s free</text>\n", left + BAR / 2,
-		middle + 3, size_text(b->gap, size));
+		middle + 3, drawn_size(b->gap, size));
 }
 
 static void put_column_head(FILE *to, const struct column *c, double x)
@@ -347,11 +411,15 @@ static void put_column_head(FILE *to, const struct column *c, double x)
 	const struct drawn_mm *mm = c->mm;
 	const char *slash = strrchr(mm->path, '/');
 	unsigned long total = 0, reserved = 0;
+	struct drawn_part pages = { 0 };
 	char size[32], none[32];
 
 	for (size_t i = 0; i < mm->nr; i++) {
 		unsigned long bytes = mm->areas[i].end - mm->areas[i].start;
+		const struct drawn_part sum = drawn_sum(&mm->areas[i]);
 
+		for (int state = 0; state < NR_DRAWN_STATES; state++)
+			pages.in[state] += sum.in[state];
 		if (prot_of(mm->areas[i].flags) == P_NONE)
 			reserved += bytes;
 		else
@@ -367,9 +435,10 @@ static void put_column_head(FILE *to, const struct column *c, double x)
 	fprintf(to, "<tspan class=\"s\" dx=\"8\">process %ld, %s</tspan></text>\n", mm->pid,
 		mm->when);
 	fprintf(to, "<text class=\"s\" x=\"%.1f\" y=\"33\">%zu areas, %s mapped", x + 4, mm->nr,
-		size_text(total, size));
+		drawn_size(total, size));
 	if (reserved)
-		fprintf(to, ", %s reserved", size_text(reserved, none));
+		fprintf(to, ", %s reserved", drawn_size(reserved, none));
+	put_states(to, &pages);
 	fputs("</text>\n", to);
 	fprintf(to, "<line x1=\"%.1f\" y1=\"42\" x2=\"%.1f\" y2=\"42\" stroke=\"#c9c6bd\"/>\n",
 		x + 4, x + COLUMN - 24);
@@ -464,6 +533,7 @@ static int by_order(const void *a, const void *b)
 int draw_svg(FILE *to, const struct picture *picture)
 {
 	struct columns columns = { 0 };
+	const double head = HEAD + (picture->pages ? LEGEND_ROW : 0);
 	double width, height = 0;
 
 	qsort(picture->mms, picture->nr, sizeof(*picture->mms), by_order);
@@ -473,7 +543,7 @@ int draw_svg(FILE *to, const struct picture *picture)
 		if (columns.c[i].height > height)
 			height = columns.c[i].height;
 	width = 2 * MARGIN + COLUMN * (double)(columns.nr > 1 ? columns.nr : 2) + 4;
-	height += HEAD + MARGIN + (picture->footer[0] ? 20 : 0);
+	height += head + MARGIN + (picture->footer[0] ? 20 : 0);
 	fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
 		"viewBox=\"0 0 %.0f %.0f\">\n%s<rect width=\"100%%\" height=\"100%%\" "
 		"fill=\"#fdfcf9\"/>\n", width, height, width, height, style);
@@ -484,9 +554,11 @@ int draw_svg(FILE *to, const struct picture *picture)
 	fputs(" \u00b7 high addresses above, heights logarithmic</text>\n", to);
 	put_legend(to, MARGIN + 4, 76);
 	put_legend_marks(to, MARGIN + 4, 98);
+	if (picture->pages)
+		put_legend_pages(to, MARGIN + 4, 98 + LEGEND_ROW);
 	for (size_t i = 0; i < columns.nr; i++) {
 		fprintf(to, "<g transform=\"translate(%.1f %.1f)\">\n",
-			MARGIN + COLUMN * (double)i, HEAD);
+			MARGIN + COLUMN * (double)i, head);
 		put_column(to, &columns.c[i], 0);
 		fputs("</g>\n", to);
 	}

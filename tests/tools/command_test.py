@@ -140,6 +140,32 @@ PAGES = [
     ('page f1 0 =77\nstore m1 0x400000\ncheck m1 0x400000 1 own:0+1=77\nrss m1 1\n', ''),
 ]
 
+# Two processes with pages of their own, of a file, and in common.
+SHOWN = ('store m1 0x7ffffffde000 0x0:01\nread m1 0x400000 1\nfork 7 8 m2\n'
+         'store m2 0x7ffffffdf000 0x0:01\n')
+PAGEMAP = '''# process 8, /bin/program, still alive
+7ffffffde000-7ffffffdf000 present
+7ffffffdf000-7ffffffe0000 present exclusive
+
+# process 7, /bin/program, still alive
+400000-401000 present file exclusive
+7ffffffde000-7ffffffdf000 present
+'''
+DRAWN = '''a test
+0 calls of 2 processes, Linux 6.18.0
+pages: # present, s shared, H huge, ~ swapped, . not there
+
+process 8, /bin/program, after 0 calls: 2 areas, 4 KiB present, 4 KiB shared
+  7ffffffdd000 rw-p  136 KiB [.s#.............................] [stack]
+                     128 TiB free
+  000000400000 r-xp    4 KiB [.]                                /bin/program
+
+process 7, /bin/program, after 0 calls: 2 areas, 4 KiB present, 4 KiB shared
+  7ffffffdd000 rw-p  136 KiB [.s..............................] [stack]
+                     128 TiB free
+  000000400000 r-xp    4 KiB [#]                                /bin/program
+'''
+
 # Lines that are well-formed and cannot be; without words: a difference.
 NONSENSE = [
     ('exec 7 m2 "/p"\n 1000-3000 rd,mr\n 2000-4000 rd,mr\nend\n',
@@ -187,6 +213,8 @@ WRONG_USES = [
     (['record', '-o', '/nowhere/x', 'true'], 'vmarea record: /nowhere/x: No such file or directory'),
     (['maps'], 'vmarea maps: which file? (vmarea maps FILE)'),
     (['maps', 'a', 'b'], 'vmarea maps: one file at a time'),
+    (['maps', '--json', '--smaps', 'a'], 'vmarea maps: --json and --smaps: one form at a time'),
+    (['maps', '--arena', '0', 'a'], 'vmarea maps: --arena: 0 is too small, at least 1'),
     (['maps', '--at', 'x', 'a'], 'vmarea maps: --at: x is not a number'),
     (['maps', '--pid', '99999999999', 'a'], 'vmarea maps: --pid: 99999999999 is too large, at most '
      '2147483647'),
@@ -551,6 +579,66 @@ class Tests:
         assert status == GOOD and 'VmFlags: rd wr mr mw me gd ac' in out, out
         status, _, err = self.run('maps', '--pid', '8', path)
         assert status == CHECK and 'no process 8' in err, err
+
+    def shown(self):
+        return self.write('shown.vtrace', HEADER.replace('vmarea-trace 1', 'vmarea-trace 2') + FILE +
+                          EXEC + SHOWN)
+
+    def test_maps_with_pages(self):
+        path = self.shown()
+        status, out, _ = self.run('maps', '--smaps', path)
+        assert status == GOOD and 'Rss:' not in out, out
+        status, out, _ = self.run('maps', '--smaps', '--pages', '--pid', '8', path)
+        assert status == GOOD and 'Shared_Dirty:          4 kB\nPrivate_Clean:         0 kB' in out, out
+        status, out, _ = self.run('maps', '--rollup', '--pid', '7', path)
+        assert status == GOOD and out.count('[rollup]') == 1, out
+        for line in ('Rss:                   8 kB', 'Pss:                   6 kB',
+                     'Pss_Anon:              2 kB', 'Pss_File:              4 kB'):
+            assert line in out, (line, out)
+        status, out, _ = self.run('maps', '--pagemap', path)
+        assert status == GOOD and out == PAGEMAP, out
+        status, out, _ = self.run('maps', '--statm', '--pid', '7', path)
+        assert status == GOOD and out.splitlines()[1:] == ['35 0 0 0 0 34 0'], out
+        status, out, _ = self.run('maps', '--statm', '--pages', '--pid', '7', path)
+        assert status == GOOD and out.splitlines()[1:] == ['35 2 1 0 0 34 0'], out
+
+    def test_maps_as_json(self):
+        path = self.shown()
+        for options, pages in (([], False), (['--pages'], True)):
+            status, out, _ = self.run('maps', '--json', *options, path)
+            told = json.loads(out)
+            assert status == GOOD and [mm['process'] for mm in told] == [8, 7], told
+            for mm in told:
+                assert (mm['path'], mm['when']) == ('/bin/program', 'still alive'), mm
+                assert [area['name'] for area in mm['mm']['areas']] == ['/bin/program', '[stack]'], mm
+                assert ('rollup' in mm['mm']) == pages, mm
+                assert mm['mm']['statm']['resident'] == (2 if pages else 0), mm
+        status, out, _ = self.run('maps', '--json', '--pid', '9', path)
+        assert status == CHECK and json.loads(out) == [], out
+        for name in ('gcc', 'shell-touch'):
+            status, out, _ = self.run('maps', '--json', '--pages',
+                                      os.path.join(self.traces, name + '.vtrace.zst'))
+            told = json.loads(out)
+            assert status == GOOD and sum(mm['mm']['rollup']['rss'] for mm in told) > 1 << 16, told
+
+    def test_draw_with_pages(self):
+        path = self.shown()
+        status, out, err = self.run('draw', '--text', '--pages', path)
+        assert status == GOOD and out == DRAWN, (out, err)
+        status, out, _ = self.run('draw', '--text', path)
+        assert status == GOOD and out == re.sub(r'(?m)^pages:.*\n|, 4 KiB present.*| \[[.s#]*\] *(?= )',
+                                                '', DRAWN), out
+        status, plain, _ = self.run('draw', path, '-o', '-')
+        status, out, err = self.run('draw', '--pages', path, '-o', '-')
+        assert status == GOOD, err
+        picture = xml.dom.minidom.parseString(out)
+        fills = [rect.getAttribute('fill') for rect in picture.getElementsByTagName('rect')]
+        # One in the legend, and one for each state of each part: in the parent and in the child.
+        assert (fills.count('#3f6fb5'), fills.count('#2fa39a')) == (1 + 2, 1 + 2), fills
+        assert (fills.count('#8a4fb0'), fills.count('#c8532b')) == (1, 1), fills
+        for words in ('present', 'shared', 'huge', 'swapped'):
+            assert f'>{words}</text>' in out, words
+        assert '#3f6fb5' not in plain
 
     def test_draw(self):
         for name in ('gcc', 'python', 'threads'):
