@@ -215,7 +215,7 @@ static int write_picture(struct draw *d)
 	}
 	failed = d->text ? draw_text(to, &d->picture, isatty(fileno(to)))
 			 : draw_svg(to, &d->picture);
-	if (fclose(to) || failed) {
+	if ((standard ? fflush(to) : fclose(to)) || failed) {
 		cli_error("draw", "%s: cannot be written", standard ? "the output" : d->output);
 		return EXIT_DEFECT;
 	}
