@@ -100,7 +100,7 @@ struct page *report_page(const struct pgtable *pt, pte_t entry)
 	return pfn_page(pt->frames, pfn);
 }
 
-u64 report_nr_mapped(const struct page *page)
+u64 report_nr_mapped(struct page *page)
 {
 	s32 nr = atomic_load_relaxed(&page->mapcount);
 
@@ -118,12 +118,10 @@ struct counting {
 	unsigned long pool_done;		/* where the last one that was counted ends */
 };
 
-/* @bytes whose pages are all mapped @nr times. */
-static void count_bytes(struct counting *c, const struct page *head, bool dirty, u64 bytes,
-			u64 nr)
+/* @bytes whose pages are all mapped @nr times; @flags of the page that the entry names. */
+static void count_bytes(struct counting *c, u32 flags, bool dirty, u64 bytes, u64 nr)
 {
 	struct mm_page_counts *n = c->counts;
-	const u32 flags = page_flags(head);
 	const bool shared = nr > 1;
 	const u64 pss = (bytes << MM_PSS_SHIFT) / nr;
 
@@ -139,43 +137,42 @@ static void count_bytes(struct counting *c, const struct page *head, bool dirty,
 	}
 }
 
-static void count_huge(struct counting *c, const struct page *head, u64 bytes)
+static void count_huge(struct counting *c, u32 flags, u64 bytes)
 {
-	const u32 flags = page_flags(head);
-
 	*(flags & PG_ANON ? &c->counts->anon_huge :
 	  flags & PG_SHMEM ? &c->counts->shmem_huge : &c->counts->file_huge) += bytes;
 }
 
-/* The pages from @page on that an entry maps, @bytes of them. */
+/* An entry names @page; what is asked for are @bytes from page @skip of it on. */
 static void count_mapped(struct counting *c, struct page *page, unsigned int level, pte_t e,
-			 u64 bytes)
+			 unsigned long skip, u64 bytes)
 {
 	const struct pt_format *f = c->pt->format;
-	const struct page *head = page_head(page);
+	const u32 flags = page_flags(page);
 	const bool leaf = pte_present(f, e);
-	const bool dirty = (leaf && pte_dirty(f, e)) || (page_flags(head) & PG_DIRTY);
+	const bool dirty = (leaf && pte_dirty(f, e)) || (flags & PG_DIRTY);
 	struct mm_page_counts *n = c->counts;
 
 	n->rss += bytes;
 	if (leaf && pte_accessed(f, e))
 		n->referenced += bytes;
-	if (page_flags(head) & PG_ANON) {
+	if (flags & PG_ANON) {
 		n->anonymous += bytes;
 		if (leaf && !dirty)
 			n->lazy_free += bytes;
 	}
 	if (level == PT_PMD)
-		count_huge(c, head, bytes);
+		count_huge(c, flags, bytes);
 	/* A block with one reference is mapped by this entry alone: all of it is. */
-	if (page_refs(head) == 1)
-		return count_bytes(c, head, dirty, bytes, 1);
+	if (page_refs(page_head(page)) == 1)
+		return count_bytes(c, flags, dirty, bytes, 1);
+	page += skip;
 	for (u64 done = 0; done < bytes; done += PAGE_SIZE, page++)
-		count_bytes(c, head, dirty, PAGE_SIZE, report_nr_mapped(page));
+		count_bytes(c, flags, dirty, PAGE_SIZE, report_nr_mapped(page));
 }
 
 /* Its pages are mapped one by one here, and each stands for the whole page that it is of. */
-static void count_pool(struct counting *c, const struct page *page, unsigned long addr)
+static void count_pool(struct counting *c, struct page *page, unsigned long addr)
 {
 	const bool shared = report_nr_mapped(page) > 1;
 
@@ -198,8 +195,7 @@ static void count_entry(void *arg, unsigned long addr, unsigned int level, pte_t
 	} else if (page && (c->flags & VM_HUGETLB)) {
 		count_pool(c, page, first);
 	} else if (page) {
-		count_mapped(c, page + ((first - addr) >> PAGE_SHIFT), level, entry,
-			     end - first);
+		count_mapped(c, page, level, entry, (first - addr) >> PAGE_SHIFT, end - first);
 	}
 }
 

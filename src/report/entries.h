@@ -28,7 +28,7 @@ unsigned long report_entries(struct pgtable *pt, unsigned long start, unsigned l
 struct page *report_page(const struct pgtable *pt, pte_t entry);
 
 /* In how many places a page is mapped, and one at least: the entry that it was found in. */
-u64 report_nr_mapped(const struct page *page);
+u64 report_nr_mapped(struct page *page);
 
 /* What of an area's block in smaps does not come from area_info. */
 struct area_count {

@@ -37,7 +37,7 @@ static u64 word_of(const struct pgtable *pt, pte_t e, unsigned long nr)
 		if (pte_soft_type(pt->format, e) == PT_SOFT_GUARD)
 			word |= MM_PAGEMAP_GUARD;
 	}
-	if (page && !(page_flags(page_head(page)) & PG_ANON))
+	if (page && !(page_flags(page) & PG_ANON))
 		word |= MM_PAGEMAP_FILE;
 	return word;
 }
