@@ -557,7 +557,7 @@ class Tests:
         at = next(i for i, line in enumerate(lines) if line.startswith('store m1 0x7ff')
                   and len(line) > 200)
         addr = lines[at].split()[2]
-        digit = len(lines[at]) - 10
+        digit = len(lines[at]) - 2      # the last of its bytes; before it there may be a blank
         changed = format(int(lines[at][digit], 16) ^ 1, 'x')
         lines[at] = lines[at][:digit] + changed + lines[at][digit + 1:]
         status, told = self.replayed(self.write('changed.vtrace', ''.join(lines)))
