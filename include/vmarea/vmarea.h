@@ -66,6 +66,13 @@ enum vmarea_overcommit {
 	VMAREA_OVERCOMMIT_NEVER = 2,	/* a hard limit on what is promised */
 };
 
+/* Which anonymous areas get huge pages when they are touched: transparent_hugepage/enabled. */
+enum vmarea_thp {
+	VMAREA_THP_MADVISE = 0,		/* those with MADV_HUGEPAGE */
+	VMAREA_THP_ALWAYS = 1,		/* all but those with MADV_NOHUGEPAGE */
+	VMAREA_THP_NEVER = 2,		/* none; MADV_COLLAPSE makes them all the same */
+};
+
 /* The machine.  Begin with VMAREA_CONFIG_INIT: these are Linux's defaults, with 1 TiB of memory. */
 struct vmarea_config {
 	size_t size;				/* sizeof(struct vmarea_config) */
@@ -84,6 +91,7 @@ struct vmarea_config {
 	unsigned int nr_huge_1g_pages;
 	unsigned int features;			/* VMAREA_FEATURE_* */
 	unsigned long arena_bytes;		/* memory for frames, in whole pages; 0: regions only */
+	enum vmarea_thp thp;			/* with VMAREA_FEATURE_THP */
 };
 
 /* What a kernel may be built without; a call that needs it fails as there. */

@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "fault/copy.h"
 #include "fault/fault.h"
+#include "fault/huge.h"
 #include "file/filemap.h"
 
 /* A compile-time choice: see meson_options.txt. */
@@ -127,8 +128,9 @@ static enum mm_fault replace_by_copy(struct fault *f, pte_t seen, struct page *o
 	return outcome;
 }
 
-/* Is it ours alone?  Then it is from now on, too.  Its table is locked. */
-static bool claim_exclusive(struct page *page)
+/* Is it ours alone?  Then it is from now on, too. */
+static bool claim_exclusive(const struct pt_slot *slot, struct page *page)
+	__must_hold(slot)
 {
 	u32 flags = page_flags(page);
 
@@ -136,6 +138,8 @@ static bool claim_exclusive(struct page *page)
 		return false;
 	if (flags & PG_EXCLUSIVE)
 		return true;
+	if (slot->level == PT_PTE && page_order(page))
+		huge_take_apart(slot, page_head(page));
 	/* Acquire pairs with the last put of another: it has read what it wanted to. */
 	if (atomic_load_acquire(&page_head(page)->refs) > SOLE_REFS)
 		return false;
@@ -156,7 +160,7 @@ static bool needs_own(const struct fault *f, pte_t seen, const struct page *page
 
 /*
  * Does the entry do, or can it be made to?  Then true.  False: *copied must be copied first (NULL:
- * zeros); it is held by a reference.
+ * zeros); it is held by a reference.  Of a leaf of 2 MiB the page is the head of its block.
  */
 static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct page **copied)
 	__must_hold(slot) __must_hold_shared(vma_stable)
@@ -167,7 +171,7 @@ static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct pag
 	bool write = f->access == MM_ACCESS_WRITE;
 	u32 marks = (write ? PT_DIRTY : 0) | (page ? 0 : PT_SPECIAL);
 
-	if (needs_own(f, seen, page) && (!page || !claim_exclusive(page))) {
+	if (needs_own(f, seen, page) && (!page || !claim_exclusive(slot, page))) {
 		*copied = page;
 		if (page)
 			page_get(page_head(page));
@@ -176,7 +180,7 @@ static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct pag
 	/* Of shared memory Linux learns that from the entry, when that goes. */
 	if (write && page && !(page_flags(page) & (PG_ANON | PG_SHMEM | PG_DIRTY)))
 		page_set_flags(page, PG_DIRTY);
-	pt_slot_exchange(slot, pte_leaf(format, PT_PTE, pte_pfn(format, seen),
+	pt_slot_exchange(slot, pte_leaf(format, slot->level, pte_pfn(format, seen),
 					fault_attrs(f, write || pte_write(format, seen)) | marks));
 	return true;
 }
@@ -201,7 +205,8 @@ enum mm_fault fault_present(struct fault *f)
 	pt_slot_unlock(&slot);
 	if (settled)
 		return MM_FAULT_DONE;
-	outcome = replace_by_copy(f, seen, copied);
+	outcome = slot.level == PT_PMD ? huge_copy(f, seen, !copied) :
+					 replace_by_copy(f, seen, copied);
 	if (copied)
 		page_put(page_head(copied));
 	return outcome;

@@ -15,7 +15,7 @@
  *	fault_in_area		one VMA, stable
  *	  touch_admit		rights, the end of the file, an anon_vma: all that areas decide
  *	  look at the entry
- *	    none		anon_missing, or file_missing
+ *	    none		huge_missing, anon_missing, or file_missing
  *	    soft		a guard: MAPERR; lost bytes: BUS
  *	    present		fault_present: reuse, copy, or nothing to do
  *	  execution		asked last: the page is there by then, as on the machine
@@ -42,7 +42,9 @@
  *  1. A present entry lies in an area and allows no more than the area does.
  *  2. It allows writing to private memory only if the page is PG_ANON and PG_EXCLUSIVE.
  *  3. A page with PG_EXCLUSIVE is mapped once.
- *  4. An entry that is not special counts once in the frame's references and once in mapcount.
+ *  4. An entry that is not special counts once in the frame's references and once where its kind
+ *     of entry counts for the reverse map (huge.c).
+ *  5. A leaf of 2 MiB lies in one area.
  *
  * Failure.  No frame is an outcome like others, MM_FAULT_OOM, and nothing has changed but what
  * Linux changes too: a stack that has grown, an area that has an anon_vma now, tables without
@@ -59,16 +61,23 @@
  */
 #include "base/atomic.h"
 #include "fault/fault.h"
+#include "fault/huge.h"
 #include "vma/handle.h"
 #include "vma/limits.h"
 #include "vma/map.h"
 
 /* ------------------------------------------------------------------------ inside one VMA -- */
 
-static enum mm_fault missing(struct fault *f)
+/* @level: where the way down ended. */
+static enum mm_fault missing(struct fault *f, unsigned int level)
 	__must_hold_shared(vma_stable) __may_sleep
 {
-	return vma_is_anonymous(f->vma) ? anon_missing(f) : file_missing(f);
+	enum mm_fault outcome;
+
+	if (!vma_is_anonymous(f->vma))
+		return file_missing(f);
+	outcome = level > PT_PTE ? huge_missing(f) : FAULT_SMALL;
+	return outcome == FAULT_SMALL ? anon_missing(f) : outcome;
 }
 
 static enum mm_fault soft(const struct fault *f, pte_t seen)
@@ -94,7 +103,7 @@ static enum mm_fault fault_entry(struct fault *f)
 		pte_t seen = pt_look(pt, f->addr, &level);
 
 		if (pte_none(seen))
-			outcome = missing(f);
+			outcome = missing(f, level);
 		else if (pte_is_soft(pt->format, seen))
 			outcome = soft(f, seen);
 		else

@@ -20,6 +20,7 @@
  * neighbour, too, whose faults may be installing in it.
  */
 #include "fault/fault.h"
+#include "fault/huge.h"
 #include "fault/pages.h"
 #include "file/filemap.h"
 #include "mmu/mmu.h"
@@ -36,6 +37,7 @@ struct pages {
 	struct pgtable pgt;			/* i	mm->pgt points to it */
 	struct mmu mmu;				/* i */
 	struct mm_struct *mm;			/* 1 */
+	struct page *huge_zero;			/* a	the arena's, used by this mm; NULL: not yet */
 };
 
 static struct pages *pages_of(const struct mm_struct *mm)
@@ -116,7 +118,7 @@ int pages_create(struct mm_struct *mm, struct pages_shape shape)
 {
 	struct pt_config config = {
 		.arena = mm->instance->arena, .format = formats[shape.format],
-		.levels = levels_of(shape),
+		.levels = levels_of(shape), .split_block = huge_split_block,
 	};
 	struct pages *pages;
 	int err;
@@ -127,6 +129,7 @@ int pages_create(struct mm_struct *mm, struct pages_shape shape)
 	if (!pages)
 		return -ENOMEM;
 	pages->mm = mm;
+	pages->huge_zero = NULL;
 	mmu_init(&pages->mmu, &pages->pgt, resolve);
 	config.mmu = &pages->mmu.ops;
 	err = pt_create(&pages->pgt, &config);
@@ -138,6 +141,28 @@ int pages_create(struct mm_struct *mm, struct pages_shape shape)
 	return 0;
 }
 
+struct page *pages_huge_zero(struct mm_struct *mm)
+{
+	struct pages *pages = pages_of(mm);
+	/* Acquire pairs with the release below: the bytes are zero. */
+	struct page *have = atomic_load_acquire(&pages->huge_zero), *page;
+
+	if (have)
+		return have;
+	page = arena_huge_zero_get(pages->pgt.arena);
+	/* Release pairs with the acquire above.  There is one only, so who loses has the same. */
+	if (page && !atomic_cas_release(&pages->huge_zero, &have, page))
+		arena_huge_zero_put(pages->pgt.arena);
+	return page;
+}
+
+/* It cannot fail: the block is there. */
+void pages_inherit_huge_zero(struct mm_struct *to, struct mm_struct *from)
+{
+	if (atomic_load_relaxed(&pages_of(from)->huge_zero))
+		VM_BUG_ON(!pages_huge_zero(to), "the zero block is gone");
+}
+
 static void removed(struct mmu_gather *gather, const struct pt_zapped *zapped)
 {
 	struct page *page = zapped->page;
@@ -147,7 +172,7 @@ static void removed(struct mmu_gather *gather, const struct pt_zapped *zapped)
 	if (pte_dirty(gather->pt->format, zapped->entry) &&
 	    !(page_flags(page) & (PG_ANON | PG_DIRTY)))
 		page_set_flags(page, PG_DIRTY);
-	atomic_sub_relaxed(&page->mapcount, 1);
+	atomic_sub_relaxed(page_map_counter(page, zapped->level == PT_PMD), 1);
 }
 
 static bool is_guard(const struct mmu_gather *gather, pte_t entry)
@@ -187,6 +212,8 @@ void pages_destroy(struct mm_struct *mm)
 	pt_free_tables(&gather, 0, pt_limit(pt));
 	mmu_gather_flush(&gather);
 	pt_destroy(pt);
+	if (pages->huge_zero)
+		arena_huge_zero_put(pt->arena);
 	mmu_end(&pages->mmu);
 	port_free(pages, sizeof(*pages));
 	mm_init(mm, pgt, NULL);
@@ -202,6 +229,28 @@ void pages_zap(struct mm_struct *mm, unsigned long start, unsigned long end, enu
 		return;
 	mmu_gather_init(&gather, mm->pgt, &zap_ops[what], NULL);
 	pt_zap_range(&gather, start, end);
+	mmu_gather_flush(&gather);
+}
+
+/* As Linux from 6.14 on: what may get a block again need not stay small. */
+void pages_discard(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct mmu_gather gather;
+
+	if (!mm_has_pages(mm))
+		return;
+	mmu_gather_init(&gather, mm->pgt, &zap_ops[ZAP_PAGES], NULL);
+	pt_zap_range(&gather, start, end);
+	pt_free_empty(&gather, start, end);
+	mmu_gather_flush(&gather);
+}
+
+void pages_drop_table(struct mm_struct *mm, unsigned long start, struct page *table)
+{
+	struct mmu_gather gather;
+
+	mmu_gather_init(&gather, mm->pgt, &zap_ops[ZAP_ALL], NULL);
+	pt_drop_table(&gather, start, table);
 	mmu_gather_flush(&gather);
 }
 
@@ -299,15 +348,18 @@ int pages_guard(struct mm_struct *mm, unsigned long start, unsigned long end)
 
 struct core_walk {
 	const struct pgtable *pt;
-	unsigned long start;
+	unsigned long start, end;
 	unsigned char *vec;
 };
 
 static int note_present(void *arg, unsigned long addr, unsigned int level, pte_t entry)
 {
 	const struct core_walk *walk = arg;
+	unsigned long end = min(addr + (level == PT_PMD ? PMD_SIZE : PAGE_SIZE), walk->end);
 
-	if (pte_present(walk->pt->format, entry))
+	if (!pte_present(walk->pt->format, entry))
+		return 0;
+	for (addr = max(addr, walk->start); addr < end; addr += PAGE_SIZE)
 		walk->vec[(addr - walk->start) >> PAGE_SHIFT] = 1;
 	return 0;
 }
@@ -315,7 +367,7 @@ static int note_present(void *arg, unsigned long addr, unsigned int level, pte_t
 void pages_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		   unsigned char *vec)
 {
-	struct core_walk walk = { .pt = vma->vm_mm->pgt, .start = start, .vec = vec };
+	struct core_walk walk = { .pt = vma->vm_mm->pgt, .start = start, .end = end, .vec = vec };
 
 	__builtin_memset(vec, 0, (end - start) >> PAGE_SHIFT);
 	if (!mm_has_pages(vma->vm_mm))
@@ -333,7 +385,8 @@ struct pages_stats pages_get_stats(const struct mm_struct *mm)
 	return (struct pages_stats){
 		.anon = pt_count(pt, PT_ANON), .file = pt_count(pt, PT_FILE),
 		.shmem = pt_count(pt, PT_SHMEM), .swap = pt_count(pt, PT_SWAP),
-		.tables = (unsigned long)atomic_load_relaxed(&pt->nr_tables) + 1,
+		.tables = (unsigned long)(atomic_load_relaxed(&pt->nr_tables) +
+					  atomic_load_relaxed(&pt->nr_spare)) + 1,
 	};
 }
 

@@ -43,6 +43,10 @@ enum zap_what {
 void pages_zap(struct mm_struct *mm, unsigned long start, unsigned long end, enum zap_what what)
 	__must_hold_shared(vma_stable);
 
+/* The same with ZAP_PAGES, and tables for small pages that are empty then. */
+void pages_discard(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable);
+
 /*
  * Tables that no area of the working tree needs, from the area before @start to the area after
  * @end: all of [start, end) is zapped and out of the tree.  The mmap write lock.
@@ -76,6 +80,17 @@ void pages_age(struct mm_struct *mm, unsigned long start, unsigned long end, enu
 int pages_guard(struct mm_struct *mm, unsigned long start, unsigned long end)
 	__must_hold(vma_stable) __must_check;
 
+/*
+ * MADV_COLLAPSE of the 2 MiB that lie in the range whole.  0: each is a leaf, or there is nothing to
+ * do; -EINVAL: one that has no pages, or a guard; -ENOMEM: no block; -EAGAIN: pages that others
+ * hold.  After an error some may be leaves.  The mmap write lock.
+ */
+int pages_collapse(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+	__must_hold(vma_stable) __may_sleep __must_check;
+/* What a table maps that was detached from @start, and the table. */
+void pages_drop_table(struct mm_struct *mm, unsigned long start, struct page *table)
+	__must_hold(vma_stable);
+
 /* A byte for each page, 0 or 1: is it in core?  VMA stable. */
 void pages_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		   unsigned char *vec)
@@ -97,7 +112,8 @@ int pages_insert(const struct vm_area_struct *vma, unsigned long addr, struct pa
 
 /* All in pages. */
 struct pages_stats {
-	unsigned long anon, file, shmem, swap, tables;
+	unsigned long anon, file, shmem, swap;
+	unsigned long tables;			/* those put aside for leaves of 2 MiB, too */
 };
 struct pages_stats pages_get_stats(const struct mm_struct *mm);
 

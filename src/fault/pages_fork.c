@@ -5,8 +5,9 @@
  *	anonymous page		both map it, neither may write: whoever does first gets a copy, and
  *				whoever is alone then has it back (anon.c)
  *	anonymous and pinned	a copy for the child at once; the parent keeps the page and its
- *				right to write, since somebody works on its frame (pin.c)
- *	zero page, a file's page	as they are
+ *				right to write, since somebody works on its frame (pin.c).  Of a
+ *				block each page is copied by itself: the leaf is split
+ *	zeros, a file's page	as they are
  *	guard			copied
  *
  * An area that has never had anonymous pages is not copied: what it maps is found again by faults.
@@ -18,6 +19,7 @@
  * may change, which is in the nature of a pin.
  */
 #include "fault/copy.h"
+#include "fault/huge.h"
 #include "fault/pages.h"
 
 /* Not an error: the page at ->next is one to be copied at once. */
@@ -33,24 +35,31 @@ static int decide(struct pt_copy *copy, unsigned long addr, unsigned int level, 
 		if ((page_flags(page) & PG_EXCLUSIVE) && page_is_pinned(page_head(page)))
 			return COPY_NOW;
 		page_clear_flags(page, PG_EXCLUSIVE);
-		atomic_add_relaxed(&page->mapcount, 1);
+		atomic_add_relaxed(page_map_counter(page, level == PT_PMD), 1);
 		return PT_COPY_COW;
 	}
 	atomic_add_relaxed(&page->mapcount, 1);
 	return PT_COPY_SHARED;
 }
 
-static int copy_now(const struct pt_copy *copy, unsigned long addr)
+/* The page at ->next, which then is behind it; of a leaf the first one, next time. */
+static int copy_now(struct pt_copy *copy)
 {
 	const struct pt_format *format = copy->from->format;
+	unsigned long addr = copy->next;
 	unsigned int level;
 	pte_t seen = pt_look(copy->from, addr, &level);
-	struct page *old = pfn_page(copy->from->frames, pte_pfn(format, seen));
-	struct page *page = page_alloc(copy->to->arena, 0, PAGE_ANYTHING);
+	struct page *old = pfn_page(copy->from->frames, pte_pfn(format, seen)), *page;
 	int err;
 
+	if (level == PT_PMD) {
+		pt_split(copy->from, addr);
+		return 0;
+	}
+	page = page_alloc(copy->to->arena, 0, PAGE_ANYTHING);
 	if (!page)
 		return -ENOMEM;
+	copy->next += PAGE_SIZE;
 	frame_copy(page_bytes(page), page_bytes(old));
 	page_set_flags(page, PG_ANON | PG_EXCLUSIVE);
 	page->index = old->index;
@@ -81,12 +90,12 @@ int pages_fork(struct vm_area_struct *child, struct vm_area_struct *vma)
 
 	if (!mm_has_pages(vma->vm_mm) || (vma->vm_flags & VM_WIPEONFORK) || !needs_copy(vma))
 		return 0;
+	pages_inherit_huge_zero(child->vm_mm, vma->vm_mm);
 	while (!err && copy.next < vma->vm_end) {
 		err = pt_copy_range(&copy, copy.next, vma->vm_end);
 		if (err != COPY_NOW)
 			continue;
-		err = copy_now(&copy, copy.next);
-		copy.next += PAGE_SIZE;
+		err = copy_now(&copy);
 	}
 	return err;
 }

@@ -20,7 +20,7 @@
  */
 #include "fault/fault.h"
 
-/* May the page of this entry be pinned for the access?  Its table is locked. */
+/* May the page, or the head, of this entry be pinned for the access?  Its table is locked. */
 static bool allows_pin(const struct fault *f, pte_t e, const struct page *page)
 {
 	const u32 attrs = pte_attrs(f->mm->pgt->format, e);
@@ -57,10 +57,10 @@ static bool pin_slot(const struct fault *f, struct pt_slot *slot, struct pinned 
 
 	if (!pte_present(pt->format, e))
 		return false;
-	page = pfn_page(pt->frames, pte_pfn(pt->format, e)) +
-	       ((f->addr - slot->addr) >> PAGE_SHIFT);
+	page = pfn_page(pt->frames, pte_pfn(pt->format, e));
 	if (!allows_pin(f, e, page))
 		return false;
+	page += (f->addr - slot->addr) >> PAGE_SHIFT;
 	page_get_many(page_head(page), pin_refs(f->how));
 	note_access(f, slot);
 	*out = (struct pinned){ .page = page, .rights = pte_attrs(pt->format, e) & PT_RIGHTS };

@@ -11,22 +11,22 @@
  * What touches an area:
  *	a write to private memory
  *	any access to private hugetlb memory, inside the file
- *	any access to anonymous memory in a 2 MiB page of an area with VM_HUGEPAGE
- * The last is Linux's first fault in those 2 MiB.  If small pages had been there already, from
- * before the madvise(), a read would not touch; this needs pages to be known and is not followed.
+ *	any access to anonymous memory in 2 MiB that would get a huge page (huge.c)
+ * The last is Linux's first fault in those 2 MiB.  If small pages are there already, from before
+ * the madvise(), a read does not touch; where there are no pages this is not known, and not
+ * followed.
  *
  * Protection is x86's, where a page that may be accessed at all may be read: only writing and
  * executing have a bit of their own.
  */
 #include "base/atomic.h"
 #include "fault/fault.h"
+#include "fault/huge.h"
 #include "file/file.h"
 #include "vma/anon.h"
 #include "vma/instance.h"
 #include "vma/limits.h"
 #include "vma/map.h"
-
-#define HUGE_2M_SIZE	(2ul << 20)
 
 /* One access to [start, end), page-aligned, all inside @vma. */
 struct access {
@@ -41,19 +41,18 @@ static bool is_huge_private(const struct vm_area_struct *vma)
 	return (vma->vm_flags & (VM_HUGETLB | VM_MAYSHARE)) == VM_HUGETLB;
 }
 
-/* Does one of the 2 MiB pages that the access meets lie wholly inside an area that wants them? */
+/* Does one of the 2 MiB that the access meets lie wholly inside an area that wants huge pages? */
 static bool meets_huge_page(const struct access *a)
 	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = a->vma;
 	unsigned long first;
 
-	if (!(vma->vm_flags & VM_HUGEPAGE) || (vma->vm_flags & (VM_SPECIAL | VM_HUGETLB)) ||
-	    !vma_is_anonymous(vma) || vma->vm_mm->thp_disable ||
-	    !has_feature(vma->vm_mm->instance, VMAREA_FEATURE_THP))
+	if (!huge_wanted(vma))
 		return false;
-	first = max(ALIGN_DOWN(a->start, HUGE_2M_SIZE), ALIGN(vma->vm_start, HUGE_2M_SIZE));
-	return first < a->end && first + HUGE_2M_SIZE <= vma->vm_end;
+	first = max(ALIGN_DOWN(a->start, PMD_SIZE), ALIGN(vma->vm_start, PMD_SIZE));
+	return first < a->end && first + PMD_SIZE <= vma->vm_end &&
+	       (!mm_has_pages(vma->vm_mm) || huge_is_empty(vma->vm_mm, first));
 }
 
 static bool makes_anon(const struct access *a)

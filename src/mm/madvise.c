@@ -2,7 +2,7 @@
 /*
  * madvise() and process_madvise().
  *
- * Each advice is a row of a table.  There are five kinds:
+ * Each advice is a row of a table.  There are six kinds:
  *
  *	FLAGS	sets and clears flags of the areas, which are split and merged for it
  *	PAGES	is about pages: which a bookkeeping mm has none of, and there what remains is
@@ -10,6 +10,7 @@
  *	GUARD	PAGES, and what it leaves on the area: all of it may have guard regions from then
  *		on, for good, and an anonymous one has an anon_vma (it is touched).  For each page
  *		of the range an entry that says so, in tables that are prepared first
+ *	COLLAPSE	PAGES, with the mmap lock for write: faults have to wait
  *	TOUCH	makes the pages at once, as if each had been read or written
  *	POISON	for tests of memory failures: needs MM_CAP_SYS_ADMIN
  *
@@ -28,7 +29,9 @@
 
 #define HUGE_PAGE	(1ul << 21)
 
-enum advice_kind { ADVISE_FLAGS, ADVISE_PAGES, ADVISE_GUARD, ADVISE_TOUCH, ADVISE_POISON };
+enum advice_kind {
+	ADVISE_FLAGS, ADVISE_PAGES, ADVISE_GUARD, ADVISE_COLLAPSE, ADVISE_TOUCH, ADVISE_POISON,
+};
 
 /* What a check says if the advice is to be ignored for this area. */
 #define IGNORED		1
@@ -167,7 +170,8 @@ static bool huge_page_fits(const struct vm_area_struct *vma)
 /*
  * Memory that was never touched has nothing to collapse, ordinary files need a kernel that can, and
  * a part with no whole huge page in it fails, but for one that ends where the first would begin.
- * How much of the part has pages is not known: what may work is said to.
+ * How much of the part has pages is not known without pages, nor is it for files: what may work is
+ * said to.
  */
 static int check_collapse(const struct area_part *part)
 	__must_hold_shared(vma_stable)
@@ -175,7 +179,7 @@ static int check_collapse(const struct area_part *part)
 	const struct vm_area_struct *vma = part->vma;
 	unsigned long first = ALIGN(part->start, HUGE_PAGE);
 	unsigned long end = ALIGN_DOWN(part->end, HUGE_PAGE);
-	/* Relaxed: the lock is held for read, so another thread may be touching the area now. */
+	/* Relaxed: the area is not locked yet, so another thread may be touching it now. */
 	bool touched = atomic_load_relaxed(&vma->anon);
 	bool shmem = vma->vm_file && (file_flags(vma->vm_file) & FILE_SHMEM);
 
@@ -195,23 +199,34 @@ static int check_collapse(const struct area_part *part)
 
 /* ------------------------------------------------------------------ pages -- */
 
-static void zap(const struct area_part *part, enum zap_what what)
+/* Of huge pages only those that are whole. */
+static unsigned long whole_end(const struct area_part *part)
 	__must_hold_shared(vma_stable)
 {
 	const struct vm_area_struct *vma = part->vma;
-	unsigned long end = part->end;
 
 	if (vma->vm_flags & VM_HUGETLB)
-		end = ALIGN_DOWN(end, BIT(vma->vm_file->huge_shift));
+		return ALIGN_DOWN(part->end, BIT(vma->vm_file->huge_shift));
+	return part->end;
+}
+
+static void zap(const struct area_part *part, enum zap_what what)
+	__must_hold_shared(vma_stable)
+{
+	unsigned long end = whole_end(part);
+
 	if (part->start < end)
-		pages_zap(vma->vm_mm, part->start, end, what);
+		pages_zap(part->vma->vm_mm, part->start, end, what);
 }
 
 /* Guards stay. */
 static void act_dontneed(const struct area_part *part)
 	__must_hold_shared(vma_stable)
 {
-	zap(part, ZAP_PAGES);
+	unsigned long end = whole_end(part);
+
+	if (part->start < end)
+		pages_discard(part->vma->vm_mm, part->start, end);
 }
 
 static void act_guard_remove(const struct area_part *part)
@@ -274,12 +289,12 @@ static const struct advice advices[] = {
 	PAGES_ADVICE(MADV_REMOVE, .discards = true, .check = check_remove, .act = act_remove),
 	PAGES_ADVICE(MADV_COLD, .remote = true, .check = check_reclaim, .act = act_cold),
 	PAGES_ADVICE(MADV_PAGEOUT, .remote = true, .check = check_reclaim, .act = act_cold),
-	PAGES_ADVICE(MADV_COLLAPSE, .remote = true, .check = check_collapse,
-		     .feature = VMAREA_FEATURE_THP),
 	PAGES_ADVICE(MADV_GUARD_REMOVE, .check = check_guard_remove, .act = act_guard_remove),
 
 	{ MADV_GUARD_INSTALL, .kind = ADVISE_GUARD, .discards = true,
 	  .check = check_guard_install },
+	{ MADV_COLLAPSE, .kind = ADVISE_COLLAPSE, .remote = true, .check = check_collapse,
+	  .feature = VMAREA_FEATURE_THP },
 	{ MADV_POPULATE_READ, .kind = ADVISE_TOUCH },
 	{ MADV_POPULATE_WRITE, .kind = ADVISE_TOUCH },
 	{ MADV_HWPOISON, .kind = ADVISE_POISON, .feature = VMAREA_FEATURE_MEMORY_FAILURE },
@@ -399,6 +414,14 @@ static int install_guard(struct area_part *part, const void *arg)
 	return err;
 }
 
+static int collapse_part(struct area_part *part, const void *arg)
+	__must_hold(vma_stable) __may_sleep
+{
+	int err = check_part(part, arg);
+
+	return err ? err : pages_collapse(part->vma, part->start, part->end);
+}
+
 /* -------------------------------------------------------------- page by page -- */
 
 /*
@@ -455,9 +478,14 @@ static int poison(struct mm_struct *mm, unsigned long start, unsigned long end)
 
 /* -------------------------------------------------------------------- calls -- */
 
-static bool needs_write_lock(const struct advice *advice)
+static bool changes_areas(const struct advice *advice)
 {
 	return advice->kind == ADVISE_FLAGS || advice->kind == ADVISE_GUARD;
+}
+
+static bool needs_write_lock(const struct advice *advice)
+{
+	return changes_areas(advice) || advice->kind == ADVISE_COLLAPSE;
 }
 
 static bool may_touch(const struct advice *advice)
@@ -477,7 +505,7 @@ static void add_need(struct need *need, const struct mm_struct *mm, unsigned lon
 {
 	const struct vm_area_struct *vma;
 
-	if (needs_write_lock(advice)) {
+	if (changes_areas(advice)) {
 		need->nr_new += 2;
 		need->nr_changed += vma_count(mm, start, end) + 4;
 	}
@@ -509,6 +537,8 @@ static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
 		return mm_advise_range(mm, start, end, advise_pages, advice);
 	case ADVISE_GUARD:
 		return mm_advise_range(mm, start, end, install_guard, advice);
+	case ADVISE_COLLAPSE:
+		return mm_advise_range(mm, start, end, collapse_part, advice);
 	case ADVISE_TOUCH:
 		return populate(mm, start, end, advice);
 	case ADVISE_POISON:

@@ -84,7 +84,7 @@ long mm_set_thp_disable(struct mm_user *user, bool disable)
 
 	if (err)
 		return err;
-	mm_set(mm, thp_disable, disable);
+	mm_set_relaxed(mm, thp_disable, disable);
 	mm_write_unlock(mm);
 	return 0;
 }

@@ -7,9 +7,10 @@
  *	P1	an entry that is not none lies in an area, and is a leaf or a guard
  *	P2	a leaf allows no more than its area; writing to private memory only if its page
  *		is anonymous and exclusive
- *	P3	a special leaf is the zero page; any other's page is in use and counts as mapped,
- *		and an exclusive one is mapped once
+ *	P3	a special leaf is the zero page or the zero block; any other's page is in use and
+ *		counts as mapped, and an exclusive one is mapped once
  *	P4	the counts that RSS is read from are those of the leaves
+ *	P5	a leaf of 2 MiB lies in one area, is a whole block, and has a table put aside
  */
 #include "report/walk.h"
 
@@ -18,6 +19,7 @@ struct page_check {
 	struct text *why;
 	const struct pgtable *pt;
 	unsigned long nr[PT_COUNTS];
+	unsigned long nr_huge;
 };
 
 /* Says what is wrong at @addr; returns -EINVAL, for brevity's sake. */
@@ -30,39 +32,60 @@ static int wrong(struct page_check *p, unsigned long addr, const char *what)
 	return -EINVAL;
 }
 
-/* P3 */
-static int check_page(struct page_check *p, unsigned long addr, const struct page *page)
+/* P3.  @page is the head if it is a leaf of 2 MiB. */
+static int check_page(struct page_check *p, unsigned long addr, struct page *page, bool huge)
 {
 	const u32 flags = page_flags(page);
-	const s32 mapcount = atomic_load_relaxed(&page->mapcount);
+	const unsigned long nr = huge ? PT_ENTRIES : 1;
 
-	if (!page_refs(page) || mapcount < 1)
+	if (!page_refs(page_head(page)) ||
+	    atomic_load_relaxed(page_map_counter(page, huge)) < 1)
 		return wrong(p, addr, "a page that is free or not mapped");
-	if ((flags & PG_EXCLUSIVE) && (!(flags & PG_ANON) || mapcount != 1))
-		return wrong(p, addr, "an exclusive page is mapped elsewhere");
-	p->nr[flags & PG_ANON ? PT_ANON : flags & PG_SHMEM ? PT_SHMEM : PT_FILE]++;
+	for (unsigned long i = 0; (flags & PG_EXCLUSIVE) && i < nr; i++)
+		if (!(flags & PG_ANON) || page_mapcount(page + i) != 1)
+			return wrong(p, addr, "an exclusive page is mapped elsewhere");
+	p->nr[flags & PG_ANON ? PT_ANON : flags & PG_SHMEM ? PT_SHMEM : PT_FILE] += nr;
+	return 0;
+}
+
+/* P5 */
+static int check_huge(struct page_check *p, const struct vm_area_struct *vma, unsigned long addr,
+		      const struct page *page)
+	__must_hold_shared(vma_stable)
+{
+	p->nr_huge++;
+	if (addr < vma->vm_start || addr + PMD_SIZE > vma->vm_end)
+		return wrong(p, addr, "a leaf of 2 MiB sticks out of its area");
+	if ((page_flags(page) & PG_TAIL) || page_order(page) != PAGE_MAX_ORDER)
+		return wrong(p, addr, "a leaf of 2 MiB, and no block");
 	return 0;
 }
 
 /* P2, P3 */
 static int check_leaf(struct page_check *p, const struct vm_area_struct *vma, unsigned long addr,
-		      pte_t e)
+		      bool huge, pte_t e)
 	__must_hold_shared(vma_stable)
 {
 	const u32 rights = pte_attrs(p->pt->format, e) & PT_RIGHTS;
-	const struct page *page = pfn_page(p->pt->frames, pte_pfn(p->pt->format, e));
+	const unsigned long pfn = pte_pfn(p->pt->format, e);
+	struct page *page = pfn_page(p->pt->frames, pfn);
 	const u32 own = PG_ANON | PG_EXCLUSIVE;
 
+	if (huge && check_huge(p, vma, addr, page))
+		return -EINVAL;
 	if (rights & ~area_rights(vma->vm_flags))
 		return wrong(p, addr, "an entry allows more than its area");
 	if (pte_special(p->pt->format, e)) {
-		if (page != arena_zero_page(p->pt->arena) || (rights & PT_WRITE))
+		const bool zeros = huge ? arena_is_huge_zero(p->pt->arena, pfn) :
+					  page == arena_zero_page(p->pt->arena);
+
+		if (!zeros || (rights & PT_WRITE))
 			return wrong(p, addr, "a special entry, and no zero page");
 		return 0;
 	}
 	if ((rights & PT_WRITE) && !(vma->vm_flags & VM_SHARED) && (page_flags(page) & own) != own)
 		return wrong(p, addr, "others would see a private write");
-	return check_page(p, addr, page);
+	return check_page(p, addr, page, huge);
 }
 
 /* P1 */
@@ -75,7 +98,7 @@ static int check_entry(void *arg, unsigned long addr, unsigned int level, pte_t 
 	if (!vma)
 		return wrong(p, addr, "an entry in no area");
 	if (pte_present(p->pt->format, e))
-		return check_leaf(p, vma, addr, e);
+		return check_leaf(p, vma, addr, level == PT_PMD, e);
 	if (pte_soft_type(p->pt->format, e) != PT_SOFT_GUARD)
 		return wrong(p, addr, "an entry of an unknown kind");
 	return 0;
@@ -100,5 +123,9 @@ int walk_pages(struct mm_struct *mm, struct text *why)
 		if (p.nr[i] != pt_count(p.pt, (enum pt_count)i))
 			err = walk_wrong_count(why, names[i], pt_count(p.pt, (enum pt_count)i),
 					       p.nr[i]);
+	if (!err && p.nr_huge != (unsigned long)atomic_load_relaxed(&p.pt->nr_spare))
+		err = walk_wrong_count(why, "tables put aside",
+				       (unsigned long)atomic_load_relaxed(&p.pt->nr_spare),
+				       p.nr_huge);
 	return err;
 }

@@ -45,14 +45,25 @@ static inline void memory_choose_tables(struct mm_config *config)
 		config->levels = (unsigned int)atoi(levels + 1);
 }
 
-static inline void memory_open_with(struct memory *m, unsigned long bytes)
+/* Change the configuration between the two. */
+static inline void memory_init(struct memory *m, unsigned long bytes)
 {
 	space_init(&m->s);
 	memory_choose_tables(&m->s.mm_config);
 	m->s.config.arena_bytes = bytes;
+}
+
+static inline void memory_create(struct memory *m)
+{
 	assert_int_equal(vmarea_create(&m->s.config, &m->s.v), 0);
 	m->frames = memory_free_frames(m->s.v);
 	assert_int_equal(mm_create(m->s.v, &m->s.mm_config, &m->s.mm), 0);
+}
+
+static inline void memory_open_with(struct memory *m, unsigned long bytes)
+{
+	memory_init(m, bytes);
+	memory_create(m);
 }
 
 static inline void memory_open(struct memory *m)
@@ -124,6 +135,12 @@ static inline u32 mm_attrs(struct mm_user *user, unsigned long page)
 	pte_t e = pt_look(pt, at(page), &level);
 
 	return pte_present(pt->format, e) ? pte_attrs(pt->format, e) : 0;
+}
+
+/* How many 2 MiB are mapped as one: AnonHugePages, and the zero block. */
+static inline unsigned long mm_leaves(struct mm_user *user)
+{
+	return (unsigned long)mm_from_user(user)->pgt->nr_spare;
 }
 
 static inline unsigned long mm_rss(struct mm_user *mm)

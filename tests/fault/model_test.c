@@ -7,6 +7,9 @@
  * pages have a value of their own; a shared page has that of its object.  Which areas there are,
  * and which frames, is not modelled: the walker checks these after every few steps.
  *
+ * Once with small pages, and once in a larger window with an instance that makes huge pages
+ * wherever it can: there many of the ranges are of whole 2 MiB.
+ *
  * The seed is printed, and taken from VMAREA_SEED.
  */
 #include <stdlib.h>
@@ -15,10 +18,11 @@
 #include "memory.h"
 
 #define WINDOW		700ul		/* pages; crosses a table's end */
+#define HUGE_WINDOW	1800ul		/* three times 2 MiB, and some */
+#define HUGE		512ul		/* pages in 2 MiB */
 #define MMS		3
 #define OBJECTS		400		/* shared anonymous objects over a run */
 #define OBJECT_PAGES	64ul
-#define STEPS		60000
 
 enum kind { NOTHING, PRIVATE, SHARED };
 
@@ -33,9 +37,12 @@ struct cell {
 struct world {
 	struct memory m;
 	struct mm_user *mm[MMS];	/* NULL: none */
-	struct cell cells[MMS][WINDOW];
+	struct cell cells[MMS][HUGE_WINDOW];
 	unsigned char objects[OBJECTS][OBJECT_PAGES];
 	unsigned int nr_objects;
+	unsigned long window;
+	bool huge;
+	unsigned long nr_leaves, nr_collapsed;	/* so that a run that shows nothing is noticed */
 	unsigned long random;
 };
 
@@ -58,7 +65,14 @@ static struct span pick_span(struct world *w, unsigned long most)
 		s.mm = (int)pick(w, MMS);
 	while (!w->mm[s.mm]);
 	s.nr = 1 + pick(w, most);
-	s.start = pick(w, WINDOW - s.nr + 1);
+	if (w->huge && most > 16 && most != OBJECT_PAGES && !pick(w, 2)) {
+		s.nr = HUGE * (1 + pick(w, 2));
+		s.start = HUGE * pick(w, (w->window - s.nr) / HUGE + 1);
+		/* Sometimes a little off. */
+		s.nr -= pick(w, 4) ? 0 : pick(w, 3);
+		return s;
+	}
+	s.start = pick(w, w->window - s.nr + 1);
 	return s;
 }
 
@@ -114,7 +128,7 @@ static void store(struct world *w, int mm, unsigned long page, unsigned char val
 static void check_all(struct world *w)
 {
 	for (int mm = 0; mm < MMS; mm++) {
-		for (unsigned long i = 0; w->mm[mm] && i < WINDOW; i++)
+		for (unsigned long i = 0; w->mm[mm] && i < w->window; i++)
 			check_load(w, mm, i);
 	}
 }
@@ -215,9 +229,11 @@ static void do_guard(struct world *w)
 static void do_move(struct world *w)
 {
 	struct span s = pick_span(w, 80), to;
-	struct cell moved[80];
+	static struct cell moved[2 * HUGE];
 
-	to = (struct span){ s.mm, pick(w, WINDOW - s.nr + 1), s.nr };
+	to = (struct span){ s.mm, pick(w, w->window - s.nr + 1), s.nr };
+	if (s.start % HUGE == 0 && pick(w, 2))
+		to.start -= to.start % HUGE;
 	if (to.start < s.start + s.nr && s.start < to.start + s.nr)
 		return;
 	if (!all_mapped(w, &s))
@@ -265,6 +281,16 @@ static void do_populate(struct world *w)
 	}
 	assert_int_equal(mm_madvise(w->mm[s.mm], at(s.start), s.nr * 4096,
 				    write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ), expect);
+}
+
+/* Fails where Linux says, and leaves the bytes alone in any case. */
+static void do_collapse(struct world *w)
+{
+	struct span s = pick_span(w, 600);
+	long ret = mm_madvise(w->mm[s.mm], at(s.start), s.nr * 4096, MADV_COLLAPSE);
+
+	assert_true(ret == 0 || ret == -EINVAL || ret == -ENOMEM || ret == -EAGAIN);
+	w->nr_collapsed += ret == 0 && s.nr >= HUGE;
 }
 
 /* A pin over a fork and over writes from both sides. */
@@ -316,7 +342,7 @@ static void step(struct world *w)
 {
 	struct span s = pick_span(w, 1);
 
-	switch (pick(w, 40)) {
+	switch (pick(w, w->huge ? 45 : 40)) {
 	case 0: do_map(w); break;
 	case 1: do_unmap(w); break;
 	case 2: do_protect(w); break;
@@ -328,6 +354,8 @@ static void step(struct world *w)
 	case 8: do_pin(w); break;
 	case 9: do_debug_write(w); break;
 	case 10: do_age(w); break;
+	case 40: do_collapse(w); break;
+	case 41 ... 44: do_map(w); break;
 	case 11 ... 24: check_load(w, s.mm, s.start); break;
 	default: store(w, s.mm, s.start, (unsigned char)pick(w, 256)); break;
 	}
@@ -340,23 +368,29 @@ static unsigned long seed_of_run(void)
 	return text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
 }
 
-static void each_byte_is_what_the_model_says(void **state)
+static void run(bool huge, int steps)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	unsigned long seed = seed_of_run();
 
 	print_message("VMAREA_SEED=%lu\n", seed);
 	w->random = seed;
-	memory_open(&w->m);
+	w->huge = huge;
+	w->window = huge ? HUGE_WINDOW : WINDOW;
+	memory_init(&w->m, MEMORY_BYTES);
+	w->m.s.config.thp = huge ? VMAREA_THP_ALWAYS : VMAREA_THP_NEVER;
+	memory_create(&w->m);
 	w->mm[0] = w->m.s.mm;
-	for (int i = 0; i < STEPS; i++) {
+	for (int i = 0; i < steps; i++) {
 		bool any = false;
 
 		step(w);
 		for (int mm = 0; mm < MMS; mm++) {
 			any |= w->mm[mm] != NULL;
-			if (w->mm[mm] && i % 16 == mm)
+			if (w->mm[mm] && i % 16 == mm) {
 				memory_validate(w->mm[mm]);
+				w->nr_leaves += mm_leaves(w->mm[mm]);
+			}
 		}
 		if (!any) {
 			memset(w->cells, 0, sizeof(w->cells));
@@ -369,15 +403,27 @@ static void each_byte_is_what_the_model_says(void **state)
 	for (int mm = 0; mm < MMS; mm++)
 		if (w->mm[mm])
 			mmput(w->mm[mm]);
+	assert_true(!huge || (w->nr_leaves > 1000 && w->nr_collapsed > 5));
 	assert_int_equal(memory_free_frames(w->m.s.v), w->m.frames);
 	vmarea_destroy(w->m.s.v);
 	free(w);
+}
+
+static void each_byte_is_what_the_model_says(void **state)
+{
+	run(false, 60000);
+}
+
+static void and_with_huge_pages(void **state)
+{
+	run(true, 30000);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_byte_is_what_the_model_says),
+		cmocka_unit_test(and_with_huge_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
