@@ -16,10 +16,11 @@
  *	pin_mapped()	locks the table.  Before the table was detached: the page has a pin, and
  *			cannot be frozen.  After: there is no table, and the fault that follows
  *			waits for the VMA.
- *	gup_fast()	takes a reference, and looks again whether the entry is still the one for the
- *			address.  A reference that comes before the freeze makes that fail, whatever
- *			the second look says; one that comes after it is not to be had.  So nobody
- *			holds a page, believing it the program's, whose bytes have been copied.
+ *	gup_fast()	takes a reference, and looks again whether the entry is still the one for
+ *			the address.  A reference that comes before the freeze makes that fail,
+ *			whatever the second look says; one that comes after it is not to be had.
+ *			So nobody holds a page, believing it the program's, whose bytes have been
+ *			copied.
  *	a soft TLB	was invalidated with the table, and finds none in its place.
  *
  * A page that is not exclusive is not frozen: others have entries for it, but nobody may write to

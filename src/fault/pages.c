@@ -37,7 +37,7 @@ struct pages {
 	struct pgtable pgt;			/* i	mm->pgt points to it */
 	struct mmu mmu;				/* i */
 	struct mm_struct *mm;			/* 1 */
-	struct page *huge_zero;			/* a	the arena's, used by this mm; NULL: not yet */
+	struct page *huge_zero;			/* a	the arena's, once this mm uses it */
 };
 
 static struct pages *pages_of(const struct mm_struct *mm)

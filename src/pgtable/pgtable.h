@@ -183,7 +183,7 @@ static inline pte_t pt_slot_get(const struct pt_slot *slot)
  * Puts @now there and returns what was there, with what the hardware had noted.  If that allowed
  * more or named something else, nobody uses it any more; in between the entry is none.  Where the
  * frame stays the same, what is noted stays, too.  Counts leaves and swap entries; references to
- * frames are the caller's, from and to.  At the PMD none stays none: pt_install() sees to the rest.
+ * frames are the caller's, from and to.  At the PMD none stays none: pt_install() does the rest.
  */
 pte_t pt_slot_exchange(struct pt_slot *slot, pte_t now)		__must_hold(slot);
 
@@ -224,7 +224,7 @@ struct pt_zapped {
 struct mmu_gather;
 
 struct gather_ops {
-	/* Is this entry to stay?  Under the table lock, or a leaf to be split.  NULL: none is. */
+	/* Is this entry to stay?  Under the table lock, or asked before a split.  NULL: none is. */
 	bool (*keep)(struct mmu_gather *gather, unsigned long addr, unsigned int level,
 		     pte_t entry);
 	/*

@@ -9,6 +9,9 @@
  * must read again, whatever the others do to the parent.
  *
  * The last region is a file's, shared: there only the stamp stays what it is.
+ *
+ * Then the same with regions of 2 MiB, in an instance that makes huge pages wherever it can, and
+ * with collapses.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -16,13 +19,15 @@
 #include "../sync/threads.h"
 #include "memory.h"
 
-#define REGION_PAGES	160ul
+#define SMALL_REGION	160ul
+#define HUGE_REGION	512ul
 #define REGIONS		4ul
 #define SHARED_REGION	(REGIONS - 1)
 #define THREADS		4
-#define ROUNDS		60000
 
 static struct memory m;
+static unsigned long region_pages;
+static int rounds;
 static struct file *file;
 static u64 counter;			/* atomic */
 static u32 failures;			/* atomic */
@@ -49,7 +54,7 @@ static unsigned long pick(struct worker *w, unsigned long below)
 
 static u64 stamp(unsigned long page)
 {
-	return 0x5eed0000u + page % REGION_PAGES;
+	return 0x5eed0000u + page % region_pages;
 }
 
 static bool is_expected(u64 word, unsigned long page)
@@ -84,7 +89,7 @@ static void store(struct mm_user *mm, unsigned long page)
 
 static void map_region(unsigned long region)
 {
-	unsigned long addr = at(region * REGION_PAGES), bytes = REGION_PAGES * 4096;
+	unsigned long addr = at(region * region_pages), bytes = region_pages * 4096;
 	bool shared = region == SHARED_REGION;
 
 	check(mm_mmap(m.s.mm, addr, bytes, RW,
@@ -94,7 +99,7 @@ static void map_region(unsigned long region)
 
 static void fork_and_look(struct worker *w)
 {
-	unsigned long first = pick(w, SHARED_REGION) * REGION_PAGES + pick(w, REGION_PAGES - 16);
+	unsigned long first = pick(w, SHARED_REGION) * region_pages + pick(w, region_pages - 16);
 	struct mm_user *child;
 	u64 before[16], after;
 	enum mm_fault fault[16];
@@ -136,11 +141,11 @@ static void pin_and_write(struct worker *w, unsigned long page)
 static void call(struct worker *w)
 {
 	unsigned long region = pick(w, REGIONS), nr = 1 + pick(w, 24);
-	unsigned long page = region * REGION_PAGES + pick(w, REGION_PAGES - nr);
+	unsigned long page = region * region_pages + pick(w, region_pages - nr);
 	unsigned long to = pick(w, SHARED_REGION), bytes = nr * 4096;
 	char why[256] = "";
 
-	switch (pick(w, 12)) {
+	switch (pick(w, region_pages == HUGE_REGION ? 15 : 12)) {
 	case 0:
 		mm_munmap(m.s.mm, at(page), bytes);
 		break;
@@ -152,9 +157,9 @@ static void call(struct worker *w)
 		break;
 	case 3:
 		if (region != SHARED_REGION && region != to) {
-			mm_mremap(m.s.mm, at(region * REGION_PAGES), REGION_PAGES * 4096,
-				  REGION_PAGES * 4096, MREMAP_MAYMOVE | MREMAP_FIXED,
-				  at(to * REGION_PAGES));
+			mm_mremap(m.s.mm, at(region * region_pages), region_pages * 4096,
+				  region_pages * 4096, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  at(to * region_pages));
 			map_region(region);
 		}
 		break;
@@ -178,6 +183,12 @@ static void call(struct worker *w)
 			check(false);
 		}
 		break;
+	case 12 ... 13:
+		mm_madvise(m.s.mm, at(region * region_pages), region_pages * 4096, MADV_COLLAPSE);
+		break;
+	case 14:
+		mm_madvise(m.s.mm, at(region * region_pages), region_pages * 4096, MADV_DONTNEED);
+		break;
 	default:
 		mm_madvise(m.s.mm, at(page), bytes, pick(w, 3) ? MADV_DONTNEED : MADV_FREE);
 	}
@@ -187,8 +198,8 @@ static void *work(void *arg)
 {
 	struct worker *w = arg;
 
-	for (int i = 0; i < ROUNDS; i++) {
-		unsigned long page = pick(w, REGIONS * REGION_PAGES);
+	for (int i = 0; i < rounds; i++) {
+		unsigned long page = pick(w, REGIONS * region_pages);
 		u64 word;
 
 		switch (pick(w, 16)) {
@@ -205,11 +216,11 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void threads_on_overlapping_ranges(void **state)
+static void run(unsigned long pages, int nr_rounds, enum vmarea_thp thp)
 {
 	const struct file_desc desc = {
 		.size = sizeof(desc), .name = "/shared", .flags = FILE_READ | FILE_WRITE,
-		.size_bytes = REGION_PAGES * 4096,
+		.size_bytes = pages * 4096,
 	};
 	const char *text = getenv("VMAREA_SEED");
 	unsigned long seed = text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
@@ -217,7 +228,11 @@ static void threads_on_overlapping_ranges(void **state)
 	pthread_t threads[THREADS];
 
 	print_message("VMAREA_SEED=%lu\n", seed);
-	memory_open_with(&m, 256ul << 20);
+	region_pages = pages;
+	rounds = nr_rounds;
+	memory_init(&m, 256ul << 20);
+	m.s.config.thp = thp;
+	memory_create(&m);
 	assert_int_equal(file_create(m.s.v, &desc, &file), 0);
 	for (unsigned long i = 0; i < REGIONS; i++)
 		map_region(i);
@@ -232,10 +247,21 @@ static void threads_on_overlapping_ranges(void **state)
 	memory_close(&m);
 }
 
+static void threads_on_overlapping_ranges(void **state)
+{
+	run(SMALL_REGION, 60000, VMAREA_THP_NEVER);
+}
+
+static void and_with_huge_pages(void **state)
+{
+	run(HUGE_REGION, 20000, VMAREA_THP_ALWAYS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_on_overlapping_ranges),
+		cmocka_unit_test(and_with_huge_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
