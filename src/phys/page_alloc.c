@@ -196,10 +196,10 @@ bool page_try_split(struct page *head, u32 refs)
 		head[i].mapping = head->mapping;
 		head[i].index = head->index + i;
 		head[i].private = 0;
-		atomic_and_relaxed(&head[i].flags, ~(PG_TAIL | PG_ORDER_MASK));
+		page_clear_flags(&head[i], (u32)PG_TAIL | PG_ORDER_MASK);
 		page_unfreeze(&head[i], 1);
 	}
-	atomic_and_relaxed(&head->flags, ~PG_ORDER_MASK);
+	page_clear_flags(head, PG_ORDER_MASK);
 	page_unfreeze(head, 1);
 	return true;
 }

@@ -142,6 +142,7 @@ void map_remove_range(struct mm_struct *mm, unsigned long start, unsigned long e
 
 /* No leaf of 2 MiB lies across a bound. */
 static void split_leaf(const struct vm_area_struct *vma, unsigned long addr)
+	__must_hold(vma_stable)
 {
 	if (vma->vm_mm->pgt && addr > vma->vm_start && addr < vma->vm_end &&
 	    !IS_ALIGNED(addr, PMD_SIZE))
