@@ -650,6 +650,41 @@ static void collapse_of_a_table_that_is_empty(void **state)
 	memory_close(&m);
 }
 
+#ifdef CONFIG_VMAREA_DEBUG
+
+/* Each frame that a collapse and a fork ask for is refused once: every byte stays what it was. */
+static void what_is_refused_changes_nothing(void **state)
+{
+	long err = -ENOMEM, n;
+	struct mm_user *child;
+	struct memory m;
+
+	open_small(&m, 1);
+	fill(&m, 0, 20);
+	for (n = 1; err; n++) {
+		port_fail_nth(n);
+		err = collapse(&m, 0, HUGE);
+		port_fail_nth(0);
+		assert_true(!err || err == -ENOMEM);
+		assert_memory(m.s.mm, err ? 20 : HUGE, err ? 20 : HUGE, err ? 0 : 1);
+		assert_filled(m.s.mm, 0, 20);
+	}
+	assert_true(n > 3);		/* the block, and the table beside it */
+	for (err = -ENOMEM, n = 1; err; n++) {
+		port_fail_nth(n);
+		err = mm_fork(m.s.mm, &child);
+		port_fail_nth(0);
+		assert_true(!err || err == -ENOMEM);
+		assert_memory(m.s.mm, HUGE, HUGE, 1);
+		assert_filled(m.s.mm, 0, 20);
+	}
+	assert_memory(child, HUGE, HUGE, 1);
+	mmput(child);
+	memory_close(&m);
+}
+
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -679,6 +714,9 @@ int main(void)
 		cmocka_unit_test(collapse_of_pieces),
 		cmocka_unit_test(collapse_passes_over_what_is_held),
 		cmocka_unit_test(collapse_of_a_table_that_is_empty),
+#ifdef CONFIG_VMAREA_DEBUG
+		cmocka_unit_test(what_is_refused_changes_nothing),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
