@@ -34,6 +34,7 @@
  * 5.10.  Also rejected: without the tables' locks, by copies of entries.  A page that was freed and
  * is a file's by now would be counted as anonymous in one line and not in the next.
  */
+#include "fault/huge.h"
 #include "file/filemap.h"
 #include "report/entries.h"
 
@@ -102,9 +103,7 @@ struct page *report_page(const struct pgtable *pt, pte_t entry)
 
 u64 report_nr_mapped(struct page *page)
 {
-	s32 nr = atomic_load_relaxed(&page->mapcount);
-
-	return (u64)max(nr, 1);
+	return (u64)max(page_mapcount(page), 1);
 }
 
 /* ------------------------------------------------------------------------------- counting -- */
@@ -227,11 +226,7 @@ static unsigned long count_piece(const struct mm_struct *mm, unsigned long start
 static bool thp_eligible(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
 {
-	if (!has_feature(vma->vm_mm->instance, VMAREA_FEATURE_THP) || !vma_is_anonymous(vma) ||
-	    vma->vm_mm->thp_disable ||
-	    (vma->vm_flags & (VM_HUGEPAGE | VM_NOHUGEPAGE | VM_HUGETLB)) != VM_HUGEPAGE)
-		return false;
-	return ALIGN(vma->vm_start, PMD_SIZE) + PMD_SIZE <= vma->vm_end;
+	return huge_wanted(vma) && ALIGN(vma->vm_start, PMD_SIZE) + PMD_SIZE <= vma->vm_end;
 }
 
 void report_count(struct mm_struct *mm, unsigned long start, unsigned long end,

@@ -485,6 +485,43 @@ static void thp_line(void **state)
 	memory_close(&m);
 }
 
+static void huge_pages(void **state)
+{
+	const unsigned long huge = 512 * PAGE;
+	struct mm_user *child;
+	struct memory m;
+
+	memory_open(&m);
+	assert_int_equal(space_map(&m.s, 0, 1024, RW, ANON), 0);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), 2 * huge, MADV_HUGEPAGE), 0);
+	/* The huge zero page is no more counted than the small one. */
+	get(&m, 513);
+	assert_counts(m.s.mm, 0, 1024, .rss = 0);
+	put(&m, 5, 1);
+	assert_counts(m.s.mm, 0, 1024, ANON_PAGES(512, 1), .private_dirty = huge, .referenced = huge,
+		      .anon_huge = huge);
+	assert_int_equal(word(m.s.mm, 7), PRESENT | EXCLUSIVE | (mm_frame(m.s.mm, 0) + 7));
+	/* A part of it. */
+	assert_int_equal(counts(m.s.mm, 500, 100).anon_huge, 12 * PAGE);
+	assert_int_equal(counts(m.s.mm, 500, 100).rss, 12 * PAGE);
+	assert_int_equal(mm_fork(m.s.mm, &child), 0);
+	assert_counts(child, 0, 1024, ANON_PAGES(512, 2), .shared_dirty = huge, .anon_huge = huge);
+	assert_int_equal(word(child, 7), PRESENT | (mm_frame(m.s.mm, 0) + 7));
+	/* One page is the child's own now, and the others are shared by a leaf and by entries. */
+	mm_put(child, 5, 2);
+	assert_int_equal(counts(child, 0, 1024).private_dirty, PAGE);
+	assert_int_equal(counts(child, 0, 1024).shared_dirty, 511 * PAGE);
+	assert_int_equal(counts(child, 0, 1024).anon_huge, 0);
+	assert_int_equal(counts(m.s.mm, 0, 1024).private_dirty, PAGE);
+	assert_int_equal(counts(m.s.mm, 0, 1024).shared_dirty, 511 * PAGE);
+	assert_int_equal(counts(m.s.mm, 0, 1024).pss, PSS(511 * PAGE) / 2 + PSS(PAGE));
+	mmput(child);
+	assert_int_equal(space_unmap(&m.s, 1, 1), 0);
+	assert_counts(m.s.mm, 0, 512, ANON_PAGES(511, 1), .private_dirty = 511 * PAGE,
+		      .referenced = 511 * PAGE);
+	memory_close(&m);
+}
+
 /* More than one piece, and areas enough to end one. */
 static void pieces(void **state)
 {
@@ -535,6 +572,7 @@ int main(void)
 		cmocka_unit_test(pagemap_ranges),
 		cmocka_unit_test(soft_dirty),
 		cmocka_unit_test(thp_line),
+		cmocka_unit_test(huge_pages),
 		cmocka_unit_test(pieces),
 		cmocka_unit_test(writer_can_stop),
 	};
