@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* What memory_bench measures: on our side (memory_ours.c), and on the kernel's (memory_theirs.c). */
+#ifndef MEMORY_BENCH_H
+#define MEMORY_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define PAGE		4096ul
+#define MIB		(1ul << 20)
+#define GIB		(1ul << 30)
+
+/* What is measured together, and the figures of each. */
+enum group_name { ONE, SAME, OWN, UNMAP, FORK, LOADS, WINDOW, GUP };
+enum { WRITE, ZAP, READ, STORE };		/* ONE, SAME, OWN */
+enum { SMALL, LARGE, TOUCHED };			/* UNMAP */
+enum { COPY, COW, REUSE, EXIT };		/* FORK */
+enum { RANDOM, SEQUENTIAL };			/* LOADS */
+enum { FIRST, SCATTERED, BESIDE };		/* WINDOW */
+#define MAX_FIGURES	4u
+
+extern bool quick;
+
+void make_ours(void);
+void end_ours(void);
+void our_faults_one(double *ns);
+void our_faults_same(double *ns);
+void our_faults_own(double *ns);
+void our_unmaps(double *ns);
+void our_fork(double *ns);
+void our_loads(double *ns);
+void our_window(double *ns);
+void our_gup(double *ns);
+
+struct memory_cost {
+	double tables_a_mib, structs_a_mib;
+};
+struct memory_cost our_cost(void);
+
+void make_theirs(void);
+void their_faults_one(double *ns);
+void their_faults_same(double *ns);
+void their_faults_own(double *ns);
+void their_unmaps(double *ns);
+void their_fork(double *ns);
+void their_loads(double *ns);
+void their_window(double *ns);
+double their_tables_a_mib(void);
+
+/* ------------------------------------------------------------------------ what both do -- */
+
+/* Two threads fault in FAULT_BYTES each, in one area or each in its own. */
+#define FAULT_BYTES	(8 * MIB)
+#define FAULT_PAGES	(FAULT_BYTES / PAGE)
+
+/* Areas to be unmapped one by one, with touched neighbours, so that there are tables around. */
+#define NR_HOLES	16ul
+#define HOLE_STRIDE	(2 * GIB)
+#define HOLE_OFFSET	(300 * MIB + 5 * PAGE)
+#define MAP_TIMES	64u
+
+/* Of what a fork copies; and the part that is copied on write while the child is there. */
+static inline size_t fork_bytes(void)
+{
+	return quick ? GIB / 4 : GIB;
+}
+#define COW_BYTES	(16 * MIB)
+
+/* Loads from a working set. */
+#define NR_LOADS	65536u
+#define WORKING_SET	(4 * MIB)
+
+/* Pages of a window, and a stride that leaves no two of them side by side. */
+#define WINDOW_PAGES	512ul
+#define WINDOW_STRIDE	205ul
+
+static inline void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+/* This thread's time on a CPU. */
+static inline uint64_t cpu_ns(void)
+{
+	struct timespec now;
+
+	must(!clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now));
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static inline uint64_t random_offset(uint64_t *at)
+{
+	*at = *at * 6364136223846793005ull + 1442695040888963407ull;
+	return (*at >> 33) % (WORKING_SET / 8) * 8;
+}
+
+/* Adds the time since *start to *ns, by @per operations, and starts anew. */
+static inline void lap(double *ns, uint64_t *start, double per)
+{
+	uint64_t now = cpu_ns();
+
+	*ns += (double)(now - *start) / per;
+	*start = cpu_ns();
+}
+
+/*
+ * work(arg, 0) and work(arg, 1) at the same time on two CPUs, or the first alone; ns[] is the mean of
+ * what they say.
+ */
+void run_threads(unsigned int nr, void (*work)(unsigned int nth, double *ns), double *ns);
+
+#endif
