@@ -258,14 +258,19 @@ void pages_free_tables(struct mm_struct *mm, unsigned long start, unsigned long 
 {
 	const struct vm_area_struct *prev, *next;
 	struct mmu_gather gather;
+	struct pt_hole hole;
 
 	if (!mm_has_pages(mm) || !atomic_load_relaxed(&mm->pgt->nr_tables))
 		return;
 	prev = vma_before(mm, start);
 	next = vma_first(mm, end);
+	hole = (struct pt_hole){
+		.start = start, .end = min(end, pt_limit(mm->pgt)),
+		.floor = prev ? prev->vm_end : 0,
+		.ceiling = next ? next->vm_start : pt_limit(mm->pgt),
+	};
 	mmu_gather_init(&gather, mm->pgt, NULL, NULL);
-	pt_free_tables(&gather, prev ? prev->vm_end : 0,
-		       next ? next->vm_start : pt_limit(mm->pgt));
+	pt_free_tables_of(&gather, &hole);
 	mmu_gather_flush(&gather);
 }
 

@@ -48,8 +48,8 @@ void pages_discard(struct mm_struct *mm, unsigned long start, unsigned long end)
 	__must_hold_shared(vma_stable);
 
 /*
- * Tables that no area of the working tree needs, from the area before @start to the area after
- * @end: all of [start, end) is zapped and out of the tree.  The mmap write lock.
+ * Tables that reach into [start, end) and that no area of the working tree needs: all of the range
+ * is zapped and out of the tree.  The mmap write lock.
  */
 void pages_free_tables(struct mm_struct *mm, unsigned long start, unsigned long end)
 	__must_hold(vma_stable);

@@ -5,9 +5,13 @@
  * A table goes if all of what it reaches over lies in the hole [floor, ceiling) that a range left:
  *
  *	      floor                                    ceiling
- *	VMA |   .          range that was zapped          .   | VMA
+ *	VMA |   .  start   range that was zapped   end    .   | VMA
  *	 | PTE table | PTE table | PTE table | PTE table | PTE table |
  *	   stays       goes        goes        goes         stays
+ *
+ * Only tables that reach into the range are looked at.  All others serve an area, or did when the
+ * last range that they reached into was left: no table is made that serves none.  So it costs what
+ * the range has in tables, however large the hole is.
  *
  * The two at the ends serve the neighbours as well, whose faults may install in them right now.
  * From the bottom up: what a table points to goes before it.  Nobody can find the range, so nobody
@@ -54,38 +58,36 @@ static void unlink(struct mmu_gather *gather, pte_t *entry, unsigned int level, 
 	gather_table(gather, table, start, start + level_reach(level));
 }
 
-struct hole {
-	unsigned long floor, ceiling;
-};
-
-/* The tables below @entries, a table of @level that holds the entry for @addr. */
-static void free_below(struct mmu_gather *gather, pte_t *entries, unsigned int level,
-		       unsigned long addr, const struct hole *hole)
+/* The tables below @table, of @level, whose first entry is for @base. */
+static void free_below(struct mmu_gather *gather, struct page *table, unsigned int level,
+		       unsigned long base, const struct pt_hole *hole)
 {
 	const struct pgtable *pt = gather->pt;
-	unsigned long end = min(entry_end(addr, level + 1, ~0ul), hole->ceiling);
+	const unsigned long reach = level_reach(level);
+	pte_t *entries = pt_table_entries(table);
+	unsigned long nth = hole->start > base ? entry_index(hole->start, level) : 0;
+	unsigned long end = min(DIV_ROUND_UP(hole->end - base, reach), PT_ENTRIES);
 
-	for (addr = max(entry_start(addr, level + 1), hole->floor); addr < end;
-	     addr = entry_end(addr, level, end)) {
-		unsigned long start = entry_start(addr, level);
-		pte_t *entry = entries + entry_index(addr, level);
-		pte_t e = pte_load_acquire(entry);		/* (A) */
+	while ((nth = next_used(table, nth, end)) < end) {
+		unsigned long start = base + nth * reach;
+		pte_t e = pte_load_acquire(entries + nth);	/* (A) */
 
-		if (!pte_is_table(pt->format, level, e))
-			continue;
-		if (level > PT_PMD)
-			free_below(gather, table_entries(pt, e), level - 1, addr, hole);
-		if (start >= hole->floor && start + level_reach(level) <= hole->ceiling)
-			unlink(gather, entry, level, start);
+		if (pte_is_table(pt->format, level, e)) {
+			if (level > PT_PMD)
+				free_below(gather, table_of(pt, e), level - 1, start, hole);
+			if (start >= hole->floor && start + reach <= hole->ceiling)
+				unlink(gather, entries + nth, level, start);
+		}
+		nth++;
 	}
 }
 
-void pt_free_tables(struct mmu_gather *gather, unsigned long floor, unsigned long ceiling)
+void pt_free_tables_of(struct mmu_gather *gather, const struct pt_hole *hole)
 {
 	const struct pgtable *pt = gather->pt;
-	const struct hole hole = { .floor = floor, .ceiling = ceiling };
 
-	free_below(gather, page_bytes(pt->root), pt->levels - 1, floor, &hole);
+	if (hole->start < hole->end)
+		free_below(gather, pt->root, pt->levels - 1, 0, hole);
 }
 
 static bool is_empty(const struct page *table)

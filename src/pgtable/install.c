@@ -91,8 +91,11 @@ pte_t *make_tables(struct pgtable *pt, struct pt_stash *stash, unsigned long add
 		struct page *table;
 		pte_t seen, *entry = pt_descend(pt, addr, &at, &seen);
 
-		if (at == level)
+		if (at == level) {
+			if (level > PT_PTE)
+				note_used(pt, entry);
 			return entry;
+		}
 		table = pte_none(seen) ? stash_pop(stash) : NULL;
 		if (!table)
 			return NULL;
@@ -127,6 +130,7 @@ static bool slot_lock_level(struct pgtable *pt, unsigned long addr, enum pt_leve
 	}
 	slot->entry = pmd;
 	slot->table = table_around(pt, pmd);
+	note_used(pt, pmd);
 	spin_lock(&slot->table->table_lock);
 	if (is_place_for(pt, level, pte_load(pmd)))
 		return true;

@@ -63,6 +63,12 @@
  *  4. nr_tables is the number of tables below the root; the counts are those of the leaves.
  *  5. A table that is handed to RCU is empty, or was dropped by its owner.
  *  6. A PMD table has as many tables put aside as it has entries that are neither none nor a table.
+ *  7. Above PTE tables, used_lines has the bit of each cache line that has an entry.
+ *
+ * Nothing costs next to nothing.  Who looks for what a range has passes over entries that are none,
+ * 1 GiB or 512 GiB in one step: used_lines of a table above the PTE tables says for each of its 64
+ * cache lines whether it ever had an entry.  A bit is set before the entry is stored and never
+ * cleared, since the table goes soon after its last entry does.
  *
  * Counts of leaves are kept by shards, by thread: each fault changes one, and all faults of an mm
  * would otherwise meet in one line.  To read one is to add up eight.  What a leaf is counted as,
@@ -98,6 +104,7 @@ struct page *table_alloc(struct pgtable *pt)
 	if (!table)
 		return NULL;
 	page_set_flags(table, PG_TABLE);
+	atomic_store_relaxed(&table->used_lines, 0);
 	spin_lock_init(&table->table_lock, LOCK_RANK_TABLE);
 	return table;
 }
@@ -162,6 +169,7 @@ bool table_link(struct pgtable *pt, pte_t *entry, unsigned int level, struct pag
 
 	table->index = level - 1;
 	table->next = NULL;
+	note_used(pt, entry);
 	spin_lock(lock);
 	linked = pte_none(pte_load(entry));
 	if (linked)
@@ -172,6 +180,37 @@ bool table_link(struct pgtable *pt, pte_t *entry, unsigned int level, struct pag
 	return linked;
 }
 
+unsigned long next_used(const struct page *table, unsigned long from, unsigned long end)
+{
+	const pte_t *entries = pt_table_entries(table);
+	u64 lines = atomic_load_relaxed(&table->used_lines);
+
+	while (from < end) {
+		u64 left = lines >> from / LINE_ENTRIES;
+
+		if (!left)
+			return end;
+		if (!(left & 1))
+			from = ALIGN_DOWN(from, LINE_ENTRIES) + (ffs64(left) - 1) * LINE_ENTRIES;
+		else if (pte_none(pte_load(entries + from)))
+			from++;
+		else
+			return from;
+	}
+	return end;
+}
+
+/* Where the entries from @entry on, of @level and for @addr, end to be none; not above @end. */
+static unsigned long skip_none(const struct pgtable *pt, const pte_t *entry, unsigned long addr,
+			       unsigned int level, unsigned long end)
+{
+	unsigned long first = entry_index(addr, level), start = entry_start(addr, level);
+	unsigned long nr = DIV_ROUND_UP(end - start, level_reach(level)), used;
+
+	used = next_used(table_around(pt, entry), first, min(first + nr, PT_ENTRIES));
+	return min(start + (used - first) * level_reach(level), end);
+}
+
 bool pt_next_span(struct pgtable *pt, unsigned long *addr, unsigned long end, struct pt_span *span)
 {
 	while (*addr < end) {
@@ -179,9 +218,11 @@ bool pt_next_span(struct pgtable *pt, unsigned long *addr, unsigned long end, st
 
 		span->start = *addr;
 		span->pmd = pt_descend(pt, *addr, &level, &span->seen);
-		span->end = *addr = entry_end(*addr, level, end);
-		if (!pte_none(span->seen))
+		if (!pte_none(span->seen)) {
+			span->end = *addr = entry_end(*addr, level, end);
 			return true;
+		}
+		*addr = skip_none(pt, span->pmd, *addr, level, end);
 	}
 	return false;
 }

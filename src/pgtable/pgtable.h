@@ -259,11 +259,26 @@ void mmu_gather_flush(struct mmu_gather *gather);
 /* Every entry of [start, end).  A PMD leaf that sticks out of it is split. */
 void pt_zap_range(struct mmu_gather *gather, unsigned long start, unsigned long end);
 
+/* What a range [start, end) left, which was zapped, between its neighbours. */
+struct pt_hole {
+	unsigned long start, end;
+	unsigned long floor, ceiling;		/* where the one below ends, the one above starts */
+};
+
 /*
- * Every table that serves only addresses of [floor, ceiling): the hole that the range left between
- * its neighbours.  Their memory is used again after a grace period.
+ * Every table that reaches into the range and serves only addresses of [floor, ceiling).  Their
+ * memory is used again after a grace period.
  */
-void pt_free_tables(struct mmu_gather *gather, unsigned long floor, unsigned long ceiling);
+void pt_free_tables_of(struct mmu_gather *gather, const struct pt_hole *hole);
+
+/* The same where the range is all of the hole. */
+static inline void pt_free_tables(struct mmu_gather *gather, unsigned long floor,
+				  unsigned long ceiling)
+{
+	const struct pt_hole hole = { floor, ceiling, floor, ceiling };
+
+	pt_free_tables_of(gather, &hole);
+}
 
 /*
  * PTE tables for whole 2 MiB of [start, end) that have no entry: they can be made again, so what

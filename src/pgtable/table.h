@@ -150,6 +150,25 @@ static inline bool span_is_whole(const struct pt_span *span)
 bool pt_next_span(struct pgtable *pt, unsigned long *addr, unsigned long end,
 		  struct pt_span *span);
 
+/*
+ * Which of entries [from, end) of a table above the PTE tables is the first that is not none, or
+ * @end.
+ */
+unsigned long next_used(const struct page *table, unsigned long from, unsigned long end);
+
+#define LINE_ENTRIES	(CACHELINE_BYTES / sizeof(pte_t))
+
+/* There will be something at @entry, of PT_PMD or above. */
+static inline void note_used(struct pgtable *pt, const pte_t *entry)
+{
+	struct page *table = table_around(pt, entry);
+	u64 line = BIT((uintptr_t)entry % PAGE_SIZE / CACHELINE_BYTES);
+
+	/* Relaxed: who must see the entry sees what came before it. */
+	if (!(atomic_load_relaxed(&table->used_lines) & line))
+		atomic_or_relaxed(&table->used_lines, line);
+}
+
 /* A table with no entry, for nobody yet.  NULL: no frame. */
 struct page *table_alloc(struct pgtable *pt);
 /* Of a table that no reader can have seen. */

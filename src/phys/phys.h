@@ -41,6 +41,7 @@ context_lock_struct(page) {
 	union {
 		struct list_head lru;		/* o */
 		struct port_rcu_head rcu;	/* o	on its way to be freed */
+		u64 used_lines;			/* a	of a linked table: see pgtable/table.h */
 	};
 	union {
 		unsigned long private;		/* o */

@@ -441,6 +441,72 @@ static void test_free_empty(void **state)
 	assert_true(pte_present(FMT, look(&s.pt, AT(1024))));
 }
 
+/* Of a hole, only what reaches into the range that was left is looked at. */
+static void test_free_tables_of(void **state)
+{
+	const unsigned long gib = 1ul << 30;
+	struct pt_hole hole = { .start = 2 * gib + PAGE_SIZE, .end = 3 * gib - PAGE_SIZE,
+				.floor = gib + PMD_SIZE, .ceiling = 600 * gib };
+	struct mmu_gather gather;
+
+	(void)state;
+	map_new(&s.pt, gib, USER_RW);
+	map_new(&s.pt, 2 * gib, USER_RW);
+	map_new(&s.pt, 3 * gib - PAGE_SIZE, USER_RW);
+	map_new(&s.pt, 5 * gib, USER_RW);
+	assert_int_equal(s.pt.nr_tables, 1 + 3 + 4);	/* PUD, PMDs, PTE tables */
+	zap(&s.pt, 2 * gib, 3 * gib);
+	mmu_gather_init(&gather, &s.pt, NULL, NULL);
+	pt_free_tables_of(&gather, &hole);
+	mmu_gather_flush(&gather);
+	assert_int_equal(s.pt.nr_tables, 1 + 2 + 2);
+	/* Neither the other one in the hole, nor one that only reaches into it. */
+	assert_true(pte_present(FMT, look(&s.pt, gib)));
+	assert_true(pte_present(FMT, look(&s.pt, 5 * gib)));
+	hole.end = hole.start;
+	pt_free_tables_of(&gather, &hole);
+	assert_int_equal(s.pt.nr_tables, 1 + 2 + 2);
+}
+
+static int next_address(void *arg, unsigned long addr, unsigned int level, pte_t entry)
+{
+	const unsigned long **next = arg;
+
+	assert_int_equal(addr, *(*next)++);
+	return 0;
+}
+
+/* What is stepped over is nothing, whatever the line of its table that a page is in. */
+static void test_steps_over_nothing(void **state)
+{
+	static const unsigned long at[] = {
+		0, 7 * PMD_SIZE, 8 * PMD_SIZE, 63 * PMD_SIZE, 64 * PMD_SIZE, 511 * PMD_SIZE,
+		512 * PMD_SIZE, 7ul << 30, 8ul << 30, 511ul << 30, 512ul << 30, 60ul << 40,
+	};
+	const unsigned long *next = at;
+
+	(void)state;
+	for (unsigned long i = 0; i < ARRAY_SIZE(at); i++)
+		map_new(&s.pt, at[i], USER_RW);
+	assert_int_equal(pt_walk(&s.pt, 0, pt_limit(&s.pt), next_address, &next), 0);
+	assert_ptr_equal(next, at + ARRAY_SIZE(at));
+	/* From the middle, and up to the middle. */
+	next = at + 3;
+	assert_int_equal(pt_walk(&s.pt, 9 * PMD_SIZE, 64 * PMD_SIZE, next_address, &next), 0);
+	assert_ptr_equal(next, at + 4);
+	next = at + 4;
+	assert_int_equal(pt_walk(&s.pt, 64 * PMD_SIZE, (8ul << 30) + PAGE_SIZE, next_address, &next),
+			 0);
+	assert_ptr_equal(next, at + 9);
+	assert_int_equal(pt_walk(&s.pt, 65 * PMD_SIZE, 511 * PMD_SIZE, next_address, &next), 0);
+	/* A place that is used again. */
+	zap(&s.pt, 8 * PMD_SIZE, 9 * PMD_SIZE);
+	map_new(&s.pt, 8 * PMD_SIZE, USER_RW);
+	next = at + 1;
+	assert_int_equal(pt_walk(&s.pt, PMD_SIZE, 9 * PMD_SIZE, next_address, &next), 0);
+	assert_ptr_equal(next, at + 3);
+}
+
 /* Until a grace period has passed a freed table is nothing else. */
 static void test_free_waits(void **state)
 {
@@ -688,6 +754,8 @@ int main(void)
 		SPACE_TEST(test_free_tables),
 		SPACE_TEST(test_cut_leaf),
 		SPACE_TEST(test_free_empty),
+		SPACE_TEST(test_free_tables_of),
+		SPACE_TEST(test_steps_over_nothing),
 		SPACE_TEST(test_free_waits),
 		SPACE_TEST(test_prepare),
 		SPACE_TEST(test_copy_stops),
