@@ -6,7 +6,7 @@
 #	make test	everything that has to pass, sanitizers and misuses included
 #	make check	the fast part of it: one build, no sanitizers
 #	make explore	every schedule of small scenarios, and the defects planted in them; QUICK=1
-#	make bench	measured beside its peers, as ratios
+#	make bench	measured beside its peers, as ratios; QUICK=1
 #	make soak	the long runs: random calls beside the kernel, threads under sanitizers
 #	make lint	format, static analysis, layers
 #	make install	library, headers, pkg-config file and the vmarea command; PREFIX, DESTDIR
@@ -47,7 +47,7 @@ explore: $(BUILD)/build.ninja
 
 bench:
 	@scripts/deps.sh build bench
-	@scripts/bench.sh
+	@QUICK=$(QUICK) scripts/bench.sh
 
 soak:
 	@scripts/deps.sh build test

@@ -165,6 +165,8 @@ static void print_table(void)
 	uname(&name);
 	printf("%s %s, ns of CPU time an operation, medians of %u rounds%s\n", name.sysname,
 	       name.release, rounds, quick ? ", quick" : "");
+	printf("two threads had %.2f CPUs or more; with much less than 2 they seldom met\n",
+	       cpus_two_threads_had());
 	printf("%-42s %9s %9s %-8s %6s\n", "", "ours", "beside", "", "ratio");
 	for (unsigned long i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		missed += print_row(&rows[i]);

@@ -52,9 +52,13 @@ double their_tables_a_mib(void);
 
 /* ------------------------------------------------------------------------ what both do -- */
 
-/* Two threads fault in FAULT_BYTES each, in one area or each in its own. */
-#define FAULT_BYTES	(8 * MIB)
+/*
+ * Two threads fault in FAULT_BYTES each, in one area or each in its own: once to warm up, and
+ * FAULT_TIMES.  What is zeroed by both fits the caches: else two threads measure the memory.
+ */
+#define FAULT_BYTES	(2 * MIB)
 #define FAULT_PAGES	(FAULT_BYTES / PAGE)
+#define FAULT_TIMES	64
 
 /* Areas to be unmapped one by one, with touched neighbours, so that there are tables around. */
 #define NR_HOLES	16ul
@@ -108,9 +112,10 @@ static inline void lap(double *ns, uint64_t *start, double per)
 }
 
 /*
- * work(arg, 0) and work(arg, 1) at the same time on two CPUs, or the first alone; ns[] is the mean of
- * what they say.
+ * work(0) and work(1) at the same time on two CPUs, or the first alone; ns[] is the mean of what they
+ * say.  Again, some times, if they were taken off their CPUs.
  */
+double cpus_two_threads_had(void);	/* in the worst of the rounds */
 void run_threads(unsigned int nr, void (*work)(unsigned int nth, double *ns), double *ns);
 
 #endif

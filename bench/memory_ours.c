@@ -47,13 +47,16 @@ static void zap(unsigned long at, size_t bytes)
 
 static void fault_and_zap(unsigned long at, double *ns)
 {
-	uint64_t start = cpu_ns();
+	uint64_t start;
 
-	for (int i = 0; i < 2; i++) {
+	touch(at, FAULT_BYTES, MM_ACCESS_WRITE);
+	zap(at, FAULT_BYTES);
+	start = cpu_ns();
+	for (int i = 0; i < FAULT_TIMES; i++) {
 		touch(at, FAULT_BYTES, MM_ACCESS_WRITE);
-		lap(&ns[WRITE], &start, 2 * FAULT_PAGES);
+		lap(&ns[WRITE], &start, FAULT_TIMES * FAULT_PAGES);
 		zap(at, FAULT_BYTES);
-		lap(&ns[ZAP], &start, 2 * FAULT_PAGES);
+		lap(&ns[ZAP], &start, FAULT_TIMES * FAULT_PAGES);
 	}
 }
 

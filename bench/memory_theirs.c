@@ -14,6 +14,7 @@
 #include "memory_bench.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
+#define MAX_ATTEMPTS	12
 #define ANON	(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 /* ------------------------------------------------------------------------------- threads -- */
@@ -23,7 +24,16 @@ struct racer {
 	unsigned int nth;
 	unsigned int *ready, nr;
 	double ns[MAX_FIGURES];
+	uint64_t cpu, wall;
 };
+
+static uint64_t wall_ns(void)
+{
+	struct timespec now;
+
+	must(!clock_gettime(CLOCK_MONOTONIC, &now));
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 /* On a CPU of its own, if the program may use so many. */
 static void pin(unsigned int nth)
@@ -52,23 +62,59 @@ static void *race(void *arg)
 	__atomic_add_fetch(r->ready, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(r->ready, __ATOMIC_SEQ_CST) < r->nr)
 		sched_yield();
+	r->cpu = cpu_ns();
+	r->wall = wall_ns();
 	r->work(r->nth, r->ns);
+	r->cpu = cpu_ns() - r->cpu;
+	r->wall = wall_ns() - r->wall;
 	return NULL;
 }
 
-void run_threads(unsigned int nr, void (*work)(unsigned int nth, double *ns), double *ns)
+/* One attempt.  Returns how much longer it took than the CPU time that the threads had. */
+static double run_once(unsigned int nr, void (*work)(unsigned int nth, double *ns), double *ns)
 {
 	unsigned int ready = 0;
-	struct racer racers[2] = { { work, 0, &ready, nr, { 0 } }, { work, 1, &ready, nr, { 0 } } };
+	struct racer racers[2] = { { .work = work, .nth = 0, .ready = &ready, .nr = nr },
+				   { .work = work, .nth = 1, .ready = &ready, .nr = nr } };
+	double cpu = 0, wall = 0;
 	pthread_t threads[2];
 
 	for (unsigned int i = 0; i < nr; i++)
 		must(!pthread_create(&threads[i], NULL, race, &racers[i]));
 	for (unsigned int i = 0; i < nr; i++)
 		must(!pthread_join(threads[i], NULL));
-	for (unsigned int i = 0; i < nr; i++)
+	for (unsigned int i = 0; i < nr; i++) {
+		cpu += (double)racers[i].cpu;
+		wall += (double)racers[i].wall;
 		for (unsigned int figure = 0; figure < MAX_FIGURES; figure++)
 			ns[figure] += racers[i].ns[figure] / nr;
+	}
+	return wall / cpu;
+}
+
+static double slowest = 1;
+
+double cpus_two_threads_had(void)
+{
+	return 2 / slowest;
+}
+
+/* Threads that are taken off their CPUs do not meet, and find cold caches when they come back. */
+void run_threads(unsigned int nr, void (*work)(unsigned int nth, double *ns), double *ns)
+{
+	double best = 0;
+
+	for (int attempt = 0; attempt < MAX_ATTEMPTS && !(best && best < 1.05); attempt++) {
+		double got[MAX_FIGURES] = { 0 };
+		double stretch = run_once(nr, work, got);
+
+		if (!best || stretch < best) {
+			best = stretch;
+			memcpy(ns, got, sizeof(got));
+		}
+	}
+	if (nr == 2 && best > slowest)
+		slowest = best;
 }
 
 /* -------------------------------------------------------------------------------- faults -- */
@@ -106,13 +152,16 @@ static void look(const char *p, size_t bytes)
 
 static void fault_and_zap(char *p, double *ns)
 {
-	uint64_t start = cpu_ns();
+	uint64_t start;
 
-	for (int i = 0; i < 2; i++) {
+	touch(p, FAULT_BYTES);
+	must(!madvise(p, FAULT_BYTES, MADV_DONTNEED));
+	start = cpu_ns();
+	for (int i = 0; i < FAULT_TIMES; i++) {
 		touch(p, FAULT_BYTES);
-		lap(&ns[WRITE], &start, 2 * FAULT_PAGES);
+		lap(&ns[WRITE], &start, FAULT_TIMES * FAULT_PAGES);
 		must(!madvise(p, FAULT_BYTES, MADV_DONTNEED));
-		lap(&ns[ZAP], &start, 2 * FAULT_PAGES);
+		lap(&ns[ZAP], &start, FAULT_TIMES * FAULT_PAGES);
 	}
 	ns[STORE] = ns[WRITE];
 }

@@ -3,9 +3,13 @@
 # Everything that is measured, beside its peers in the same run, as ratios; then which cache lines
 # calls share.
 #	bench.sh [SIZES]	the numbers of ranges; the default takes about ten minutes
+#	QUICK=1 bench.sh	few sizes and rounds, in a minute or two, for a first look
 set -eu
 cd "$(dirname "$0")/.."
-sizes=${1:-10 100 1000 10000 100000 1000000}
+quick=
+[ -z "${QUICK:-}" ] || quick=--quick
+sizes=${1:-${quick:+10 1000}}
+sizes=${sizes:-10 100 1000 10000 100000 1000000}
 dir=$PWD/build-bench
 out=$dir/results.jsonl
 
@@ -52,3 +56,7 @@ bench/conflicts/vmarea-conflicts --build "$dir" --json >>"$out"
 python3 bench/report.py "$out"
 printf '\nframes and page tables, ns an operation\n'
 "$dir/bench/pages_bench"
+printf '\nsoft TLBs and windows, ns an operation\n'
+"$dir/bench/mmu_bench"
+printf '\nmemory beside the kernel\n'
+"$dir/bench/memory_bench" $quick

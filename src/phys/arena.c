@@ -42,6 +42,8 @@ int arena_create(unsigned long bytes, struct arena **out)
 	arena->frames->arena = arena;
 	arena->first = first;
 	arena->end = first + nr;
+	arena->cache_frames = (u32)min(max(nr / (4 * CACHE_SLOTS), (unsigned long)CACHE_MIN_FRAMES),
+				       (unsigned long)CACHE_FRAMES);
 	spin_lock_init(&arena->lock, LOCK_RANK_ARENA);
 	buddy_init(arena);
 	arena->zero_page = page_alloc(arena, 0, PAGE_ZEROED);

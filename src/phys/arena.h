@@ -9,16 +9,22 @@
 
 #include "phys/phys.h"
 
-/* A slot fills 8 lines; refills and spills move half of it. */
+/*
+ * A slot keeps 2 MiB, so that what a thread gives back and takes again stays in its CPU's caches;
+ * refills and spills move 32 frames.  In a small arena all slots keep a quarter of it at most, but
+ * enough for two batches each.
+ */
 #define CACHE_SLOTS		16u		/* a power of two */
-#define CACHE_FRAMES		60u
+#define CACHE_FRAMES		512u		/* a power of two */
+#define CACHE_MIN_FRAMES	64u
 #define CACHE_BATCH_ORDER	5u
 #define CACHE_BATCH		BIT(CACHE_BATCH_ORDER)
 
 struct frame_cache {
 	u32 busy;				/* a	1: somebody is in it */
 	u32 nr;					/* s	and relaxed, for statistics */
-	struct page *frames[CACHE_FRAMES];	/* s	the last one goes first */
+	u32 first;				/* s	where the one is that was put first */
+	struct page *frames[CACHE_FRAMES];	/* s	a ring; the last one goes first */
 } __attribute__((aligned(2 * CACHELINE_BYTES)));
 
 /* Free blocks of one order, by what is known of their bytes. */
@@ -29,6 +35,7 @@ struct arena {
 	struct page *frames;			/* 1	== window.base: the struct of frame 0 */
 	struct page *zero_page;			/* 1 */
 	unsigned long first, end;		/* 1	frame numbers */
+	u32 cache_frames;			/* 1	so many in a slot at most */
 	struct port_fork_guard fork_guard;	/* 1	keeps the lock free in forked children */
 
 	struct spinlock lock __cacheline_aligned; /* i	rank: arena */
@@ -47,6 +54,10 @@ void buddy_init(struct arena *arena);
 
 /* A block of @order, as it is; NULL: none.  Its bytes preferably, and PG_ZERO if, as wanted. */
 struct page *buddy_take(struct arena *arena, unsigned int order, enum block_content want)
+	__must_hold(&arena->lock);
+
+/* The same of what has been in use before: NULL rather than something fresh. */
+struct page *buddy_take_used(struct arena *arena, unsigned int order, enum block_content want)
 	__must_hold(&arena->lock);
 
 /* Takes back a block, and joins it with its free neighbours. */

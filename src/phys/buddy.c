@@ -80,15 +80,11 @@ static struct page *find(struct arena *arena, unsigned int *order, enum block_co
 	return NULL;
 }
 
-struct page *buddy_take(struct arena *arena, unsigned int order, enum block_content want)
+struct page *buddy_take_used(struct arena *arena, unsigned int order, enum block_content want)
 {
-	struct page *page;
-	unsigned int have;
+	unsigned int have = order;
+	struct page *page = find(arena, &have, want);
 
-	do {
-		have = order;
-		page = find(arena, &have, want);
-	} while (!page && grow(arena));
 	if (!page)
 		return NULL;
 	block_remove(page);
@@ -97,6 +93,16 @@ struct page *buddy_take(struct arena *arena, unsigned int order, enum block_cont
 		block_insert(arena, page + BIT(have), have, page_content(page));
 	}
 	arena->nr_free -= BIT(order);
+	return page;
+}
+
+struct page *buddy_take(struct arena *arena, unsigned int order, enum block_content want)
+{
+	struct page *page;
+
+	do
+		page = buddy_take_used(arena, order, want);
+	while (!page && grow(arena));
 	return page;
 }
 

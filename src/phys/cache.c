@@ -5,7 +5,8 @@
  * The arena's lock is one for all.  So single frames are kept in slots, and a thread goes to the
  * slot that its id selects: threads that are started one after another have different ones.  In the
  * common case a slot's lines, and the structs of the frames in it, are written by one thread only:
- * a refill takes 32 frames side by side.
+ * a refill takes 32 frames side by side, and what a thread frees it gets again, up to 2 MiB.  A frame
+ * that another CPU has just written to costs more to zero than to allocate.
  *
  * A slot is only ever *tried*: a thread that finds it busy goes to the next one, and after a few to
  * the blocks.  So nobody waits for a thread that the host took off its CPU inside a slot, nor,
@@ -47,33 +48,22 @@ static struct frame_cache *slot_find(struct arena *arena)
 
 static void slot_push(struct frame_cache *slot, struct page *page)
 {
-	slot->frames[slot->nr] = page;
+	slot->frames[(slot->first + slot->nr) % CACHE_FRAMES] = page;
 	atomic_store_relaxed(&slot->nr, slot->nr + 1);
 }
 
 static struct page *slot_pop(struct frame_cache *slot)
 {
 	atomic_store_relaxed(&slot->nr, slot->nr - 1);
-	return slot->frames[slot->nr];
+	return slot->frames[(slot->first + slot->nr) % CACHE_FRAMES];
 }
 
 /* A run of frames; the lowest is the next to be taken, so that neighbours stay neighbours. */
-static void slot_refill(struct arena *arena, struct frame_cache *slot, enum block_content want)
+static void slot_push_run(struct arena *arena, struct frame_cache *slot, struct page *run,
+			  unsigned int order)
 {
-	unsigned int order = CACHE_BATCH_ORDER;
-	struct page *run = NULL;
-	u32 zero;
+	u32 zero = page_flags(run) & PG_ZERO;
 
-	spin_lock(&arena->lock);
-	for (;; order--) {
-		run = buddy_take(arena, order, want);
-		if (run || !order)
-			break;
-	}
-	spin_unlock(&arena->lock);
-	if (!run)
-		return;
-	zero = page_flags(run) & PG_ZERO;
 	for (unsigned long i = BIT(order); i-- > 0;) {
 		page_number(arena, run + i);
 		atomic_store_relaxed(&run[i].flags, zero);
@@ -81,15 +71,44 @@ static void slot_refill(struct arena *arena, struct frame_cache *slot, enum bloc
 	}
 }
 
+/*
+ * A batch: a run if there is one so long, else shorter ones; and rather those than what is fresh,
+ * since that is memory that the host has still to find.
+ */
+static void slot_refill(struct arena *arena, struct frame_cache *slot, enum block_content want)
+{
+	unsigned int order = CACHE_BATCH_ORDER;
+	struct page *run;
+
+	spin_lock(&arena->lock);
+	while (slot->nr < CACHE_BATCH) {
+		run = buddy_take_used(arena, order, want);
+		if (run)
+			slot_push_run(arena, slot, run, order);
+		else if (!order--)
+			break;
+	}
+	for (order = CACHE_BATCH_ORDER; !slot->nr; order--) {
+		run = buddy_take(arena, order, want);
+		if (run)
+			slot_push_run(arena, slot, run, order);
+		else if (!order)
+			break;
+	}
+	spin_unlock(&arena->lock);
+}
+
 /* The @nr frames that were longest in the slot go back. */
 static void slot_spill(struct arena *arena, struct frame_cache *slot, u32 nr)
 {
 	spin_lock(&arena->lock);
-	for (u32 i = 0; i < nr; i++)
-		buddy_put(arena, slot->frames[i], 0, page_content(slot->frames[i]));
+	for (u32 i = 0; i < nr; i++) {
+		struct page *page = slot->frames[(slot->first + i) % CACHE_FRAMES];
+
+		buddy_put(arena, page, 0, page_content(page));
+	}
 	spin_unlock(&arena->lock);
-	for (u32 i = nr; i < slot->nr; i++)
-		slot->frames[i - nr] = slot->frames[i];
+	slot->first = (slot->first + nr) % CACHE_FRAMES;
 	atomic_store_relaxed(&slot->nr, slot->nr - nr);
 }
 
@@ -128,7 +147,7 @@ void cache_put(struct arena *arena, struct page *page)
 		spin_unlock(&arena->lock);
 		return;
 	}
-	if (unlikely(slot->nr == CACHE_FRAMES))
+	if (unlikely(slot->nr == arena->cache_frames))
 		slot_spill(arena, slot, CACHE_BATCH);
 	slot_push(slot, page);
 	slot_leave(slot);
