@@ -34,10 +34,11 @@
  * of its own.
  *
  * Budget.  The host allows a process so many areas (max_map_count), whatever is in them.  How
- * many a region takes is not asked but bounded from above: each call adds two at most, and all of
- * a region are no more than its pages and the gaps between them.  When the sum would exceed the
- * budget, regions are dropped, round the clock, each in one call.  So they are when the host
- * refuses earlier.
+ * many a region takes is not asked but bounded from above: each call adds two at most (what is
+ * shown, and the rest of what it was cut out of), one less for each side on which something is
+ * shown already, and one less again where that continues it; and all of a region are no more than
+ * its pages and the gaps between them.  When the sum would exceed the budget, regions are dropped,
+ * round the clock, each in one call.  So they are when the host refuses earlier.
  *
  * Locking.  One lock for each window, over the look at the tables and the call to the host: calls
  * of one process wait for each other in the kernel anyway.
@@ -149,6 +150,26 @@ static void widen(struct host_window *w, struct host_run *run)
 	}
 }
 
+/*
+ * Is the page at @page, beside @run, shown in the same way, and is its frame @pfn?  Then the host
+ * makes one area of the two.  (In the same region: areas are counted by regions.)
+ */
+static bool continues(struct host_window *w, const struct host_run *run, unsigned long page,
+		      unsigned long pfn) __must_hold(&w->lock)
+{
+	struct pgtable *pt = w->mmu->pt;
+	unsigned int level;
+	pte_t e;
+
+	if (page / REGION_PAGES != run->page / REGION_PAGES ||
+	    host_is_shown(w, page, MM_ACCESS_READ) != !!(run->allow & PORT_SHOW_READ) ||
+	    host_is_shown(w, page, MM_ACCESS_WRITE) != !!(run->allow & PORT_SHOW_WRITE))
+		return false;
+	e = pt_look(pt, w->start + page * PAGE_SIZE, &level);
+	return level == PT_PTE && pte_is_leaf(pt->format, PT_PTE, e) && !is_zero_page(pt, e) &&
+	       pte_pfn(pt->format, e) == pfn && allow_of(pte_attrs(pt->format, e)) == run->allow;
+}
+
 /* What to show for an access to @addr.  False: the tables do not allow it. */
 static bool find_run(struct host_window *w, unsigned long addr, enum mm_access access,
 		     struct host_run *run) __must_hold(&w->lock)
@@ -169,6 +190,9 @@ static bool find_run(struct host_window *w, unsigned long addr, enum mm_access a
 		};
 		if (nr == 1)
 			widen(w, run);
+		if (nr == 1 && !run->zeros)
+			run->joined = continues(w, run, run->page - 1, run->pfn - 1) +
+				      continues(w, run, run->page + run->nr, run->pfn + run->nr);
 	}
 	rcu_read_unlock();
 	return !pte_none(e);

@@ -45,6 +45,7 @@ struct host_run {
 	unsigned long pfn;
 	unsigned int allow;			/* PORT_SHOW_* */
 	bool zeros;				/* each of them is the zero page */
+	unsigned int joined;			/* on so many sides the host has more of it */
 };
 
 /* host_map.c.  0; -ENOMEM: the host refuses even when nothing else is shown. */

@@ -64,57 +64,9 @@ static void set_nr_shown(struct host_window *w, struct host_region *r)
 		w->used[nth / 64] &= ~BIT(nth % 64);
 }
 
-/* A run lies in one region. */
-static void note_shown(struct host_window *w, const struct host_run *run)
+static bool is_bit(const u64 *words, unsigned long nth)
 {
-	struct host_region *r = region_of(w, run->page);
-	unsigned long first = run->page % REGION_PAGES, end = first + run->nr;
-	const unsigned int readable = PORT_SHOW_READ | PORT_SHOW_WRITE;
-
-	set_pages(r->shown, first, end, true);
-	set_pages(r->readable, first, end, run->allow & readable);
-	set_pages(r->writable, first, end, run->allow & PORT_SHOW_WRITE);
-	set_nr_shown(w, r);
-	/* What was there is cut in two at most. */
-	set_areas(w, r, r->areas + 2);
-	w->maps++;
-}
-
-static void note_hidden(struct host_window *w, struct host_region *r, unsigned long first,
-			unsigned long end)
-{
-	set_pages(r->shown, first, end, false);
-	set_pages(r->readable, first, end, false);
-	set_pages(r->writable, first, end, false);
-	set_nr_shown(w, r);
-	set_areas(w, r, r->areas + 1);
-}
-
-bool host_is_shown(const struct host_window *w, unsigned long page, enum mm_access access)
-{
-	const struct host_region *r = region_of(w, page);
-	const u64 *words = access == MM_ACCESS_WRITE ? r->writable :
-			   access == MM_ACCESS_READ ? r->readable : NULL;
-	unsigned long nth = page % REGION_PAGES;
-
-	/* To run code is rare: mapped anew each time that it faults. */
-	return words && (words[nth / 64] >> nth % 64 & 1);
-}
-
-/* ------------------------------------------------------------------------------ what shows -- */
-
-/* The first region from @nth on that shows something; nr_regions: none. */
-static unsigned long next_used(const struct host_window *w, unsigned long nth)
-{
-	unsigned long words = host_used_words(w);
-
-	for (unsigned long i = nth / 64; i < words; i++) {
-		u64 word = w->used[i] & (i == nth / 64 ? ~0ull << nth % 64 : ~0ull);
-
-		if (word)
-			return i * 64 + ffs64(word) - 1;
-	}
-	return w->nr_regions;
+	return words[nth / 64] >> nth % 64 & 1;
 }
 
 /* The first and the last of pages [first, end) of a region that are shown.  False: none is. */
@@ -136,6 +88,75 @@ static bool shown_in(const struct host_region *r, unsigned long first, unsigned 
 		first = stop;
 	}
 	return any;
+}
+
+/*
+ * How many areas more there are once @run is shown, at most.  Where nothing is shown it is cut out
+ * of what is reserved, which ends where something is shown beside it.
+ */
+static int new_areas(const struct host_region *r, const struct host_run *run)
+{
+	unsigned long first = run->page % REGION_PAGES, end = first + run->nr, low, high;
+	int areas = 2 - (int)run->joined;
+
+	if (shown_in(r, first, end, &low, &high))
+		return areas;
+	return areas - (first && is_bit(r->shown, first - 1)) -
+	       (end < REGION_PAGES && is_bit(r->shown, end));
+}
+
+/* A run lies in one region. */
+static void note_shown(struct host_window *w, const struct host_run *run)
+{
+	struct host_region *r = region_of(w, run->page);
+	unsigned long first = run->page % REGION_PAGES, end = first + run->nr;
+	const unsigned int readable = PORT_SHOW_READ | PORT_SHOW_WRITE;
+	u32 areas = (u32)max((int)r->areas + new_areas(r, run), 1);
+
+	set_pages(r->shown, first, end, true);
+	set_pages(r->readable, first, end, run->allow & readable);
+	set_pages(r->writable, first, end, run->allow & PORT_SHOW_WRITE);
+	set_nr_shown(w, r);
+	set_areas(w, r, areas);
+	w->maps++;
+}
+
+static void note_hidden(struct host_window *w, struct host_region *r, unsigned long first,
+			unsigned long end)
+{
+	set_pages(r->shown, first, end, false);
+	set_pages(r->readable, first, end, false);
+	set_pages(r->writable, first, end, false);
+	set_nr_shown(w, r);
+	/* One is cut in two, and between them is nothing. */
+	set_areas(w, r, r->areas + 2);
+}
+
+bool host_is_shown(const struct host_window *w, unsigned long page, enum mm_access access)
+{
+	const struct host_region *r = region_of(w, page);
+	const u64 *words = access == MM_ACCESS_WRITE ? r->writable :
+			   access == MM_ACCESS_READ ? r->readable : NULL;
+	unsigned long nth = page % REGION_PAGES;
+
+	/* To run code is rare: mapped anew each time that it faults. */
+	return words && is_bit(words, nth);
+}
+
+/* ------------------------------------------------------------------------------ what shows -- */
+
+/* The first region from @nth on that shows something; nr_regions: none. */
+static unsigned long next_used(const struct host_window *w, unsigned long nth)
+{
+	unsigned long words = host_used_words(w);
+
+	for (unsigned long i = nth / 64; i < words; i++) {
+		u64 word = w->used[i] & (i == nth / 64 ? ~0ull << nth % 64 : ~0ull);
+
+		if (word)
+			return i * 64 + ffs64(word) - 1;
+	}
+	return w->nr_regions;
 }
 
 /* Books only: nothing of [first, end) is shown.  *low and *high: from where to where it was. */

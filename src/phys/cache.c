@@ -5,8 +5,8 @@
  * The arena's lock is one for all.  So single frames are kept in slots, and a thread goes to the
  * slot that its id selects: threads that are started one after another have different ones.  In the
  * common case a slot's lines, and the structs of the frames in it, are written by one thread only:
- * a refill takes 32 frames side by side, and what a thread frees it gets again, up to 2 MiB.  A frame
- * that another CPU has just written to costs more to zero than to allocate.
+ * a refill takes 32 frames side by side, and what a thread frees it gets again, up to 2 MiB.  A
+ * frame that another CPU has just written to costs more to zero than to allocate.
  *
  * A slot is only ever *tried*: a thread that finds it busy goes to the next one, and after a few to
  * the blocks.  So nobody waits for a thread that the host took off its CPU inside a slot, nor,

@@ -291,6 +291,35 @@ static u64 step(u64 *random)
 
 #define MANY_PAGES	(24 * 512u)
 
+/* Page by page, in the order of their frames: the host joins them, and the books know. */
+static void test_side_by_side(void **state)
+{
+	static const struct host_window_config small = { .max_areas = MIN_AREAS };
+	const unsigned long nr = 4 * PT_ENTRIES;
+
+	(void)state;
+	world_make(&w, nr, 16, &small);
+	allow(&w, 0, nr, RW);
+	for (unsigned long at = 0; at < nr; at += PT_ENTRIES) {
+		struct page *block = page_alloc(w.space.arena, PAGE_MAX_ORDER, PAGE_ZEROED);
+
+		page_split(block);
+		for (unsigned long i = 0; i < PT_ENTRIES; i++) {
+			assert_int_equal(pt_install(&w.space.pt, NULL, addr_at(at + i), PT_PTE,
+						    PTE_NONE,
+						    pte_leaf(w.space.pt.format, PT_PTE,
+							     page_pfn(block) + i,
+							     USER_RW | PT_DIRTY)), 0);
+			*word_at(&w, at + i) = i;
+			if (i % 61 == 0)
+				assert_true(host_areas() <= stats_of(&w).areas);
+		}
+	}
+	assert_int_equal(stats_of(&w).pages, nr);
+	assert_int_equal(stats_of(&w).drops, 0);
+	world_end(&w);
+}
+
 /* Never more areas than the budget, never more than the books say, and every byte is kept. */
 static void test_small_budget(void **state)
 {
@@ -459,6 +488,7 @@ int main(void)
 		cmocka_unit_test(test_plain), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_out_of_frames), cmocka_unit_test(test_previous_handler),
 		cmocka_unit_test(test_default_signal), cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_small_budget), cmocka_unit_test(test_host_limit),
 		cmocka_unit_test(test_arguments),
 #ifdef CONFIG_VMAREA_DEBUG
