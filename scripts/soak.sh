@@ -23,6 +23,8 @@ setup build
 setup build-asan -Ddebug_checks=true -Db_sanitize=address,undefined -Ddefault_library=static
 setup build-tsan -Ddebug_checks=true -Db_sanitize=thread -Ddefault_library=static
 
+echo "== a program in a window sorts 1 GiB and forks"
+build/examples/example_window --size 1024 build/examples/example_window_guest.so
 echo "== threads under address+undefined"
 build-asan/tests/stress/stress --ops "$ops"
 echo "== threads under the thread sanitizer"
