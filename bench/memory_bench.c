@@ -65,21 +65,21 @@ struct row {
 
 #define KERNEL(what, group, nth, bound, target)						\
 	{ what, "kernel", { group, OURS, nth }, { group, THEIRS, nth }, bound, target, false }
-#define OUR_SCALING(what, group)							\
-	{ what, "1 thread", { group, OURS, WRITE }, { ONE, OURS, WRITE }, AT_LEAST, 1.9, true }
-#define THEIR_SCALING(what, group)							\
-	{ what, "1 thread", { group, THEIRS, WRITE }, { ONE, THEIRS, WRITE }, NO_BOUND, 0, true }
+#define SCALING(what, group, side, nth, bound, target)					\
+	{ what, "1 thread", { group, side, nth }, { ONE, side, nth }, bound, target, true }
 
 static const struct row rows[] = {
 	KERNEL("anonymous write fault, 1 thread", ONE, WRITE, AT_MOST, 0.25),
 	KERNEL("  2 threads, same area, each", SAME, WRITE, AT_MOST, 0.25),
 	KERNEL("  2 threads, own areas, each", OWN, WRITE, AT_MOST, 0.25),
-	OUR_SCALING("  2 threads, same area, against 1", SAME),
-	OUR_SCALING("  2 threads, own areas, against 1", OWN),
-	THEIR_SCALING("  the kernel's: same area, against 1", SAME),
-	THEIR_SCALING("  the kernel's: own areas, against 1", OWN),
+	SCALING("  2 threads, same area, against 1", SAME, OURS, WRITE, AT_LEAST, 1.9),
+	SCALING("  2 threads, own areas, against 1", OWN, OURS, WRITE, AT_LEAST, 1.9),
+	SCALING("  the kernel's: same area, against 1", SAME, THEIRS, WRITE, NO_BOUND, 0),
+	SCALING("  the kernel's: own areas, against 1", OWN, THEIRS, WRITE, NO_BOUND, 0),
 	KERNEL("the same as a store by a soft TLB", ONE, STORE, AT_MOST, 0.25),
 	KERNEL("read fault, zero page", ONE, READ, NO_BOUND, 0),
+	SCALING("  2 threads, same area, against 1", SAME, OURS, READ, NO_BOUND, 0),
+	SCALING("  2 threads, own areas, against 1", OWN, OURS, READ, NO_BOUND, 0),
 	KERNEL("copy-on-write fault", FORK, COW, NO_BOUND, 0),
 	KERNEL("write fault after the child is gone", FORK, REUSE, NO_BOUND, 0),
 	KERNEL("zap of a page, 1 thread", ONE, ZAP, AT_MOST, 0.25),
