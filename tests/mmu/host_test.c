@@ -303,7 +303,7 @@ static void test_side_by_side(void **state)
 	for (unsigned long at = 0; at < nr; at += PT_ENTRIES) {
 		struct page *block = page_alloc(w.space.arena, PAGE_MAX_ORDER, PAGE_ZEROED);
 
-		page_split(block);
+		assert_true(page_try_split(block, 1));
 		for (unsigned long i = 0; i < PT_ENTRIES; i++) {
 			assert_int_equal(pt_install(&w.space.pt, NULL, addr_at(at + i), PT_PTE,
 						    PTE_NONE,
