@@ -44,6 +44,7 @@ int arena_create(unsigned long bytes, struct arena **out)
 	arena->end = first + nr;
 	arena->cache_frames = (u32)min(max(nr / (4 * CACHE_SLOTS), (unsigned long)CACHE_MIN_FRAMES),
 				       (unsigned long)CACHE_FRAMES);
+	arena->batch_order = min(fls64(arena->cache_frames) - 2u, CACHE_BATCH_ORDER);
 	spin_lock_init(&arena->lock, LOCK_RANK_ARENA);
 	buddy_init(arena);
 	arena->zero_page = page_alloc(arena, 0, PAGE_ZEROED);

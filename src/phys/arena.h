@@ -11,14 +11,13 @@
 
 /*
  * A slot keeps 2 MiB, so that what a thread gives back and takes again stays in its CPU's caches;
- * refills and spills move 32 frames.  In a small arena all slots keep a quarter of it at most, but
- * enough for two batches each.
+ * refills and spills move 32 frames.  In a small arena all slots keep a quarter of it at most, and a
+ * batch is half of what a slot keeps: what a thread holds in a busy slot is missing to the others.
  */
 #define CACHE_SLOTS		16u		/* a power of two */
 #define CACHE_FRAMES		512u		/* a power of two */
-#define CACHE_MIN_FRAMES	64u
+#define CACHE_MIN_FRAMES	2u
 #define CACHE_BATCH_ORDER	5u
-#define CACHE_BATCH		BIT(CACHE_BATCH_ORDER)
 
 struct frame_cache {
 	u32 busy;				/* a	1: somebody is in it */
@@ -36,6 +35,7 @@ struct arena {
 	struct page *zero_page;			/* 1 */
 	unsigned long first, end;		/* 1	frame numbers */
 	u32 cache_frames;			/* 1	so many in a slot at most */
+	u32 batch_order;			/* 1	of a refill or spill */
 	struct port_fork_guard fork_guard;	/* 1	keeps the lock free in forked children */
 
 	struct spinlock lock __cacheline_aligned; /* i	rank: arena */

@@ -77,18 +77,18 @@ static void slot_push_run(struct arena *arena, struct frame_cache *slot, struct 
  */
 static void slot_refill(struct arena *arena, struct frame_cache *slot, enum block_content want)
 {
-	unsigned int order = CACHE_BATCH_ORDER;
+	unsigned int order = arena->batch_order;
 	struct page *run;
 
 	spin_lock(&arena->lock);
-	while (slot->nr < CACHE_BATCH) {
+	while (slot->nr < BIT(arena->batch_order)) {
 		run = buddy_take_used(arena, order, want);
 		if (run)
 			slot_push_run(arena, slot, run, order);
 		else if (!order--)
 			break;
 	}
-	for (order = CACHE_BATCH_ORDER; !slot->nr; order--) {
+	for (order = arena->batch_order; !slot->nr; order--) {
 		run = buddy_take(arena, order, want);
 		if (run)
 			slot_push_run(arena, slot, run, order);
@@ -148,7 +148,7 @@ void cache_put(struct arena *arena, struct page *page)
 		return;
 	}
 	if (unlikely(slot->nr == arena->cache_frames))
-		slot_spill(arena, slot, CACHE_BATCH);
+		slot_spill(arena, slot, BIT(arena->batch_order));
 	slot_push(slot, page);
 	slot_leave(slot);
 }

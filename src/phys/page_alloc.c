@@ -64,8 +64,7 @@
  *
  * Rejected
  *  - Structs of their own mapping, or made on demand: a second lookup for each pfn, and a failure
- *  in
- *    the middle of an allocation.
+ *    in the middle of an allocation.
  *  - A lock-free stack of frames for all threads: its head is a line that all write.
  *  - Caches in thread-local memory: a thread that ends takes them along, and so does a program that
  *    runs its own thread-local storage.
