@@ -180,6 +180,7 @@ struct side {
 	struct soft_tlb *tlb;
 	bool huge_pages;		/* both sides make them */
 	bool lazily_freed;		/* MADV_FREE was called: pages may be lost */
+	bool collapsed;			/* MADV_COLLAPSE was called: huge pages without advice */
 	bool forked;
 	bool unshared;			/* there may be copies that Linux has as clean pages */
 	bool broken;			/* an invariant of the library's; `why` says which */
@@ -235,6 +236,7 @@ bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 bool side_hits_agent(const struct side *side, uint64_t addr, uint64_t len);
 /* May what it frees be there again, or not? */
 bool side_frees_lazily(const struct diff_call *call);
+bool side_collapses(const struct diff_call *call);
 /* May it read memory into being? */
 bool side_fills(const struct side_proc *proc, const struct diff_call *call);
 bool side_any_flag(const struct side_proc *proc, uint64_t addr, uint64_t len, vm_flags_t flag);

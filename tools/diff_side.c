@@ -525,6 +525,7 @@ enum step side_step(struct side *side, const struct diff_call *call)
 	}
 	side->small_pages |= side_fills(proc, call);
 	side->lazily_freed |= side_frees_lazily(call);
+	side->collapsed |= side_collapses(call);
 	side->forked |= call->op == OP_FORK;
 	side->unshared |= side->forked && call->op == OP_PEEK && call->arg[3] == REMOTE_PLAIN;
 	out->result = do_call(side, proc, out);
@@ -586,6 +587,7 @@ void side_begin(struct side *side, const struct start_state *start)
 	side->shared->own_end = side->image_end;
 	side->small_pages = false;
 	side->lazily_freed = false;
+	side->collapsed = false;
 	side->forked = side->unshared = false;
 	side->broken = false;
 	side->shared->nr_calls = 0;

@@ -170,6 +170,17 @@ static bool any_file(const struct side_proc *proc, uint64_t addr, uint64_t len)
 	return false;
 }
 
+/*
+ * May there be pieces of a huge page, in whatever shape?  Such advice makes pages of them, and of
+ * those that are all zeros the kernel then has none.  What an area was advised stays with it.
+ */
+static bool may_fold_zeros(const struct side *side, const struct side_proc *proc, uint64_t addr,
+			   uint64_t len)
+{
+	return side->huge_pages &&
+		(side->collapsed || side_any_flag(proc, addr, len, VM_HUGEPAGE | VM_NOHUGEPAGE));
+}
+
 /* What the library does not do, or the kernel does as it likes. */
 static bool skip_advice_for_pages(const struct side *side, const struct side_proc *proc,
 				  uint64_t addr, uint64_t len, int advice)
@@ -182,8 +193,11 @@ static bool skip_advice_for_pages(const struct side *side, const struct side_pro
 			(!side->huge_pages || any_file(proc, addr, len));
 	case MADV_REMOVE:
 		return true;
+	case MADV_FREE:
+	case MADV_COLD:
+		return may_fold_zeros(side, proc, addr, len);
 	case MADV_PAGEOUT:
-		return side->lazily_freed || side->machine->config.total_swap_pages ||
+		return may_fold_zeros(side, proc, addr, len) || side->lazily_freed || side->machine->config.total_swap_pages ||
 			any_file(proc, addr, len) ||
 			side_any_flag(proc, addr, len, VM_DROPPABLE);
 	default:
@@ -409,10 +423,20 @@ bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 	}
 }
 
+static bool gives_advice(const struct diff_call *c, uint64_t advice)
+{
+	return (c->op == OP_MADVISE && c->arg[2] == advice) ||
+		(c->op == OP_PROCESS_MADVISE && c->arg[4] == advice);
+}
+
 bool side_frees_lazily(const struct diff_call *c)
 {
-	return (c->op == OP_MADVISE && c->arg[2] == MADV_FREE) ||
-		(c->op == OP_PROCESS_MADVISE && c->arg[4] == MADV_FREE);
+	return gives_advice(c, MADV_FREE);
+}
+
+bool side_collapses(const struct diff_call *c)
+{
+	return gives_advice(c, MADV_COLLAPSE);
 }
 
 /* May it read memory into being? */
