@@ -17,11 +17,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mm_user *user;
 	struct player *p;
 	uint32_t call[2];
+	int error;
 
 	if (size < sizeof(call))
 		return 0;
 	memcpy(call, data, sizeof(call));
-	p = player_new("elf", &header);
+	p = player_new("elf", &header, 0, &error);
 	if (!p || mm_create(p->vmarea, &config, &user))
 		abort();
 	(void)strace_add_image(player_add_mm(p, 1, user, &config),

@@ -135,8 +135,12 @@ static void move_piece(struct pgtable *pt, struct pt_stash *stash, const struct 
 	table_unlock(first);
 }
 
+/*
+ * Where there was a table there is one afterwards, entries or not: as on Linux, where a fault then
+ * finds no room for 2 MiB.  @ahead: the table was there when the move was prepared.
+ */
 static void move_span(struct pgtable *pt, struct pt_stash *stash, const struct pt_span *span,
-		      unsigned long to)
+		      unsigned long to, bool ahead)
 {
 	struct piece piece = { .from = span->start, .to = to };
 
@@ -145,7 +149,16 @@ static void move_span(struct pgtable *pt, struct pt_stash *stash, const struct p
 				  entry_end(piece.to, PT_PMD, ~0ul) - piece.to);
 		if (!is_empty(pt, &piece))
 			move_piece(pt, stash, &piece);
+		else if (ahead && !make_tables(pt, stash, piece.to, PT_PTE))
+			VM_BUG_ON(true, "nothing was prepared at %lx", piece.to);
 	}
+}
+
+/* A table that reaches into the new place may be one that the move has made. */
+static bool was_ahead(const struct pt_span *span, unsigned long to, unsigned long bytes)
+{
+	return entry_end(span->start, PT_PMD, ~0ul) <= to ||
+	       entry_start(span->start, PT_PMD) >= to + bytes;
 }
 
 void pt_move_range(struct pgtable *pt, struct pt_stash *stash, unsigned long from, unsigned long to,
@@ -165,7 +178,7 @@ void pt_move_range(struct pgtable *pt, struct pt_stash *stash, unsigned long fro
 			move_pmd(pt, &span, pmd, from < to);
 			reach = MMU_TABLES;
 		} else {
-			move_span(pt, stash, &span, there);
+			move_span(pt, stash, &span, there, was_ahead(&span, to, bytes));
 		}
 	}
 	pt_invalidate(pt, from, from + bytes, reach);

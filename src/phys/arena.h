@@ -11,8 +11,8 @@
 
 /*
  * A slot keeps 2 MiB, so that what a thread gives back and takes again stays in its CPU's caches;
- * refills and spills move 32 frames.  In a small arena all slots keep a quarter of it at most, and a
- * batch is half of what a slot keeps: what a thread holds in a busy slot is missing to the others.
+ * refills and spills move 32 frames.  In a small arena all slots keep a quarter of it at most, and
+ * a batch is half of what a slot keeps: what a thread holds in a busy slot is missing to others.
  */
 #define CACHE_SLOTS		16u		/* a power of two */
 #define CACHE_FRAMES		512u		/* a power of two */
