@@ -519,7 +519,7 @@ static int record(struct recorder *r, const char *output, char **command, bool q
 	struct trace_header header;
 	int error, tell = -1;
 
-	r->out = text_create(output);
+	r->out = text_create(output, r->touch ? TEXT_QUICK : TEXT_SMALL);
 	if (!r->out) {
 		cli_error("record", "%s: %s", output, strerror(errno));
 		return EXIT_USAGE;

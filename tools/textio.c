@@ -22,7 +22,8 @@
 
 #define RAW_BYTES	(128u << 10)
 #define TEXT_MAX	(64u << 20)
-#define ZSTD_LEVEL	19
+#define ZSTD_SMALL	19
+#define ZSTD_QUICK	6	/* a quarter more, in a thirtieth of the time */
 
 struct text_in {
 	int fd;
@@ -188,7 +189,7 @@ struct text_out {
 	int error;
 };
 
-struct text_out *text_create(const char *path)
+struct text_out *text_create(const char *path, enum text_packing packing)
 {
 	struct text_out *out;
 	size_t len = strlen(path);
@@ -203,7 +204,8 @@ struct text_out *text_create(const char *path)
 	out->buf = cli_alloc(RAW_BYTES);
 	if (len > 4 && !strcmp(path + len - 4, ".zst")) {
 		out->zstd = ZSTD_createCCtx();
-		ZSTD_CCtx_setParameter(out->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
+		ZSTD_CCtx_setParameter(out->zstd, ZSTD_c_compressionLevel,
+				       packing == TEXT_QUICK ? ZSTD_QUICK : ZSTD_SMALL);
 		ZSTD_CCtx_setParameter(out->zstd, ZSTD_c_checksumFlag, 1);
 	}
 	return out;

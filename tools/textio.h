@@ -27,7 +27,9 @@ const char *text_failure(const struct text_in *in);
 void text_progress(const struct text_in *in, unsigned long *done, unsigned long *size);
 void text_close(struct text_in *in);
 
-struct text_out *text_create(const char *path);
+/* For text that is packed: little of it, or much. */
+enum text_packing { TEXT_SMALL, TEXT_QUICK };
+struct text_out *text_create(const char *path, enum text_packing packing);
 void text_write(struct text_out *out, const char *text, size_t bytes);
 void text_printf(struct text_out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* 0, or the errno of the first write that failed. */
