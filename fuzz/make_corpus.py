@@ -94,6 +94,27 @@ end
 leader 9 7
 exit 8 0
 '''
+PAGES = '''size f2 8192
+page f1 0 whole 0x0:7f454c46 0xffe:0102
+page f1 0 0x10:03
+page f2 1 =1234567890abcdef
+read m1 0x400000 1
+store m1 0x7ffffffde000 0x8:00ff 0x100:aa
+store m1 0x7ffffffdf000 whole 0x0:01
+store m1 0x10002000 =77
+store m1 0x10003000
+own m1 0x10004000 2
+read m1 0x10006000 2
+mremap 7 0x10002000 0x2000 0x2000 3 0x20000000 = 0x20000000
+check m1 0x20000000 2 own:0+1=77 own:1+1=0
+fork 7 8 m2
+store m2 0x10004000 0x0:02
+check m2 0x10004000 4 own:1+1=0 zero:2+2
+check m1 0x400000 1 file:0+1=1
+rss m2 5
+madvise 7 0x10004000 0x2000 4 = 0
+check m1 0x10004000 2
+'''
 MAP = '''map m1 %s
  00400000-00401000 r-xp 00000000 08:01 99                                 /p
  10000000-10001000 rw-s 00000000 00:01 12                                 /dev/zero (deleted)
@@ -145,6 +166,8 @@ def trace_seeds():
     yield (text + CALLS + MAP % 'final').encode()
     yield (text + TASKS + MAP % 'check').encode()
     yield (text + TASKS + CALLS).encode()
+    mapped = CALLS[:CALLS.index('touch')]
+    yield (text.replace('trace 1', 'trace 2', 1) + mapped + PAGES + MAP % 'final').encode()
     for name in sorted(os.listdir(ROOT + '/traces')):
         packed = ROOT + '/traces/' + name
         whole = subprocess.run(['zstd', '-dc', packed], capture_output=True).stdout

@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *defect = NULL;
 	const struct feed feed = {
-		.cmd = "replay", .validate = true, .mm_ends = ends, .done = done, .arg = &defect,
+		.cmd = "replay", .validate = true, .arena_bytes = 32ul << 20, .mm_ends = ends,
+		.done = done, .arg = &defect,
 	};
 	int status;
 

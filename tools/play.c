@@ -587,6 +587,8 @@ struct player *player_new(const char *path, const struct trace_header *h, unsign
 	p->path = path;
 	p->pages = arena_bytes;
 	p->thp_always = !strcmp(h->thp, "always");
+	config.thp = p->thp_always ? VMAREA_THP_ALWAYS :
+		     !strcmp(h->thp, "never") ? VMAREA_THP_NEVER : VMAREA_THP_MADVISE;
 	*error = vmarea_create(&config, &p->vmarea);
 	if (*error) {
 		free(p);
