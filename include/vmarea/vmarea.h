@@ -322,7 +322,8 @@ VMAREA_API int mm_add_area(struct mm_user *mm, const struct area_desc *area) __m
 
 /*
  * fork(): a new mm with this one's areas, limits and rights, and one user.  0; -ENOMEM: the host's
- * memory, or overcommit; -EINTR.  After an error there is no child, and no open() was called.
+ * memory, or overcommit; -EINTR.  After an error there is no child, and no open() was called; the
+ * next store to a page may take a fault.
  */
 VMAREA_API int mm_fork(struct mm_user *mm, struct mm_user **child) __may_sleep __must_check;
 
@@ -353,7 +354,8 @@ VMAREA_API int mm_exec(struct mm_user *mm, const struct mm_config *config) __may
  * -ENOMEM	no place; max_map_count, RLIMIT_AS, RLIMIT_DATA, overcommit; the pool of huge pages
  *
  * After an error of the file's mmap() hook, or of the promise behind shared anonymous memory, what
- * MAP_FIXED was to replace is gone; after any other it is there.
+ * MAP_FIXED was to replace is gone; after any other it is there.  Pages that MAP_POPULATE or
+ * MAP_LOCKED finds no memory for are no error.
  */
 VMAREA_API long mm_mmap(struct mm_user *mm, unsigned long addr, unsigned long len,
 			unsigned long prot, unsigned long flags, struct file *__nullable file,
@@ -507,8 +509,8 @@ enum mm_fault {
  * Linux.  DONE: the access was possible at one moment; another thread may take the page away at
  * once.  Takes the lock of the VMA, and the mmap lock only if that will not do; for write if a
  * stack grows.  After an outcome other than DONE nothing has changed, except that a stack that has
- * grown stays so, and a private area that was written to stays touched.  Waits for locks, not for
- * mm_kill().
+ * grown stays so, a private area that was written to stays touched, and a page of a file stays in
+ * the file's memory.  Waits for locks, not for mm_kill().
  *
  * In an mm without pages: mm_touch().
  */

@@ -7,6 +7,7 @@
 
 struct tally {
 	unsigned long nr_sites, nr_cases, nr_wrong, nr_leaks;
+	unsigned long nr_page_cases;	/* of the cases: in worlds with frames */
 	long nr_left;			/* allocations that leaked earlier */
 };
 

@@ -14,6 +14,12 @@
  *  - the same call again, without a failure, does what it should;
  *  - when all is gone nothing is allocated, promised or open.
  *
+ * The same calls, and accesses to pages of every kind (page_calls.c), in a world with frames and in
+ * one that a window of the host shows, where each call to the host may fail as well.  There the
+ * picture has every entry of the page tables with the bytes behind it, mincore() and RSS too
+ * (frames.c), and what Linux leaves half done is listed in partial.c.  Beside the n-th failure there
+ * are arenas that are full, up to every few frames.
+ *
  * Then the same for allocations in the background, and for what else can be refused (waits.c).  In
  * the end each site that the sources have must have failed (sites.c).
  *
@@ -25,23 +31,6 @@
 
 struct tally tally;
 
-/* One run, and what became of it. */
-struct run {
-	enum pools pools;
-	long n, m;			/* 0: none fails */
-	long asked;			/* sites that the call came to */
-	long ret;
-	char *before, *after;
-};
-
-/* What a run without a failure gives, whatever the pools; and what a part of it gives. */
-struct expected {
-	long ret;
-	char *after, *partial;
-};
-
-static const char *const pools_names[NR_POOLS] = { "dry", "fresh", "warm" };
-
 void tally_wrong(const char *fmt, ...)
 {
 	va_list args;
@@ -52,185 +41,44 @@ void tally_wrong(const char *fmt, ...)
 	tally.nr_wrong++;
 }
 
-static void wrong(const struct scenario *s, const struct run *run, const char *what)
+static void calls_fail(const struct scenario *calls, size_t nr, enum world_kind kind)
 {
-	tally_wrong("%s, %s pools, failing %ld and %ld of %ld: result %ld: %s\n", s->name,
-		    pools_names[run->pools], run->n, run->m, run->asked, run->ret, what);
-}
-
-static void wrong_picture(const struct scenario *s, const struct run *run, const char *what,
-			  const char *should_be, const char *is)
-{
-	wrong(s, run, what);
-	world_print_difference(should_be, is);
-}
-
-static void check_sound(const struct scenario *s, const struct run *run)
-{
-	char why[256] = "";
-
-	if (!world_is_sound(why, sizeof(why)))
-		wrong(s, run, why);
-}
-
-static void begin(const struct scenario *s, struct run *run)
-{
-	world_open();
-	if (s->before)
-		s->before();
-	world_prepare(run->pools);
-	run->before = world_picture();
-}
-
-static void end(struct run *run)
-{
-	long left = world_close();
-
-	free(run->before);
-	free(run->after);
-	/* Counted once, not in each of the worlds that come after. */
-	tally.nr_leaks += labs(left - tally.nr_left);
-	tally.nr_left = left;
-}
-
-static void make_call(const struct scenario *s, struct run *run)
-{
-	unsigned long count = port_alloc_count();
-
-	port_fail_both(run->n, run->m);
-	run->ret = s->call(w.mm);
-	port_fail_both(0, 0);
-	run->asked = (long)(port_alloc_count() - count);
-	world_refill();
-	run->after = world_picture();
-}
-
-/* The state after a failure: nothing happened, or the part that the header allows, or all did. */
-static void check_state(const struct scenario *s, const struct run *run,
-			const struct expected *expected)
-{
-	if (s->any_state)
-		return;
-	if (run->ret != -ENOMEM) {
-		if (run->ret != expected->ret)
-			wrong(s, run, "neither -ENOMEM nor success");
-		else if (strcmp(run->after, expected->after))
-			wrong_picture(s, run, "success, and another state", expected->after,
-				      run->after);
-		return;
-	}
-	if (expected->partial && !strcmp(run->after, expected->partial))
-		return;
-	if (strcmp(run->after, run->before))
-		wrong_picture(s, run, "not what it was", run->before, run->after);
-}
-
-static void check_retry(const struct scenario *s, struct run *run, const struct expected *expected)
-{
-	if (run->ret != -ENOMEM || s->any_state)
-		return;
-	run->n = run->m = 0;
-	free(run->after);
-	make_call(s, run);
-	if (run->ret != expected->ret || strcmp(run->after, expected->after))
-		wrong_picture(s, run, "the call again is another one", expected->after, run->after);
-	check_sound(s, run);
-}
-
-/* True if all that was to fail was come to. */
-static bool run_failing(const struct scenario *s, enum pools pools, long n, long m,
-			const struct expected *expected)
-{
-	struct run run = { .pools = pools, .n = n, .m = m };
-	bool reached;
-
-	begin(s, &run);
-	make_call(s, &run);
-	reached = run.asked >= max(n, m);
-	check_sound(s, &run);
-	if (reached)
-		check_state(s, &run, expected);
-	check_retry(s, &run, expected);
-	end(&run);
-	return reached;
-}
-
-/* Without a failure.  Returns how many sites it came to. */
-static long run_through(const struct scenario *s, enum pools pools, struct expected *expected)
-{
-	struct run run = { .pools = pools };
-	long asked;
-
-	begin(s, &run);
-	make_call(s, &run);
-	check_sound(s, &run);
-	if (run.ret < 0)
-		wrong(s, &run, "an error without a failure");
-	if (!expected->after) {
-		expected->ret = run.ret;
-		expected->after = strdup(run.after);
-	} else if (run.ret != expected->ret || strcmp(run.after, expected->after)) {
-		wrong_picture(s, &run, "it depends on the pools", expected->after, run.after);
-	}
-	asked = run.asked;
-	end(&run);
-	return asked;
-}
-
-static void see_partial(const struct scenario *s, struct expected *expected)
-{
-	struct run run = { .pools = POOLS_FRESH };
-
-	if (!s->partial)
-		return;
-	begin(s, &run);
-	assert_true(s->partial(w.mm) >= 0);
-	expected->partial = world_picture();
-	end(&run);
-}
-
-static void run_scenario(const struct scenario *s)
-{
-	struct expected expected = { 0 };
-	long most = 0, nr_cases = 0;
-
-	see_partial(s, &expected);
-	for (enum pools pools = 0; pools < NR_POOLS; pools++) {
-		long asked = run_through(s, pools, &expected);
-
-		for (long n = 1; n <= asked; n++) {
-			if (!run_failing(s, pools, n, 0, &expected))
-				break;
-			nr_cases++;
-			for (long m = n + 1; run_failing(s, pools, n, m, &expected); m++)
-				nr_cases++;
-		}
-		most = max(most, asked);
-	}
-	free(expected.after);
-	free(expected.partial);
-	tally.nr_cases += nr_cases;
-	printf("%-28s %3ld sites %4ld cases\n", s->name, most, nr_cases);
+	for (size_t i = 0; i < nr; i++)
+		if (kind == WORLD_AREAS || !calls[i].areas_only)
+			run_scenario(&calls[i], kind);
 }
 
 static void memory_calls_fail(void **state)
 {
-	for (size_t i = 0; i < nr_memory_calls; i++)
-		run_scenario(&memory_calls[i]);
+	calls_fail(memory_calls, nr_memory_calls, WORLD_AREAS);
 }
 
 static void object_calls_fail(void **state)
 {
-	for (size_t i = 0; i < nr_object_calls; i++)
-		run_scenario(&object_calls[i]);
+	calls_fail(object_calls, nr_object_calls, WORLD_AREAS);
+}
+
+static void calls_fail_with_frames(void **state)
+{
+	calls_fail(memory_calls, nr_memory_calls, WORLD_FRAMES);
+	calls_fail(object_calls, nr_object_calls, WORLD_FRAMES);
+	calls_fail(page_calls, nr_page_calls, WORLD_FRAMES);
+}
+
+static void calls_fail_beside_a_window(void **state)
+{
+	calls_fail(memory_calls, nr_memory_calls, WORLD_WINDOW);
+	calls_fail(object_calls, nr_object_calls, WORLD_WINDOW);
+	calls_fail(page_calls, nr_page_calls, WORLD_WINDOW);
 }
 
 static void all_sites_failed(void **state)
 {
 	unsigned long nr_missing = check_source_sites();
 
-	printf("%lu sites, %lu cases, %lu wrong states, %lu leaks\n", tally.nr_sites,
-	       tally.nr_cases, tally.nr_wrong, tally.nr_leaks);
+	printf("%lu sites, %lu cases, %lu of them with pages, %lu wrong states, %lu leaks\n",
+	       tally.nr_sites, tally.nr_cases, tally.nr_page_cases, tally.nr_wrong,
+	       tally.nr_leaks);
 	assert_int_equal(nr_missing, 0);
 	assert_int_equal(tally.nr_wrong, 0);
 	assert_int_equal(tally.nr_leaks, 0);
@@ -254,6 +102,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(no_background_thread),		/* the first: none runs yet */
 		cmocka_unit_test(memory_calls_fail),
 		cmocka_unit_test(object_calls_fail),
+		cmocka_unit_test(calls_fail_with_frames),
+		cmocka_unit_test(calls_fail_beside_a_window),
 		cmocka_unit_test(background_fails),
 		cmocka_unit_test(large_copy_fails),
 		cmocka_unit_test(frames_stay),

@@ -305,7 +305,7 @@ const struct scenario memory_calls[] = {
 	S(process_madvise_cold), S(process_madvise_flags), S(process_madvise_guard),
 	S(process_madvise_populate),
 
-	S(mlock_inside), S(mlock_many), S(mlock_untouched), S(mlock_device), S(mlock2_onfault),
+	S(mlock_inside), S(mlock_many), S(mlock_untouched), S(mlock_device, .areas_only = true), S(mlock2_onfault),
 	S(munlock_inside), S(mlockall_now), S(mlockall_both), S(mlockall_onfault),
 	S(munlockall_now), S(mseal_inside), S(mseal_many),
 

@@ -6,7 +6,7 @@
 #ifndef TESTS_FAILURE_SCENARIO_H
 #define TESTS_FAILURE_SCENARIO_H
 
-#include "world.h"
+#include "frames.h"
 
 struct scenario {
 	const char *name;
@@ -19,10 +19,27 @@ struct scenario {
 	long (*partial)(struct mm_user *mm);
 	/* Its result and state are a driver's doing, who contradicts itself: they need be sound. */
 	bool any_state;
+	bool areas_only;			/* with pages it is another call: an error as it is */
 };
 
-extern const struct scenario memory_calls[], object_calls[];
-extern const size_t nr_memory_calls, nr_object_calls;
+extern const struct scenario memory_calls[], object_calls[], page_calls[];
+extern const size_t nr_memory_calls, nr_object_calls, nr_page_calls;
+
+/* What a call on an mm with pages leaves done where there was no memory for the rest: partial.c. */
+struct partial {
+	const char *name;		/* of the scenario */
+	enum frames_left left;
+	int error;			/* beside -ENOMEM; 0: none */
+	bool areas;			/* areas may be as after the whole call */
+	bool in_success;		/* it may also say that it is done, or how much is */
+	const char *words;		/* the public header's, or Linux's */
+};
+
+/* NULL: everything stays as it was. */
+const struct partial *partial_of(const char *name);
+
+/* run.c: the scenario in a world of this kind with each failure, and what came of it. */
+void run_scenario(const struct scenario *s, enum world_kind kind);
 
 #define CALL(name, expr)							\
 	static long name(struct mm_user *mm) { return (expr); }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-#include "world.h"
+#include "frames.h"
 
 #include "base/atomic.h"
 #include "mm/mm.h"
@@ -158,23 +158,48 @@ static void crowd(void)
 	must_map_at(HUGE_AT(4), 2 * HUGE, RW, MAP_SHARED, w.huge, 0);
 }
 
+/* Only asked where there are frames. */
+static int file_read_page(struct file *file, uint64_t offset, void *to, size_t bytes)
+{
+	memset(to, (int)(1 + offset / PAGE % 255), bytes);
+	return 0;
+}
+
+static int file_mmap(struct file *file, struct vma_new *vma) __in_mmap_hook
+{
+	return 0;
+}
+
+static const struct file_operations file_ops = {
+	.owner = "file", .mmap = file_mmap, .read_page = file_read_page,
+};
+
 void world_open(void)
+{
+	world_open_as(WORLD_AREAS);
+}
+
+void world_open_as(enum world_kind kind)
 {
 	struct vmarea_config config = VMAREA_CONFIG_INIT;
 
-	w = (struct world){ 0 };
+	w = (struct world){ .kind = kind, .progress = -1 };
 	config.nr_huge_2m_pages = 32;
+	config.arena_bytes = kind == WORLD_AREAS ? 0 : FRAMES_ARENA_BYTES;
 	assert_int_equal(vmarea_create(&config, &w.v), 0);
-	w.file = make_file("/file", 0, 1 << 20, NULL);
+	frames_begin();
+	w.file = make_file("/file", 0, 1 << 20, kind == WORLD_AREAS ? NULL : &file_ops);
 	w.zero = make_file("/dev/zero", FILE_DEV_ZERO, 0, NULL);
 	w.segment = make_file("/SYSV00000000", FILE_SHMEM | FILE_DELETED, 4 * PAGE, NULL);
 	w.huge = make_file("/huge", FILE_HUGETLB, 8 * HUGE, NULL);
 	w.device = make_file("/dev/it", 0, 1 << 20, &device_ops);
 	crowd();
+	frames_touch();
 }
 
 long world_close(void)
 {
+	frames_let_go();
 	/* Whatever it does once the mms are gone, the device's file still has our reference. */
 	mmput(w.mm);
 	for (int i = 0; i < NR_ANCESTORS; i++)
@@ -190,6 +215,7 @@ long world_close(void)
 	assert_int_equal(w.nr_released, 1);
 	port_work_flush();
 	assert_int_equal(vmarea_committed_pages(w.v), 0);
+	frames_end();
 	vmarea_destroy(w.v);
 	return port_live_allocs();
 }
@@ -294,6 +320,23 @@ static int append(void *arg, const char *text, size_t bytes)
 	return 0;
 }
 
+/* Of smaps what areas decide; how many pages there are is for frames.c. */
+static void drop_counts(char *text)
+{
+	char *to = text;
+
+	for (char *line = text, *next; *line; line = next) {
+		char *end = strchr(line, '\n');
+
+		next = end ? end + 1 : line + strlen(line);
+		if (strncmp(line, "VmFlags", 7) && (*line >= 'A' && *line <= 'Z'))
+			continue;
+		memmove(to, line, (size_t)(next - line));
+		to += next - line;
+	}
+	*to = 0;
+}
+
 /* Objects that the mm makes are numbered, and a call that failed has used numbers up. */
 static void hide_inodes(char *text)
 {
@@ -339,7 +382,12 @@ char *world_picture(void)
 	char line[256];
 
 	assert_int_equal(mm_report_smaps(w.mm, append, &p), 0);
-	hide_inodes(p.text);
+	if (w.kind != WORLD_AREAS && p.text) {
+		drop_counts(p.text);
+		p.len = strlen(p.text);
+	}
+	if (p.text)
+		hide_inodes(p.text);
 	mm_get_stats(w.mm, &s);
 	snprintf(line, sizeof(line), "areas %lu total %lu data %lu exec %lu stack %lu locked %lu "
 		 "committed %lu of %lu brk %lx huge %ld open %ld\n", s.nr_areas, s.total_pages,
@@ -378,7 +426,11 @@ bool world_is_sound(char *why, size_t why_bytes)
 		snprintf(why, why_bytes, "an anon chain is laid in and was not given back");
 		return false;
 	}
+	if (!frames_are_sound(why, why_bytes))
+		return false;
 	assert_int_equal(mm_for_each_area(w.mm, 0, ~0ul, count_device, &nr), 0);
+	if (frames_kin())
+		assert_int_equal(mm_for_each_area(frames_kin(), 0, ~0ul, count_device, &nr), 0);
 	for (int i = 0; i < NR_ANCESTORS; i++)
 		if (w.ancestors[i])
 			assert_int_equal(mm_for_each_area(w.ancestors[i], 0, ~0ul, count_device,

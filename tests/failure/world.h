@@ -36,6 +36,14 @@ enum pools {
 	NR_POOLS,
 };
 
+/* What an address space has beside areas. */
+enum world_kind {
+	WORLD_AREAS,		/* nothing */
+	WORLD_FRAMES,		/* pages of each kind, and a child that shares some: frames.c */
+	WORLD_WINDOW,		/* the same, and a window of the host that shows them */
+	NR_WORLDS,
+};
+
 #define NR_ANCESTORS	4
 
 #define HOOK_MMAP	1u
@@ -44,6 +52,7 @@ enum pools {
 #define HOOK_MPROTECT	8u
 
 struct world {
+	enum world_kind kind;
 	struct vmarea *v;
 	struct mm_user *mm;
 	struct mm_user *ancestors[NR_ANCESTORS];	/* whom mm comes from by fork; or NULL */
@@ -59,12 +68,14 @@ struct world {
 	bool release_works;		/* release() makes an address space of its own */
 	int refuse_mremap;		/* what the mremap() hook returns */
 	char note[64];			/* what a call has seen beside its result */
+	long progress;			/* pages that a call says it has done; -1: it does not say */
 	struct vm_area_struct *drained;	/* VMAs that are out of the way */
 };
 
 extern struct world w;
 
-void world_open(void);
+void world_open(void);		/* WORLD_AREAS */
+void world_open_as(enum world_kind kind);
 /* Nothing is promised or open any more, or it fails; returns how many allocations are left. */
 long world_close(void);
 
@@ -80,7 +91,10 @@ void world_trim(void);
 /* What POOLS_DRY took away is back. */
 void world_refill(void);
 
-/* Areas, flags, names, totals, hooks, promises, huge pages.  To be freed. */
+/*
+ * Areas, flags, names, totals, hooks, promises, huge pages.  To be freed.  What pages are there it
+ * does not say: frames.h.
+ */
 char *world_picture(void);
 /* Two pictures, from the first line on that is not the same. */
 void world_print_difference(const char *should_be, const char *is);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Calls on an mm with pages that leave a part done when there is no memory, as Linux does.  All
+ * others leave everything as it was.
+ *
+ * Who populates stops at the page for which there was no frame, and keeps what came before it.
+ */
+#include "frames.h"
+#include "scenario.h"
+
+
+/* man-pages 6, mmap(2) and mlockall(2); for the others the same code of Linux's populates. */
+#define MAPS	LEFT_FIRST, .areas = true, .in_success = true,				\
+		.words = "mm_mmap(): pages that MAP_POPULATE or MAP_LOCKED finds no memory for "	\
+			 "are no error"
+#define LOCKS_ALL LEFT_FIRST_OF_AREA, .areas = true, .in_success = true,			\
+		.words = "mm_mlockall() passes over what cannot be locked"
+#define LOCKS	LEFT_FIRST, .error = -EAGAIN, .areas = true,				\
+		.words = "mm_mlock(): -EAGAIN: no memory for a page. What came before the "	\
+			 "error is locked"
+#define ADVISES	LEFT_FIRST,								\
+		.words = "mm_madvise(): MADV_POPULATE_* stop there"
+#define ADVISES_RANGES LEFT_FIRST, .in_success = true,					\
+		.words = "process_madvise(): the bytes advised up to the first error"
+#define TOUCHES	LEFT_FIRST,								\
+		.words = "mm_touch_range(): those before it have been touched"
+#define COPIES	LEFT_FIRST,								\
+		.words = "mm_read(): returns how many bytes were copied"
+#define PINS	LEFT_FIRST,								\
+		.words = "mm_pin_pages(): how many were pinned"
+#define GROWS	LEFT_FIRST, .areas = true,						\
+		.words = "mm_handle_fault(): a stack that has grown stays so"
+#define STARTS	LEFT_NOTHING, .areas = true,						\
+		.words = "mm_handle_fault(): a private area that was written to stays touched"
+#define READS	LEFT_CACHE,								\
+		.words = "mm_handle_fault(): a page of a file stays in the file's memory"
+#define FORKS	LEFT_RIGHTS,								\
+		.words = "mm_fork(): the next store to a page may take a fault"
+#define ACCESSES LEFT_SOME,								\
+		.words = "mm_handle_fault(), one access after the other"
+
+static const struct partial partials[] = {
+	{ "mmap_locked", MAPS }, { "mmap_populate", MAPS }, { "mmap_populate_file", MAPS },
+	{ "mmap_populate_huge", MAPS }, { "mmap_locked_in_future", MAPS },
+	{ "map_populate_over", MAPS }, { "remap_file", MAPS }, { "shm_locked", MAPS },
+	{ "shm_readable_locked", MAPS }, { "mremap_grow_locked", MAPS },
+	{ "mremap_move_locked", MAPS }, { "mremap_grow_untouched", MAPS },
+	{ "mprotect_touches", MAPS }, { "brk_locked", MAPS }, { "brk_locked_pages", MAPS },
+	{ "mlockall_now", LOCKS_ALL }, { "mlockall_both", LOCKS_ALL },
+	{ "mlockall_onfault", LOCKS_ALL },
+	{ "mlock_inside", LOCKS }, { "mlock_many", LOCKS }, { "mlock_untouched", LOCKS },
+	{ "madvise_populate_many", ADVISES }, { "madvise_populate_read", ADVISES },
+	{ "advise_populate_read", ADVISES }, { "advise_populate_write", ADVISES },
+	{ "advise_populate_forked", ADVISES }, { "process_madvise_populate", ADVISES_RANGES },
+	{ "touch_range", TOUCHES }, { "touch_two", TOUCHES },
+	{ "write_areas", COPIES }, { "write_file", COPIES }, { "write_forked", COPIES },
+	{ "write_segment", COPIES }, { "read_areas", COPIES }, { "read_file", COPIES },
+	{ "access_write", COPIES }, { "access_read", COPIES }, { "access_forced", COPIES },
+	{ "pin_fresh", PINS }, { "pin_forked", PINS }, { "pin_file", PINS },
+	{ "touch_stack", GROWS }, { "touch_stack_range", GROWS }, { "fault_stack", GROWS },
+	{ "fault_heap", STARTS },
+	{ "fault_file_write", READS }, { "fault_huge_private", READS }, { "fault_huge_file", READS },
+	{ "fork_it", FORKS }, { "fork_old_family", FORKS }, { "fork_not_all", FORKS },
+	{ "fork_and_leave", FORKS }, { "fork_wiped", FORKS }, { "fork_far", FORKS },
+	{ "access_kin", ACCESSES }, { "use_window", ACCESSES },
+};
+
+const struct partial *partial_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(partials) / sizeof(partials[0]); i++)
+		if (!strcmp(partials[i].name, name))
+			return &partials[i];
+	return NULL;
+}
