@@ -63,6 +63,16 @@ static bool makes_anon(const struct access *a)
 	return is_huge_private(a->vma) || meets_huge_page(a);
 }
 
+/* An access to a guard makes no page, and so an area no home of anonymous pages. */
+static bool is_guarded(const struct access *a)
+	__must_hold_shared(vma_stable)
+{
+	struct pgtable *pt = a->vma->vm_mm->pgt;
+	unsigned int level;
+
+	return pt && pte_soft_type(pt->format, pt_look(pt, a->start, &level)) == PT_SOFT_GUARD;
+}
+
 /* A driver with ops of its own knows what is behind its areas; all other files end somewhere. */
 static bool beyond_end(const struct access *a)
 {
@@ -127,6 +137,8 @@ static enum mm_fault admit(const struct access *a, unsigned int how, enum fault_
 		return MM_FAULT_BUS;
 	/* Relaxed: another thread may be here for the same area, with the mmap lock. */
 	if (makes_anon(a) && !atomic_load_relaxed(&a->vma->anon)) {
+		if (is_guarded(a))
+			return MM_FAULT_MAPERR;
 		if (lock == FAULT_VMA_LOCK)
 			return FAULT_RETRY;
 		if (anon_prepare(a->vma))
