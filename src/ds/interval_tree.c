@@ -272,3 +272,15 @@ bool it_check(const struct it_tree *tree)
 	}
 	return nr == tree->nr;
 }
+
+bool it_has(const struct it_tree *tree, const struct it_node *node)
+{
+	if (!node->inside)
+		return false;
+	if (tree->root == node)
+		return it_check(tree);
+	for (; node->parent; node = node->parent)
+		if (node->parent->left != node && node->parent->right != node)
+			return false;
+	return tree->root == node;
+}

@@ -56,5 +56,7 @@ struct it_span it_extent(const struct it_tree *tree);
 
 /* The walker: every invariant. */
 bool it_check(const struct it_tree *tree);
+/* Is @node in this tree?  Asked of all of its nodes, the whole tree is checked once. */
+bool it_has(const struct it_tree *tree, const struct it_node *node);
 
 #endif

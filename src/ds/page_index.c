@@ -350,6 +350,14 @@ static void leaf_erase(struct page_index *pi, struct pi_node *leaf, u64 bits)
 	unlink_empty(pi, leaf);
 }
 
+void pi_replace(struct page_index *pi, unsigned long index, void *item)
+{
+	struct pi_node *leaf = leaf_of(pi, index);
+
+	VM_BUG_ON(!leaf || !leaf->slots[index % PI_FANOUT], "nothing is at %lu", index);
+	atomic_store_release(&leaf->slots[index % PI_FANOUT], item);	/* (A) */
+}
+
 void *pi_erase(struct page_index *pi, unsigned long index)
 {
 	struct pi_node *leaf = leaf_of(pi, index);

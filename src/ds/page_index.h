@@ -158,6 +158,9 @@ void pi_stash_empty(const struct page_index *pi, struct pi_stash *stash);
 int pi_insert(struct page_index *pi, struct pi_stash *stash, unsigned long index, void *item)
 	__must_check;
 
+/* Another item in place of the one that is at @index; its marks stay. */
+void pi_replace(struct page_index *pi, unsigned long index, void *item);
+
 /* Returns what was there, or NULL.  Its marks are gone, too. */
 void *pi_erase(struct page_index *pi, unsigned long index);
 

@@ -24,6 +24,7 @@
 #include "fault/fault.h"
 #include "fault/huge.h"
 #include "file/filemap.h"
+#include "vma/anon.h"
 
 /* A compile-time choice: see meson_options.txt. */
 #ifdef VMAREA_PLANT_FORK_REUSE
@@ -64,10 +65,8 @@ static struct page *anon_page(const struct fault *f, enum page_fill fill)
 {
 	struct page *page = page_alloc(f->mm->pgt->arena, 0, fill);
 
-	if (page) {
-		page_set_flags(page, PG_ANON | PG_EXCLUSIVE);
-		page->index = vma_pgoff_at(f->vma, f->addr);
-	}
+	if (page)
+		page_make_anon(page, area_own(f->vma), vma_pgoff_at(f->vma, f->addr));
 	return page;
 }
 
@@ -129,7 +128,7 @@ static enum mm_fault replace_by_copy(struct fault *f, pte_t seen, struct page *o
 }
 
 /* Is it ours alone?  Then it is from now on, too. */
-static bool claim_exclusive(const struct pt_slot *slot, struct page *page)
+static bool claim_exclusive(const struct fault *f, const struct pt_slot *slot, struct page *page)
 	__must_hold(slot)
 {
 	u32 flags = page_flags(page);
@@ -144,6 +143,12 @@ static bool claim_exclusive(const struct pt_slot *slot, struct page *page)
 	if (atomic_load_acquire(&page_head(page)->refs) > SOLE_REFS)
 		return false;
 	page_set_flags(page, PG_EXCLUSIVE);
+	/*
+	 * Found by fewer steps now.  A leaf is all of its block, but of a block in pieces the head
+	 * says it for all.  Release pairs with anon_get().
+	 */
+	if (slot->level == PT_PMD || !page_order(page))
+		atomic_store_release(&page->mapping, (void *)area_own(f->vma));
 	return true;
 }
 
@@ -171,7 +176,7 @@ static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct pag
 	bool write = f->access == MM_ACCESS_WRITE;
 	u32 marks = (write ? PT_DIRTY : 0) | (page ? 0 : PT_SPECIAL);
 
-	if (needs_own(f, seen, page) && (!page || !claim_exclusive(slot, page))) {
+	if (needs_own(f, seen, page) && (!page || !claim_exclusive(f, slot, page))) {
 		*copied = page;
 		if (page)
 			page_get(page_head(page));

@@ -23,6 +23,11 @@
  *			copied.
  *	a soft TLB	was invalidated with the table, and finds none in its place.
  *
+ *	the reverse map	finds nothing in a table that is detached.  So the anon_vma lock is held
+ *			for write, and nobody walks from a page.  A page that is on its way to
+ *			another frame at that time, and one that somebody holds to walk from, are
+ *			pages that others hold.
+ *
  * A page that is not exclusive is not frozen: others have entries for it, but nobody may write to
  * it, and a reference for reading loses nothing when the program's page is another one.
  *
@@ -37,6 +42,7 @@
 #include "fault/pages.h"
 #include "vma/instance.h"
 #include "vma/lock.h"
+#include "vma/rmap_place.h"
 
 /* One 2 MiB. */
 struct collapse {
@@ -83,7 +89,10 @@ static int look_at_entries(const struct collapse *c, bool *guard)
 
 		if (page && is_held(&slot, page))
 			err = -EAGAIN;
-		*guard |= pte_is_soft(pt->format, e);
+		if (pte_is_migrate(pt->format, e))
+			err = -EAGAIN;
+		else
+			*guard |= pte_is_soft(pt->format, e);
 	} while (!err && pt_slot_next(&slot));
 	pt_slot_unlock(&slot);
 	return err;
@@ -139,8 +148,7 @@ static int install(const struct collapse *c)
 	struct pgtable *pt = c->vma->vm_mm->pgt;
 	u32 attrs = area_rights(c->vma->vm_flags) | PT_USER | PT_ACCESSED | PT_DIRTY;
 
-	page_set_flags(c->head, PG_ANON | PG_EXCLUSIVE);
-	c->head->index = vma_pgoff_at(c->vma, c->start);
+	page_make_anon(c->head, area_own(c->vma), vma_pgoff_at(c->vma, c->start));
 	atomic_store_relaxed(page_map_counter(c->head, true), 1);
 	return pt_install(pt, NULL, c->start, PT_PMD, PTE_NONE,
 			  pte_leaf(pt->format, PT_PMD, page_pfn(c->head), attrs));
@@ -170,6 +178,7 @@ static int replace_table(struct collapse *c)
 	return err;
 }
 
+/* The family's trees are locked for write. */
 static int collapse(struct vm_area_struct *vma, unsigned long start)
 	__must_hold(vma_stable)
 {
@@ -204,8 +213,11 @@ int pages_collapse(struct vm_area_struct *vma, unsigned long start, unsigned lon
 	vma_lock_write(vma);
 	end = ALIGN_DOWN(end, PMD_SIZE);
 	for (start = ALIGN(start, PMD_SIZE); start < end; start += PMD_SIZE) {
-		int err = collapse(vma, start);
+		int err;
 
+		rmap_hold_begin(vma->vm_mm, NULL, vma->anon);
+		err = collapse(vma, start);
+		rmap_hold_end(vma->vm_mm);
 		if (err)
 			result = err;
 		if (err && err != -EAGAIN)

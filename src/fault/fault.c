@@ -16,7 +16,7 @@
  *	  touch_admit		rights, the end of the file, an anon_vma: all that areas decide
  *	  look at the entry
  *	    none		huge_missing, anon_missing, or file_missing
- *	    soft		a guard: MAPERR; lost bytes: BUS
+ *	    soft		a guard: MAPERR; lost bytes: BUS; a page that is moved: wait
  *	    present		fault_present: reuse, copy, or nothing to do
  *	  execution		asked last: the page is there by then, as on the machine
  *	take the pin		of f->pin, before the lock goes
@@ -43,7 +43,7 @@
  *  2. It allows writing to private memory only if the page is PG_ANON and PG_EXCLUSIVE.
  *  3. A page with PG_EXCLUSIVE is mapped once.
  *  4. An entry that is not special counts once in the frame's references and once where its kind
- *     of entry counts for the reverse map (huge.c).
+ *     of entry counts for the reverse map (huge.c); of a page that is being moved, in that alone.
  *  5. A leaf of 2 MiB lies in one area.
  *
  * Failure.  No frame is an outcome like others, MM_FAULT_OOM, and nothing has changed but what
@@ -62,6 +62,7 @@
 #include "base/atomic.h"
 #include "fault/fault.h"
 #include "fault/huge.h"
+#include "phys/page_lock.h"
 #include "vma/handle.h"
 #include "vma/limits.h"
 #include "vma/map.h"
@@ -80,13 +81,27 @@ static enum mm_fault missing(struct fault *f, unsigned int level)
 	return outcome == FAULT_SMALL ? anon_missing(f) : outcome;
 }
 
+/* The page is being moved.  A page lock comes before a VMA lock. */
+static enum mm_fault wait_moved(const struct fault *f, pte_t seen)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	if (f->lock == FAULT_VMA_LOCK)
+		return FAULT_RETRY;
+	page_wait_unlocked(pfn_page(f->mm->pgt->frames, pte_migrate_pfn(seen)));
+	return FAULT_AGAIN;
+}
+
 static enum mm_fault soft(const struct fault *f, pte_t seen)
+	__must_hold_shared(vma_stable) __may_sleep
 {
 	switch (pte_soft_type(f->mm->pgt->format, seen)) {
 	case PT_SOFT_GUARD:
 		return MM_FAULT_MAPERR;
 	case PT_SOFT_POISON:
 		return MM_FAULT_BUS;
+	case PT_SOFT_MIGRATE_READ:
+	case PT_SOFT_MIGRATE_WRITE:
+		return wait_moved(f, seen);
 	default:
 		return FAULT_AGAIN;
 	}

@@ -9,6 +9,7 @@
 #define FAULT_FAULT_H
 
 #include "pgtable/pgtable.h"
+#include "vma/anon.h"
 #include "vma/lock.h"
 #include "vma/types.h"
 
@@ -24,8 +25,11 @@ static inline u32 area_rights(vm_flags_t flags)
 	       (flags & VM_WRITE ? PT_WRITE : 0) | (flags & VM_EXEC ? PT_EXEC : 0);
 }
 
-/* An anonymous page that is in this one page table and no other, so that it may be written to. */
-#define PG_EXCLUSIVE	BIT(PG_FIRST_FREE_BIT + 8)
+/* What new pages of the area belong to; pairs with the release of vma_set_anon(). */
+static inline struct anon_vma *area_own(const struct vm_area_struct *vma)
+{
+	return anon_own(atomic_load_acquire(&vma->anon));
+}
 
 /* How a fault differs from a plain access of the program. */
 #define FAULT_FORCED	0x1u		/* a debugger's: VM_MAY* instead of the rights it has now */
@@ -134,26 +138,15 @@ enum mm_fault file_missing(struct fault *f)
 void file_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		  unsigned char *vec)
 	__must_hold_shared(vma_stable);
-/* MADV_REMOVE: a hole in the file.  Its pages stay where they are mapped: pages_zap(). */
+/* MADV_REMOVE: a hole in the file. */
 void file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep;
 
 /* ---- pin.c: pages that stay. */
 
-/*
- * A *pin* is PIN_BIAS references: many enough to be told from others, so that a fork gives the
- * child a copy at once of an anonymous page that somebody is writing to by its frame.
- */
-#define PIN_BIAS	1024u
-
 static inline u32 pin_refs(unsigned int how)
 {
 	return how & FAULT_PEEK ? 1 : PIN_BIAS;
-}
-
-static inline bool page_is_pinned(const struct page *head)
-{
-	return page_refs(head) >= PIN_BIAS;
 }
 
 /* Pins what f->addr maps, if that allows the access.  False: a fault is needed. */

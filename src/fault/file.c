@@ -150,6 +150,6 @@ void file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned
 {
 	u64 offset = (u64)vma_pgoff_at(vma, start) << PAGE_SHIFT;
 
-	if (maps_a_file(vma) && mm_has_pages(vma->vm_mm))
+	if (start < end && maps_a_file(vma) && mm_has_pages(vma->vm_mm))
 		filemap_punch(vma->vm_file->mapping, offset, offset + (end - start));
 }

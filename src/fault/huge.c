@@ -33,6 +33,10 @@
  *	     |
  *	     +--split, others have references--> block, 512 pieces --the table has all--> pages
  *
+ * Reverse map.  While a block is one, its head's mapping and index are those of all 512: a frame's
+ * number is index + its place.  When it comes apart each page has its own.  Who holds a reference,
+ * as those who walk from a page do, keeps a block whole; its leaves may be split meanwhile.
+ *
  * PG_ANON and PG_EXCLUSIVE.  While a block is mapped by leaves they are the head's, and are of all
  * of it.  With the split each piece has its own; PG_EXCLUSIVE is handed down, so pages that were
  * pinned stay the ones that a write goes to.
@@ -122,8 +126,7 @@ static enum mm_fault map_block(struct fault *f, unsigned long start, pte_t seen)
 
 	if (!head)
 		return FAULT_SMALL;
-	page_set_flags(head, PG_ANON | PG_EXCLUSIVE);
-	head->index = vma_pgoff_at(f->vma, start);
+	page_make_anon(head, area_own(f->vma), vma_pgoff_at(f->vma, start));
 	atomic_store_relaxed(page_map_counter(head, true), 1);
 	err = pt_install(pt, NULL, start, PT_PMD, seen,
 			 pte_leaf(pt->format, PT_PMD, page_pfn(head),
@@ -169,7 +172,8 @@ void huge_split_block(struct page *head)
 		page_set_flags(head + i, flags);
 		atomic_add_relaxed(&head[i].mapcount, 1);
 	}
-	atomic_sub_relaxed(page_map_counter(head, true), 1);
+	/* Release pairs with page_nr_leaves(): a frame that is mapped is always seen to be. */
+	atomic_sub_release(page_map_counter(head, true), 1);
 	if (!page_try_split(head, 1))
 		page_get_many(head, PT_ENTRIES - 1);
 }

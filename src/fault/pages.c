@@ -24,6 +24,7 @@
 #include "fault/pages.h"
 #include "file/filemap.h"
 #include "mmu/mmu.h"
+#include "rmap/rmap.h"
 #include "vma/handle.h"
 #include "vma/instance.h"
 #include "vma/map.h"
@@ -163,18 +164,6 @@ void pages_inherit_huge_zero(struct mm_struct *to, struct mm_struct *from)
 		VM_BUG_ON(!pages_huge_zero(to), "the zero block is gone");
 }
 
-static void removed(struct mmu_gather *gather, const struct pt_zapped *zapped)
-{
-	struct page *page = zapped->page;
-
-	if (!page)
-		return;
-	if (pte_dirty(gather->pt->format, zapped->entry) &&
-	    !(page_flags(page) & (PG_ANON | PG_DIRTY)))
-		page_set_flags(page, PG_DIRTY);
-	atomic_sub_relaxed(page_map_counter(page, zapped->level == PT_PMD), 1);
-}
-
 static bool is_guard(const struct mmu_gather *gather, pte_t entry)
 {
 	return pte_soft_type(gather->pt->format, entry) == PT_SOFT_GUARD;
@@ -193,9 +182,9 @@ static bool keep_all_but_guards(struct mmu_gather *gather, unsigned long addr, u
 }
 
 static const struct gather_ops zap_ops[] = {
-	[ZAP_ALL] = { .removed = removed },
-	[ZAP_PAGES] = { .removed = removed, .keep = keep_guards },
-	[ZAP_GUARDS] = { .removed = removed, .keep = keep_all_but_guards },
+	[ZAP_ALL] = { .removed = rmap_gone, .moved = rmap_moved_gone },
+	[ZAP_PAGES] = { .removed = rmap_gone, .moved = rmap_moved_gone, .keep = keep_guards },
+	[ZAP_GUARDS] = { .removed = rmap_gone, .keep = keep_all_but_guards },
 };
 
 void pages_destroy(struct mm_struct *mm)
@@ -362,7 +351,7 @@ static int note_present(void *arg, unsigned long addr, unsigned int level, pte_t
 	const struct core_walk *walk = arg;
 	unsigned long end = min(addr + (level == PT_PMD ? PMD_SIZE : PAGE_SIZE), walk->end);
 
-	if (!pte_present(walk->pt->format, entry))
+	if (!pte_present(walk->pt->format, entry) && !pte_is_migrate(walk->pt->format, entry))
 		return 0;
 	for (addr = max(addr, walk->start); addr < end; addr += PAGE_SIZE)
 		walk->vec[(addr - walk->start) >> PAGE_SHIFT] = 1;

@@ -16,19 +16,35 @@
  * The copy for a pinned page needs a frame, and frames are not asked for under the tables' locks:
  * there the copying stops, the page is copied without a lock, and the copying goes on behind it.
  * Meanwhile no fault can change the parent's entry, since its area is write-locked; only the bytes
- * may change, which is in the nature of a pin.
+ * may change, which is in the nature of a pin.  Who comes by the reverse map when the pin has gone
+ * may change it: then it is looked at again.
  */
 #include "fault/copy.h"
 #include "fault/huge.h"
 #include "fault/pages.h"
+#include "vma/anon.h"
 
 /* Not an error: the page at ->next is one to be copied at once. */
 #define COPY_NOW	(-EBUSY)
+
+/* The entry holds no reference to a page that is being moved, but counts as a mapping of it. */
+static int share_moved(const struct pt_copy *copy, pte_t entry)
+{
+	struct page *page = pfn_page(copy->from->frames, pte_migrate_pfn(entry));
+
+	atomic_add_relaxed(&page->mapcount, 1);
+	if (!(page_flags(page) & PG_ANON))
+		return PT_COPY_SHARED;
+	page_clear_flags(page, PG_EXCLUSIVE);
+	return PT_COPY_COW;
+}
 
 /* Under the locks of both tables. */
 static int decide(struct pt_copy *copy, unsigned long addr, unsigned int level, pte_t entry,
 		  struct page *page)
 {
+	if (pte_is_migrate(copy->from->format, entry))
+		return share_moved(copy, entry);
 	if (!page)
 		return PT_COPY_SHARED;
 	if (page_flags(page) & PG_ANON) {
@@ -42,27 +58,44 @@ static int decide(struct pt_copy *copy, unsigned long addr, unsigned int level, 
 	return PT_COPY_SHARED;
 }
 
-/* The page at ->next, which then is behind it; of a leaf the first one, next time. */
-static int copy_now(struct pt_copy *copy)
+/*
+ * The page at @addr, held by a reference, and its entry.  NULL: what was there has become something
+ * else, as the reverse map may make it, or a leaf was split: look again.
+ */
+static struct page *hold_page(struct pgtable *pt, unsigned long addr, pte_t *seen)
+	__context_unsafe("the slot is on the stack")
+{
+	struct page *page = NULL;
+	struct pt_slot slot;
+
+	if (!pt_slot_lock(pt, addr, &slot))
+		return NULL;
+	*seen = pt_slot_get(&slot);
+	if (slot.level == PT_PTE && pte_present(pt->format, *seen) &&
+	    !pte_special(pt->format, *seen)) {
+		page = pfn_page(pt->frames, pte_pfn(pt->format, *seen));
+		page_get(page_head(page));
+	}
+	pt_slot_unlock(&slot);
+	if (slot.level == PT_PMD)
+		pt_split(pt, addr);
+	return page;
+}
+
+/* A copy of @old, which @seen maps, for the child. */
+static int install_copy(struct pt_copy *copy, const struct vm_area_struct *child, pte_t seen,
+			struct page *old)
+	__must_hold(vma_stable)
 {
 	const struct pt_format *format = copy->from->format;
+	struct page *page = page_alloc(copy->to->arena, 0, PAGE_ANYTHING);
 	unsigned long addr = copy->next;
-	unsigned int level;
-	pte_t seen = pt_look(copy->from, addr, &level);
-	struct page *old = pfn_page(copy->from->frames, pte_pfn(format, seen)), *page;
 	int err;
 
-	if (level == PT_PMD) {
-		pt_split(copy->from, addr);
-		return 0;
-	}
-	page = page_alloc(copy->to->arena, 0, PAGE_ANYTHING);
 	if (!page)
 		return -ENOMEM;
-	copy->next += PAGE_SIZE;
 	frame_copy(page_bytes(page), page_bytes(old));
-	page_set_flags(page, PG_ANON | PG_EXCLUSIVE);
-	page->index = old->index;
+	page_make_anon(page, area_own(child), vma_pgoff_at(child, addr));
 	atomic_store_relaxed(&page->mapcount, 1);
 	err = pt_install(copy->to, NULL, addr, PT_PTE, PTE_NONE,
 			 pte_leaf(format, PT_PTE, page_pfn(page),
@@ -71,6 +104,22 @@ static int copy_now(struct pt_copy *copy)
 		atomic_store_relaxed(&page->mapcount, 0);
 		page_put(page);
 	}
+	return err;
+}
+
+/* The page at ->next, which then is behind it; or nothing yet. */
+static int copy_now(struct pt_copy *copy, const struct vm_area_struct *child)
+	__must_hold(vma_stable)
+{
+	pte_t seen;
+	struct page *old = hold_page(copy->from, copy->next, &seen);
+	int err;
+
+	if (!old)
+		return 0;
+	err = install_copy(copy, child, seen, old);
+	page_put(page_head(old));
+	copy->next += PAGE_SIZE;
 	return err;
 }
 
@@ -95,7 +144,7 @@ int pages_fork(struct vm_area_struct *child, struct vm_area_struct *vma)
 		err = pt_copy_range(&copy, copy.next, vma->vm_end);
 		if (err != COPY_NOW)
 			continue;
-		err = copy_now(&copy);
+		err = copy_now(&copy, child);
 	}
 	return err;
 }

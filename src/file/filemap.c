@@ -31,8 +31,10 @@
  *				3. unmap() of the whole range
  *				4. for each page: its lock, unmap() if it is mapped again, mapping
  *				   NULL, out of the index
+ *				5. unmap() of the whole range again: private copies do not count as
+ *				   mappings of the page, and none can be made any more
  * A fault that found the page before 4 and locks it after sees the mapping; one that locked it
- * before 4 has mapped it, and 4 finds that.
+ * before 4 has mapped it, and 4 finds that, or 5 the copy.  A punched hole leaves copies alone.
  *
  * Memory.  Nodes of the index and pages come from the arena, so a fault that makes a page never
  * calls the host's allocator.  The address_space is ordinary memory, and goes after a grace period.
@@ -57,7 +59,7 @@
  * neither a page nor an empty node.  Dropping needs no memory.
  *
  * What is left room for.  Dirty pages and those under write-back are marks of the index, set under
- * `lock`.  The reverse map sets page_cache.unmap.
+ * `lock`.
  *
  * Rejected
  *  - A room of its own.  A file's size and its pages change together and under one lock; what would
@@ -119,6 +121,7 @@ struct address_space *mapping_create(struct vmarea *instance, u32 kind, u64 size
 	mapping->size_bytes = size_bytes;
 	rwsem_init(&mapping->invalidate_lock, LOCK_RANK_INVALIDATE);
 	spin_lock_init(&mapping->lock, LOCK_RANK_MAPPING);
+	rwsem_init(&mapping->i_mmap_lock, LOCK_RANK_I_MMAP);
 	pi_init(&mapping->pages, instance->cache ? &instance->cache->memory : NULL);
 	return mapping;
 }
@@ -178,6 +181,16 @@ void filemap_remove(struct address_space *mapping, struct page *page)
 	spin_unlock(&mapping->lock);
 	page->mapping = NULL;
 	page_put(page);
+}
+
+void filemap_replace(struct address_space *mapping, struct page *page, struct page *to)
+{
+	to->mapping = mapping;
+	to->index = page->index;
+	page_get(to);
+	spin_lock(&mapping->lock);
+	pi_replace(&mapping->pages, page->index, to);
+	spin_unlock(&mapping->lock);
 }
 
 /* ---------------------------------------------------------------------------------- fill -- */

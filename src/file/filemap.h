@@ -11,6 +11,7 @@
 #ifndef FILE_FILEMAP_H
 #define FILE_FILEMAP_H
 
+#include "ds/interval_tree.h"
 #include "ds/page_index.h"
 #include "file/file.h"
 #include "instance/instance.h"
@@ -36,6 +37,9 @@ struct address_space {
 	struct rwsem invalidate_lock;		/* i	held for read: no page leaves */
 	struct spinlock lock;			/* i	rank: mapping */
 	struct page_index pages;		/* i	under lock; number -> page, counted */
+	struct rwsem i_mmap_lock;		/* i */
+	struct it_tree i_mmap;			/* i_mmap_lock	areas that map it */
+	unsigned long nr_areas_seen;		/* o	as in struct file */
 	struct port_rcu_head rcu;		/* o	the last put */
 };
 
@@ -46,10 +50,10 @@ enum unmap_what {
 };
 
 /*
- * Pages [first, end) of @mapping are leaving: takes what maps them out of every page table.  For
- * who keeps the reverse map.  Called with the invalidate lock held for write: first for the whole
- * range, and then, with its page lock held, for a page that a fault has mapped since.  It may
- * sleep, and cannot fail.
+ * Pages [first, end) of @mapping are leaving: takes what maps them out of every page table, as only
+ * a higher room knows how (rmap/).  Called with the invalidate lock held for write: for the whole
+ * range, and then, with its page lock held, for a page that a fault has mapped since; in the end
+ * for the whole range again, if copies go, too.  It may sleep, and cannot fail.
  */
 typedef void unmap_pages_fn(struct address_space *mapping, unsigned long first, unsigned long end,
 			    enum unmap_what what);
@@ -58,7 +62,7 @@ typedef void unmap_pages_fn(struct address_space *mapping, unsigned long first, 
 struct page_cache {
 	struct pi_memory memory;		/* 1 */
 	struct objects nodes;			/* i	of the indexes */
-	unmap_pages_fn *unmap;			/* 1	NULL: nobody knows who maps a page */
+	unmap_pages_fn *unmap;			/* 1	the reverse map's */
 };
 
 /* For an instance with an arena.  0; -ENOMEM. */
@@ -188,6 +192,10 @@ int filemap_get_locked(struct file *file, unsigned long pgoff, enum filemap_get 
  */
 int filemap_add(struct address_space *mapping, unsigned long pgoff, struct page *page)
 	__must_hold_shared(&mapping->invalidate_lock) __may_sleep __must_check;
+
+/* @to, which nobody else has, is the file's from now on, and the locked @page is not any more. */
+void filemap_replace(struct address_space *mapping, struct page *page, struct page *to)
+	__must_hold(page) __must_hold_shared(&mapping->invalidate_lock);
 
 /* Takes a page out again: it is nobody's, and the index's reference is put. */
 void filemap_remove(struct address_space *mapping, struct page *page)	__must_hold(page);

@@ -131,6 +131,8 @@ void filemap_set_size(struct address_space *mapping, u64 bytes)
 	if (bytes < before) {
 		unmap(mapping, mapping_end(mapping), ALL_PAGES, UNMAP_COPIES);
 		drop_pages(mapping, mapping_end(mapping), ALL_PAGES, UNMAP_COPIES);
+		/* Copies that were made of pages before these were dropped. */
+		unmap(mapping, mapping_end(mapping), ALL_PAGES, UNMAP_COPIES);
 		zero_rest(mapping, bytes);
 	}
 	rwsem_write_unlock(&mapping->invalidate_lock);

@@ -28,7 +28,9 @@
 #include "mm/mm.h"
 #include "phys/phys.h"
 #include "port/port.h"
+#include "rmap/rmap.h"
 #include "vma/handle.h"
+#include "vma/rmap_place.h"
 
 #define KNOWN_FEATURES							\
 	(VMAREA_FEATURES_DEFAULT | VMAREA_FEATURE_SOFT_DIRTY | VMAREA_FEATURE_HUGE_1G)
@@ -58,6 +60,7 @@ static int frames_create(struct vmarea *instance, unsigned long bytes) __may_sle
 	err = page_cache_create(instance);
 	if (err)
 		goto out_arena;
+	instance->cache->unmap = unmap_mapping_range;
 	err = anon_pool_create(instance);
 	if (err)
 		goto out_cache;
@@ -299,15 +302,26 @@ static void mm_teardown(struct mm_struct *mm) __may_sleep
 {
 	mm_make_private(mm);
 	close_areas(mm);
+	rmap_hide_all(mm);
 	pages_destroy(mm);
 	free_areas(mm);
 	free_spares(mm);
+}
+
+/* Before its areas cannot be found any more. */
+static void zap_all(struct mm_struct *mm)
+	__context_unsafe("nobody else can reach them but by the reverse maps")
+{
+	if (mm_has_pages(mm))
+		pages_zap(mm, 0, pt_limit(mm->pgt), ZAP_ALL);
 }
 
 /* Uncommits what has been promised so far: the areas of a half-made child are in the tree. */
 void mm_discard(struct mm_struct *mm)
 {
 	mm_uncommit(mm, mm_count_committed(mm));
+	zap_all(mm);
+	rmap_hide_all(mm);
 	pages_destroy(mm);
 	free_areas(mm);
 	free_spares(mm);

@@ -199,7 +199,7 @@ static int check_collapse(const struct area_part *part)
 
 /* ------------------------------------------------------------------ pages -- */
 
-/* Of huge pages only those that are whole. */
+/* Where the last huge page ends that lies wholly in the part. */
 static unsigned long whole_end(const struct area_part *part)
 	__must_hold_shared(vma_stable)
 {
@@ -235,13 +235,10 @@ static void act_guard_remove(const struct area_part *part)
 	zap(part, ZAP_GUARDS);
 }
 
-/* Faults beside it may map a page between the two steps: so once more after them. */
 static void act_remove(const struct area_part *part)
 	__must_hold_shared(vma_stable) __may_sleep
 {
-	zap(part, ZAP_PAGES);
-	file_remove(part->vma, part->start, part->end);
-	zap(part, ZAP_PAGES);
+	file_remove(part->vma, part->start, whole_end(part));
 }
 
 /* Nothing takes them away yet; but from now on they say whether they were written to again. */

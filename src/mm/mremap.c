@@ -39,6 +39,7 @@
 #include "base/atomic.h"
 #include "mm/mm.h"
 #include "vma/handle.h"
+#include "vma/rmap_place.h"
 
 struct remap {
 	struct mm_struct *mm;
@@ -295,9 +296,26 @@ static void leave_source_empty(struct remap *r, const struct vm_area_struct *cop
 		struct anon_chain *chain = vma->anon;
 
 		vma_lock_write(vma);
-		vma_set_anon(vma, NULL);
+		rmap_hold_begin(r->mm, vma->vm_file, chain);
+		rmap_set_anon(vma, NULL);
+		rmap_hold_end(r->mm);
 		anon_chain_put(chain);
 	}
+}
+
+enum move_way { TO_COPY, BACK };
+
+/* Who looks for a page by its file or its anon_vma finds it at one of the two places. */
+static void move_pages(const struct remap *r, struct pt_stash *stash,
+		       const struct vm_area_struct *copy, enum move_way way)
+	__must_hold(vma_stable) __may_sleep
+{
+	unsigned long from = way == TO_COPY ? r->addr : r->new_addr;
+	unsigned long to = way == TO_COPY ? r->new_addr : r->addr;
+
+	rmap_hold_begin(r->mm, copy->vm_file, copy->anon);
+	pages_move(r->mm, stash, from, to, r->old_len);
+	rmap_hold_end(r->mm);
 }
 
 static int ask_to_split(const struct remap *r)
@@ -340,7 +358,7 @@ static long move(struct remap *r)
 		goto out;
 
 	copy = copy_area(r);
-	pages_move(r->mm, &stash, r->addr, r->new_addr, r->old_len);
+	move_pages(r, &stash, copy, TO_COPY);
 	mm_account(r->mm, flags, (long)(r->new_len >> PAGE_SHIFT));
 	if (flags & VM_LOCKED)
 		mm_add(r->mm, locked_vm, r->new_len >> PAGE_SHIFT);
@@ -350,7 +368,7 @@ static long move(struct remap *r)
 	}
 	r->vma = NULL;
 	if (err) {
-		pages_move(r->mm, &stash, r->new_addr, r->addr, r->old_len);
+		move_pages(r, &stash, copy, BACK);
 		drop_copy(r, accounted);
 	} else if (keeps_source(r)) {
 		leave_source_empty(r, copy);

@@ -12,17 +12,21 @@
 struct change_op {
 	struct pgtable *pt;
 	struct pt_change change;
-	bool no_migrate_write;			/* migration entries lose the right to write */
+	u32 migrate_rights;			/* what migration entries keep of theirs */
 	unsigned long nr;			/* entries that differ now */
 	unsigned long start, end;		/* to invalidate; empty: start >= end */
 };
 
 static void change_soft(struct change_op *op, pte_t *entry, pte_t e)
 {
-	if (!op->no_migrate_write ||
-	    pte_soft_type(op->pt->format, e) != PT_SOFT_MIGRATE_WRITE)
+	pte_t now;
+
+	if (!pte_is_migrate(op->pt->format, e))
 		return;
-	pte_store(entry, pte_soft(PT_SOFT_MIGRATE_READ, pte_soft_number(e)));	/* (A) */
+	now = pte_migrate_limit(op->pt->format, e, op->migrate_rights);
+	if (now.raw == e.raw)
+		return;
+	pte_store(entry, now);					/* (A) */
 	op->nr++;
 }
 
@@ -96,7 +100,7 @@ static unsigned long change_range(struct change_op *op, unsigned long start, uns
 unsigned long pt_change_range(struct pgtable *pt, unsigned long start, unsigned long end,
 			      struct pt_change change)
 {
-	struct change_op op = { .pt = pt, .change = change };
+	struct change_op op = { .pt = pt, .change = change, .migrate_rights = PT_RIGHTS };
 
 	return change_range(&op, start, end);
 }
@@ -113,7 +117,7 @@ unsigned long pt_protect_range(struct pgtable *pt, unsigned long start, unsigned
 			.clear = f->rights_mask & ~(rights & PT_WRITE ? f->write : 0),
 			.set = f->rights[granted & PT_RIGHTS],
 		},
-		.no_migrate_write = !(rights & PT_WRITE),
+		.migrate_rights = rights,
 	};
 
 	return change_range(&op, start, end);

@@ -41,9 +41,8 @@ static pte_t copy_leaf(struct copy_op *op, unsigned long addr, unsigned int leve
 
 static pte_t copy_soft(const struct copy_op *op, pte_t *from, pte_t e, int share)
 {
-	if (share == PT_COPY_COW &&
-	    pte_soft_type(op->copy->from->format, e) == PT_SOFT_MIGRATE_WRITE) {
-		e = pte_soft(PT_SOFT_MIGRATE_READ, pte_soft_number(e));
+	if (share == PT_COPY_COW && pte_is_migrate(op->copy->from->format, e)) {
+		e = pte_migrate_limit(op->copy->from->format, e, PT_RIGHTS & ~PT_WRITE);
 		pte_store(from, e);				/* (A) */
 	}
 	return e;

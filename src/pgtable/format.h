@@ -195,7 +195,7 @@ static inline bool pte_same(const struct pt_format *f, pte_t a, pte_t b)
 
 enum pt_soft {
 	PT_SOFT_SWAP = 1,		/* number: the owner's; counted as PT_SWAP */
-	PT_SOFT_MIGRATE_READ,		/* number: the frame that is being moved */
+	PT_SOFT_MIGRATE_READ,		/* pte_migrate(): a page that is being moved */
 	PT_SOFT_MIGRATE_WRITE,		/* the same, and it was writable */
 	PT_SOFT_GUARD,			/* MADV_GUARD_INSTALL: an access is an error */
 	PT_SOFT_POISON,			/* the bytes are lost: an access is a bus error */
@@ -210,6 +210,28 @@ static inline pte_t pte_soft(unsigned int type, u64 number)
 	return (pte_t){ number << PT_SOFT_NUMBER_SHIFT | (u64)type << PT_SOFT_TYPE_SHIFT };
 }
 
+/*
+ * A page that is being moved: its frame's number, and what the leaf said, so that the one for the
+ * new frame can say it again.  The type tells whether that allowed to write.
+ */
+#define PT_MIGRATE_ATTRS_SHIFT	32u
+
+static inline pte_t pte_migrate(u32 pfn, u32 attrs)
+{
+	return pte_soft(attrs & PT_WRITE ? PT_SOFT_MIGRATE_WRITE : PT_SOFT_MIGRATE_READ,
+			pfn | (u64)attrs << PT_MIGRATE_ATTRS_SHIFT);
+}
+
+static inline u32 pte_migrate_pfn(pte_t e)
+{
+	return (u32)(e.raw >> PT_SOFT_NUMBER_SHIFT);
+}
+
+static inline u32 pte_migrate_attrs(pte_t e)
+{
+	return (u32)(e.raw >> PT_SOFT_NUMBER_SHIFT >> PT_MIGRATE_ATTRS_SHIFT);
+}
+
 /* 0 if @e is not soft. */
 static inline unsigned int pte_soft_type(const struct pt_format *f, pte_t e)
 {
@@ -219,6 +241,22 @@ static inline unsigned int pte_soft_type(const struct pt_format *f, pte_t e)
 static inline u64 pte_soft_number(pte_t e)
 {
 	return e.raw >> PT_SOFT_NUMBER_SHIFT;
+}
+
+static inline bool pte_is_migrate(const struct pt_format *f, pte_t e)
+{
+	unsigned int type = pte_soft_type(f, e);
+
+	return type == PT_SOFT_MIGRATE_READ || type == PT_SOFT_MIGRATE_WRITE;
+}
+
+/* The same page on its way, without rights other than @rights. */
+static inline pte_t pte_migrate_limit(const struct pt_format *f, pte_t e, u32 rights)
+{
+	u64 lost = (u64)(~rights & PT_RIGHTS) << PT_MIGRATE_ATTRS_SHIFT;
+
+	return pte_soft(rights & PT_WRITE ? pte_soft_type(f, e) : PT_SOFT_MIGRATE_READ,
+			pte_soft_number(e) & ~lost);
 }
 
 #endif

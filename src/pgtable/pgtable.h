@@ -232,6 +232,11 @@ struct gather_ops {
 	 * The reference that the entry held is put afterwards.  NULL: nothing else to do.
 	 */
 	void (*removed)(struct mmu_gather *gather, const struct pt_zapped *zapped);
+	/*
+	 * A migration entry was taken out, under its table's lock: it has no reference to its
+	 * frame, so that may be gone when the lock is.
+	 */
+	void (*moved)(struct mmu_gather *gather, pte_t entry);
 };
 
 /*

@@ -95,6 +95,8 @@ static void zap_entry(struct mmu_gather *gather, struct pt_zapped at, pte_t *ent
 	} else {
 		pte_store(entry, PTE_NONE);			/* (A) */
 	}
+	if (gather->ops->moved && pte_is_migrate(pt->format, e))
+		gather->ops->moved(gather, e);
 	sums_add(sums, pt, at.level, e, -1);
 	at.entry = e;
 	at.page = entry_page(pt, e);

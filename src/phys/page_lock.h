@@ -20,6 +20,11 @@
 
 void page_lock_wait(struct page *page)		__may_sleep;
 void page_unlock_wake(struct page *page);
+/*
+ * Until it is not locked, or has not been for a moment.  Needs no reference: if the page is another
+ * by now, the wait was for nothing.
+ */
+void page_wait_unlocked(struct page *page)	__may_sleep;
 
 static __always_inline void page_lock_at(struct page *page, const char *place)
 	__acquires(page) __may_sleep;

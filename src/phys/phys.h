@@ -33,7 +33,7 @@ context_lock_struct(page) {
 	u32 flags;				/* a	order in the low bits, then PG_* */
 	u32 pfn;				/* 1 */
 	union {
-		void *mapping;			/* o	what it is a page of */
+		void *mapping;			/* o/a	what it is a page of; a while PG_ANON */
 		struct page *next;		/* o	chains of tables */
 		u32 *live;			/* 1	a loose page: its instance's count */
 	};
@@ -283,13 +283,30 @@ static inline s32 *page_map_counter(struct page *page, bool leaf)
 
 static inline s32 page_nr_leaves(const struct page *head)
 {
-	return page_order(head) ? atomic_load_relaxed(&head[1].nr_leaves) : 0;
+	/* Pairs with the split of a leaf, which counts its pieces before it takes the leaf back. */
+	return page_order(head) ? atomic_load_acquire(&head[1].nr_leaves) : 0;
 }
 
-/* How many entries map this frame. */
+/*
+ * How many entries map this frame.  While a leaf is split it may count twice, but never not at all:
+ * leaves first.
+ */
 static inline s32 page_mapcount(struct page *page)
 {
-	return atomic_load_relaxed(&page->mapcount) + page_nr_leaves(page_head(page));
+	s32 leaves = page_nr_leaves(page_head(page));
+
+	return leaves + atomic_load_relaxed(&page->mapcount);
+}
+
+/*
+ * A *pin* is PIN_BIAS references: many enough to be told from others, so that a fork gives the
+ * child a copy at once of an anonymous page that somebody is writing to by its frame.
+ */
+#define PIN_BIAS	1024u
+
+static inline bool page_is_pinned(const struct page *head)
+{
+	return page_refs(head) >= PIN_BIAS;
 }
 
 static inline void page_set_flags(struct page *page, u32 flags)

@@ -93,7 +93,7 @@ struct page *report_page(const struct pgtable *pt, pte_t entry)
 		break;
 	case PT_SOFT_MIGRATE_READ:
 	case PT_SOFT_MIGRATE_WRITE:
-		pfn = pte_soft_number(entry);
+		pfn = pte_migrate_pfn(entry);
 		break;
 	default:
 		return NULL;
@@ -162,8 +162,8 @@ static void count_mapped(struct counting *c, struct page *page, unsigned int lev
 	}
 	if (level == PT_PMD)
 		count_huge(c, flags, bytes);
-	/* A block with one reference is mapped by this entry alone: all of it is. */
-	if (page_refs(page_head(page)) == 1)
+	/* A block with one reference is mapped by this leaf alone: all of it is. */
+	if (leaf && page_refs(page_head(page)) == 1)
 		return count_bytes(c, flags, dirty, bytes, 1);
 	page += skip;
 	for (u64 done = 0; done < bytes; done += PAGE_SIZE, page++)

@@ -23,6 +23,8 @@
  *	I10	What it maps: nothing, something special, or a file that is alive and of the same
  *		instance; offsets do not wrap.  It is anonymous only without a file, or with
  *		/dev/zero.  Its pages are huge if the file's are, and then all of them whole.
+ *	I21	With pages, it is in the tree of what it maps and in those of its anon_vmas, by its
+ *		bounds; without, in none.
  * The mm
  *	I6	total_vm, data_vm, exec_vm, stack_vm and locked_vm are sums over the areas, and
  *		map_count is their number.
@@ -33,7 +35,7 @@
  *		do, and has been told if the mm was killed.
  *	I12	Its layout: what begins ends later, and below task_size.
  *
- * Those of an instance, from I13 on, are in validate_instance.c; those of its pages, P1 to P4, in
+ * Those of an instance, from I13 on, are in validate_instance.c; those of its pages, P1 to P6, in
  * validate_pages.c.
  *
  * No violation: two neighbours that the rules of merging would join.  As on Linux they may stand
@@ -46,8 +48,10 @@
  */
 #include <vmarea/debug.h>
 
+#include "file/filemap.h"
 #include "report/walk.h"
 #include "vma/handle.h"
+#include "vma/rmap_place.h"
 #include "vma/rules.h"
 
 /* Some tenths of a second, in which any holder is given a CPU. */
@@ -211,15 +215,17 @@ static void add_area(struct check *c, const struct vm_area_struct *vma)
 		c->own.nr_accounted += nr_pages;
 	if (vma->vm_flags & VM_HUGETLB)
 		c->own.nr_huge[vma->vm_file->huge_shift == HUGE_SHIFT_1G] += hugetlb_kept(vma);
-	if (c->count_files && vma->vm_file)
+	if (c->count_files && vma->vm_file) {
 		vma->vm_file->nr_areas_seen++;
+		vma->vm_file->mapping->nr_areas_seen++;
+	}
 	c->own.nr_areas++;
 }
 
 static int check_area(struct check *c, const struct rt_entry *entry)
-	__must_hold(vma_stable)
+	__must_hold(vma_stable) __may_sleep
 {
-	const struct vm_area_struct *vma = entry->item;
+	struct vm_area_struct *vma = entry->item;
 	int err = check_entry(c, entry);
 
 	if (!err)
@@ -230,6 +236,8 @@ static int check_area(struct check *c, const struct rt_entry *entry)
 		err = check_anon(c, vma);
 	if (!err)
 		err = check_object(c, vma);
+	if (!err && !rmap_is_shown(vma))
+		err = wrong(c, vma->vm_start, "cannot be found from its pages");
 	if (!err)
 		add_area(c, vma);
 	return err;
@@ -280,7 +288,7 @@ static int check_tree(struct check *c)
 
 /* I1 to I5, I7, I10 */
 static int check_areas(struct check *c)
-	__must_hold(vma_stable)
+	__must_hold(vma_stable) __may_sleep
 {
 	const struct range_tree *areas = &c->mm->areas;
 	struct rt_entry entry;
@@ -453,7 +461,7 @@ int walk_mm(struct mm_struct *mm, struct text *why, struct walk_totals *totals)
 	if (!err)
 		err = check_layout(&c);
 	if (!err)
-		err = walk_pages(mm, why);
+		err = walk_pages(mm, totals ? WALK_ALONE : WALK_BESIDE_OTHERS, why);
 	mm_write_unlock(mm);
 	if (totals)
 		add_totals(totals, &c.own);

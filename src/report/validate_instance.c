@@ -15,6 +15,8 @@
  *	I18	nr_objects counts the mms and files on the rolls, and pages.
  *	I19	The locks of the pool and of the rolls can be had.
  *	I20	The pages of a file are where it says, and keep the invariants of filemap.c.
+ *		(I21 is an area's: validate.c.)
+ *	I22	An inode's tree of areas has those that were seen, and no more.
  */
 #include <vmarea/debug.h>
 
@@ -137,6 +139,10 @@ static int check_file(struct instance_check *c, struct file *file)
 	name_file(c, file);
 	if (!filemap_check(file->mapping, why, sizeof(why)))
 		return wrong(c, why);
+	/* I22; without frames there is no such tree. */
+	if (c->instance->arena && file->mapping->i_mmap.nr != file->mapping->nr_areas_seen)
+		return walk_wrong_count(c->why, "areas that map it", file->mapping->i_mmap.nr,
+					file->mapping->nr_areas_seen);
 	if (refs >= seen && refs) {
 		*c->why = text_in(c->why->buf, c->why->bytes);
 		return 0;
@@ -164,11 +170,24 @@ static int check_roll_of_files(struct instance_check *c, struct instance_roll *r
 	return err;
 }
 
+/* After all files were looked at: several may have one inode. */
+static void forget_inodes(struct instance_roll *roll)
+{
+	struct file *file;
+
+	spin_lock(&roll->lock);
+	list_for_each_entry(file, &roll->files, on_roll.link)
+		file->mapping->nr_areas_seen = 0;
+	spin_unlock(&roll->lock);
+}
+
 static int check_files(struct instance_check *c, int err, struct file_totals *totals)
 {
 	*totals = (struct file_totals){ 0 };
 	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++)
 		err = check_roll_of_files(c, &c->instance->rolls[i], err, totals);
+	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++)
+		forget_inodes(&c->instance->rolls[i]);
 	return err;
 }
 

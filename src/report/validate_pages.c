@@ -4,18 +4,31 @@
  * mms go on, and so do those who hold references: counts of a page are looked at only where these
  * can do nothing about them.
  *
- *	P1	an entry that is not none lies in an area, and is a leaf or a guard
+ *	P1	an entry that is not none lies in an area, and is a leaf, a guard, or a
+ *		page that is being moved
  *	P2	a leaf allows no more than its area; writing to private memory only if its page
  *		is anonymous and exclusive
  *	P3	a special leaf is the zero page or the zero block; any other's page is in use and
  *		counts as mapped, and an exclusive one is mapped once
  *	P4	the counts that RSS is read from are those of the leaves
  *	P5	a leaf of 2 MiB lies in one area, is a whole block, and has a table put aside
+ *	P6	a page knows its place: its file and the number in it, or an anon_vma of its area
+ *		and the area's number; so a walk from it comes by here.  A driver's need not.
+ *		Looked at where nobody calls anything: else it could be another's by now
+ *
+ * Who comes by a reverse map is not kept out: a page may be moved, or a file cut, between the look
+ * at an entry and that at its page.  What is wrong is wrong at the next look, too.
  */
+#include "file/file.h"
 #include "report/walk.h"
+#include "vma/anon.h"
+
+/* Long enough for whoever has changed an entry, and not its count, to be given a CPU. */
+#define LOOKS	5000
 
 struct page_check {
 	const struct mm_struct *mm;
+	enum walk_beside beside;
 	struct text *why;
 	const struct pgtable *pt;
 	unsigned long nr[PT_COUNTS];
@@ -61,7 +74,26 @@ static int check_huge(struct page_check *p, const struct vm_area_struct *vma, un
 	return 0;
 }
 
-/* P2, P3 */
+/* P6.  Of a block the first page knows, for all. */
+static bool knows_place(const struct vm_area_struct *vma, unsigned long addr,
+			const struct page *page)
+	__must_hold_shared(vma_stable)
+{
+	const struct page *head = page_head((struct page *)page);
+	void *of = atomic_load_relaxed(&head->mapping);
+
+	if (page_flags(head) & PG_ANON) {
+		if (!anon_chain_has(vma->anon, of))
+			return false;
+	} else if (vma->vm_flags & (VM_MIXEDMAP | VM_PFNMAP)) {
+		return true;
+	} else if (!vma->vm_file || of != vma->vm_file->mapping) {
+		return false;
+	}
+	return head->index + (unsigned long)(page - head) == vma_pgoff_at(vma, addr);
+}
+
+/* P2, P3, P6 */
 static int check_leaf(struct page_check *p, const struct vm_area_struct *vma, unsigned long addr,
 		      bool huge, pte_t e)
 	__must_hold_shared(vma_stable)
@@ -85,6 +117,8 @@ static int check_leaf(struct page_check *p, const struct vm_area_struct *vma, un
 	}
 	if ((rights & PT_WRITE) && !(vma->vm_flags & VM_SHARED) && (page_flags(page) & own) != own)
 		return wrong(p, addr, "others would see a private write");
+	if (p->beside == WALK_ALONE && !knows_place(vma, addr, page))
+		return wrong(p, addr, "a page that cannot be found from its frame");
 	return check_page(p, addr, page, huge);
 }
 
@@ -99,26 +133,20 @@ static int check_entry(void *arg, unsigned long addr, unsigned int level, pte_t 
 		return wrong(p, addr, "an entry in no area");
 	if (pte_present(p->pt->format, e))
 		return check_leaf(p, vma, addr, level == PT_PMD, e);
-	if (pte_soft_type(p->pt->format, e) != PT_SOFT_GUARD)
+	if (pte_soft_type(p->pt->format, e) != PT_SOFT_GUARD && !pte_is_migrate(p->pt->format, e))
 		return wrong(p, addr, "an entry of an unknown kind");
 	return 0;
 }
 
-int walk_pages(struct mm_struct *mm, struct text *why)
+static int look_once(struct mm_struct *mm, enum walk_beside beside, struct text *why)
+	__must_hold(vma_stable)
 {
 	static const char *const names[PT_COUNTS] = {
 		[PT_ANON] = "anonymous pages", [PT_FILE] = "pages of files",
 		[PT_SHMEM] = "pages of shared memory", [PT_SWAP] = "swapped pages",
 	};
-	struct page_check p = { .mm = mm, .why = why, .pt = mm->pgt };
-	struct vm_area_struct *vma;
-	int err;
-
-	if (!mm_has_pages(mm))
-		return 0;
-	for (vma = vma_first(mm, 0); vma; vma = vma_after(vma))
-		vma_lock_write(vma);
-	err = pt_walk(mm->pgt, 0, pt_limit(p.pt), check_entry, &p);
+	struct page_check p = { .mm = mm, .beside = beside, .why = why, .pt = mm->pgt };
+	int err = pt_walk(mm->pgt, 0, pt_limit(p.pt), check_entry, &p);
 	for (int i = 0; !err && i < PT_COUNTS; i++)
 		if (p.nr[i] != pt_count(p.pt, (enum pt_count)i))
 			err = walk_wrong_count(why, names[i], pt_count(p.pt, (enum pt_count)i),
@@ -128,4 +156,24 @@ int walk_pages(struct mm_struct *mm, struct text *why)
 				       (unsigned long)atomic_load_relaxed(&p.pt->nr_spare),
 				       p.nr_huge);
 	return err;
+}
+
+int walk_pages(struct mm_struct *mm, enum walk_beside beside, struct text *why)
+{
+	const struct text before = *why;
+	struct vm_area_struct *vma;
+	int err, looks = 0;
+
+	if (!mm_has_pages(mm))
+		return 0;
+	for (vma = vma_first(mm, 0); vma; vma = vma_after(vma))
+		vma_lock_write(vma);
+	for (;;) {
+		*why = before;
+		why->buf[why->len] = 0;
+		err = look_once(mm, beside, why);
+		if (!err || ++looks == LOOKS)
+			return err;
+		port_yield();
+	}
 }

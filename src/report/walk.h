@@ -21,10 +21,11 @@ int walk_mm(struct mm_struct *mm, struct text *why, struct walk_totals *totals)
 	__must_not_hold(vma_stable) __may_sleep;
 
 /*
- * P1 to P4 of @mm: see validate_pages.c.  As walk_mm().  Write-locks every area, so that no fault
- * is inside.
+ * P1 to P6 of @mm: see validate_pages.c.  As walk_mm().  Write-locks every area, so that no fault
+ * is inside.  WALK_ALONE: nobody else calls anything, and P6 is looked at, too.
  */
-int walk_pages(struct mm_struct *mm, struct text *why)
+enum walk_beside { WALK_BESIDE_OTHERS, WALK_ALONE };
+int walk_pages(struct mm_struct *mm, enum walk_beside beside, struct text *why)
 	__must_hold(vma_stable) __may_sleep;
 
 /* "@what is 3, should be 4"; -EINVAL, for brevity's sake. */

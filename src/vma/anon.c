@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Who shares anonymous memory with whom.
+ * Who shares anonymous memory with whom: where an anonymous page may be mapped.
  *
  * Terms.  An *anon_vma* stands for a family of anonymous pages: those that were made in an area,
  * in what was split from it, and in what joined it.  It comes into being with the first write fault
@@ -10,6 +10,20 @@
  *	parent	[ A ]  own A			chains never change once made, so areas that
  *	child	[ A B ]  own B			were split from one another share one chain,
  *	its child  [ A B C ]  own C		and a split allocates nothing
+ *
+ * From a page to its areas.  A page knows the anon_vma that it was made in.  That has a tree of the
+ * chains it is in, and each chain one of its areas; both are by file page (vm_pgdelta), which a
+ * page keeps for life:
+ *
+ *	page->mapping -> A	chains	[ A ]      areas  |--parent's--| |--split from it--|
+ *				        [ A B ]    areas  |--child's----------------------|
+ *				        [ A B C ]  areas  |--its child's--|
+ *			 B	chains	[ A B ], [ A B C ]
+ *
+ * A chain lies in the trees of its anon_vmas by the least interval that has all of its areas, and
+ * is in them only while it has any.  So a page that a child has made is looked for in the child and
+ * in who descends from it, whatever number of others its parent has.  Where the areas of a chain
+ * have a hole, it is looked at for nothing.
  *
  * Rules that merging hangs on:
  *  - Areas with different own anon_vmas never merge.
@@ -21,35 +35,73 @@
  *  - fork() takes, in place of a new anon_vma, the oldest one in the parent's chain that no area
  *    has as its own any more and that has no other child: chains of fork, exit, fork do not grow.
  *
- * Counts, under the lock of the family's root (the anon_vma that began it):
+ * Counts, under the spinlock of the family's root (the anon_vma that began it):
  *	nr_chains	chains it is in; 0: it is freed
  *	nr_own		areas that have it as their own
  *	nr_children	anon_vmas that were forked from it, + 1 if it is a root
  * A chain holds an anon_vma's parent wherever it holds the anon_vma, so parents are freed last.
  *
- * The lock of the root nests inside page_table_lock.
+ * Locks.  The trees of a family are under the sleeping lock of its root, the anon_vma lock: for
+ * write to change them, for read to look for a page.  Whoever holds it in either mode keeps the
+ * areas that it finds as they are: bounds change inside it (rmap_place.c).  The root's spinlock,
+ * for the counts, nests inside page_table_lock.
+ *
+ * Who looks for a page has no lock that keeps its anon_vma: the last area may go meanwhile.  So an
+ * anon_vma is counted once more, by the way of anon_get(), and freed after a grace period; and each
+ * of a family holds its root.
+ *
+ * Ordering
+ *  (A) A chain is complete before an area has it: the store is a release (vma_set_anon), and a
+ *      fault that has the VMA lock alone loads it with acquire.
+ *  (B) The anon_vma of a page is complete before page->mapping names it, in the same way.
+ *
+ * Invariants
+ *  1. All areas that have an anon_vma as their own have the same chain.
+ *  2. The anon_vma of a page is in the chain of each area that maps it.
+ *  3. An area of a mm with pages is in its chain's tree while it is in the mm's, and a chain that
+ *     has areas is in the trees of all its anon_vmas.
+ *  4. Where two are equal in a tree, the child came later: fork() inserts before it copies entries.
+ *
+ * A mm without pages has chains, for merging, and is in no tree.
  *
  * Memory.  What a fault makes, an anon_vma and the chain of it alone, lies in frames where there
  * are any (phys/objects.h): the program that faults may be inside of the host's allocator.  What
  * fork() makes is the host's.
+ *
+ * Rejected: a node for each area and anon_vma, as Linux has it.  Each split then allocates as many
+ * as the chain is long, and each change of bounds moves as many.
  */
 #include "base/atomic.h"
-#include "base/str.h"
+#include "ds/interval_tree.h"
 #include "phys/objects.h"
 #include "port/port.h"
+#include "sync/rcu.h"
 #include "vma/anon.h"
 #include "vma/instance.h"
 #include "vma/lock.h"
 #include "vma/map.h"
 
 struct anon_vma {
-	struct anon_vma *root;		/* 1 */
+	struct anon_vma *root;		/* 1	held */
 	struct anon_vma *parent;	/* 1	a root's is itself */
-	struct spinlock lock;		/* i	used in the root only */
+	struct rwsem tree_lock;		/* i	used in the root only: the trees of the family */
+	struct spinlock lock;		/* i	used in the root only: the counts */
+	u32 refs;			/* a	its chains', lookers', the family's if a root */
 	u32 nr_chains;			/* root->lock */
 	u32 nr_own;			/* root->lock */
 	u32 nr_children;		/* root->lock */
+	struct it_tree chains;		/* root->tree_lock	links of those that have areas */
+	struct anon_chain *holder;	/* root->tree_lock	the one of these whose own it is */
 	struct objects *pool;		/* 1	where it is from; NULL: the host's memory */
+	bool has_pages;			/* 1	or else nobody looks for any */
+	struct port_rcu_head rcu;	/* o	the last put */
+};
+
+/* A chain in the tree of one of its anon_vmas. */
+struct anon_link {
+	struct it_node node;		/* root->tree_lock	the extent of chain->areas */
+	struct anon_vma *av;		/* 1 */
+	struct anon_chain *chain;	/* 1 */
 };
 
 struct anon_chain {
@@ -60,12 +112,13 @@ struct anon_chain {
 	struct anon_chain *next_spare;	/* page_table_lock	mm->spare_anon */
 	struct objects *pool;		/* 1	where it is from; NULL: the host's memory */
 	struct anon_vma *own;		/* 1	one of those below */
-	struct anon_vma *list[];	/* 1	oldest first */
+	struct it_tree areas;		/* own->root->tree_lock	vm_area_struct.anon_place */
+	struct anon_link list[];	/* i	oldest first */
 };
 
 static size_t chain_bytes(u32 nr)
 {
-	return sizeof(struct anon_chain) + nr * sizeof(struct anon_vma *);
+	return sizeof(struct anon_chain) + nr * sizeof(struct anon_link);
 }
 
 int anon_pool_create(struct vmarea *instance)
@@ -100,14 +153,71 @@ static void give_back(struct objects *pool, void *object, size_t bytes)
 		port_free(object, bytes);
 }
 
+/* One that nobody else has seen. */
 static void anon_vma_free(struct anon_vma *av)
 {
 	give_back(av->pool, av, sizeof(*av));
 }
 
+static void anon_vma_free_rcu(struct port_rcu_head *rcu)
+{
+	anon_vma_free(container_of(rcu, struct anon_vma, rcu));
+}
+
+void anon_put(struct anon_vma *av)
+{
+	struct anon_vma *root = av->root;
+
+	/* Pairs with itself: what its users did to it comes before the free. */
+	if (atomic_sub_acq_rel(&av->refs, 1) != 1)
+		return;
+	if (av->has_pages)
+		port_call_rcu(&av->rcu, anon_vma_free_rcu);
+	else
+		anon_vma_free(av);
+	if (root != av)
+		anon_put(root);
+}
+
+static bool anon_try_get(struct anon_vma *av)
+{
+	u32 refs = atomic_load_relaxed(&av->refs);
+
+	do {
+		if (!refs)
+			return false;
+		/* Relaxed: (B) has brought what it is; its trees are under a lock. */
+	} while (!atomic_cas_relaxed(&av->refs, &refs, refs + 1));
+	return true;
+}
+
+struct anon_vma *anon_get(struct page *page)
+{
+	struct page *head = page_head(page);
+	struct anon_vma *av = NULL;
+
+	rcu_read_lock();
+	/*
+	 * Mapped, and so it was when its anon_vma was last put into page->mapping; if that has no
+	 * chain any more by now, the page is not mapped any more either.
+	 */
+	if (page_mapcount(page)) {
+		av = atomic_load_acquire(&head->mapping);		/* (B) */
+		if (av && !anon_try_get(av))
+			av = NULL;
+	}
+	rcu_read_unlock();
+	return av;
+}
+
 struct anon_vma *anon_own(const struct anon_chain *chain)
 {
 	return chain ? chain->own : NULL;
+}
+
+struct anon_vma *anon_root(const struct anon_chain *chain)
+{
+	return chain ? chain->own->root : NULL;
 }
 
 bool anon_is_singular(const struct anon_chain *chain)
@@ -132,7 +242,7 @@ static struct anon_vma *chain_unlink(struct anon_chain *chain)
 	struct anon_vma *gone = NULL;
 
 	for (u32 i = chain->nr; i-- > 0;) {
-		struct anon_vma *av = chain->list[i];
+		struct anon_vma *av = chain->list[i].av;
 
 		if (--av->nr_chains)
 			continue;
@@ -161,11 +271,12 @@ void anon_chain_put(struct anon_chain *chain)
 	spin_unlock(lock);
 	if (!last)
 		return;
+	VM_DEBUG_ON(!it_empty(&chain->areas), "%lu areas are left", chain->areas.nr);
 	while (gone) {
 		struct anon_vma *av = gone;
 
 		gone = av->parent;
-		anon_vma_free(av);
+		anon_put(av);
 	}
 	give_back(chain->pool, chain, chain_bytes(chain->room));
 }
@@ -173,12 +284,12 @@ void anon_chain_put(struct anon_chain *chain)
 /* Is av->parent where it must be: in the chain before it, or itself? */
 static bool has_parent(const struct anon_chain *chain, u32 i)
 {
-	const struct anon_vma *av = chain->list[i];
+	const struct anon_vma *av = chain->list[i].av;
 
 	if (av->parent == av)
 		return av->root == av;
 	while (i-- > 0) {
-		if (chain->list[i] == av->parent)
+		if (chain->list[i].av == av->parent)
 			return true;
 	}
 	return false;
@@ -193,7 +304,7 @@ bool anon_chain_sound(struct anon_chain *chain)
 	sound = chain->refs && chain->nr && chain->nr <= chain->room &&
 		chain->own->nr_own >= chain->refs;
 	for (u32 i = 0; sound && i < chain->nr; i++) {
-		const struct anon_vma *av = chain->list[i];
+		const struct anon_vma *av = chain->list[i].av;
 
 		has_own |= av == chain->own;
 		sound = av->nr_chains && av->root == chain->own->root &&
@@ -242,7 +353,12 @@ static void chain_init(struct anon_chain *chain, struct anon_vma *own)
 	chain->refs = 1;
 }
 
-static struct anon_vma *anon_vma_alloc(struct objects *pool) __may_sleep
+static void link_init(struct anon_chain *chain, u32 i, struct anon_vma *av)
+{
+	chain->list[i] = (struct anon_link){ .av = av, .chain = chain };
+}
+
+static struct anon_vma *anon_vma_alloc(const struct mm_struct *mm, struct objects *pool) __may_sleep
 {
 	struct anon_vma *av;
 
@@ -250,9 +366,170 @@ static struct anon_vma *anon_vma_alloc(struct objects *pool) __may_sleep
 	av = take(pool, sizeof(*av));
 	if (!av)
 		return NULL;
+	rwsem_init(&av->tree_lock, LOCK_RANK_ANON_VMA);
 	spin_lock_init(&av->lock, LOCK_RANK_ANON_FAMILY);
+	av->refs = 1;
 	av->pool = pool;
+	av->has_pages = mm->pgt;
 	return av;
+}
+
+/* ------------------------------------------------------------------ trees -- */
+
+void anon_lock_write(struct anon_vma *av)
+	__context_unsafe("which family it is, the anon_vma says")
+{
+	rwsem_write_lock(&av->root->tree_lock);
+}
+
+void anon_unlock_write(struct anon_vma *av)
+	__context_unsafe("which family it is, the anon_vma says")
+{
+	rwsem_write_unlock(&av->root->tree_lock);
+}
+
+void anon_lock_read(struct anon_vma *av)
+	__context_unsafe("which family it is, the anon_vma says")
+{
+	rwsem_read_lock(&av->root->tree_lock);
+}
+
+bool anon_trylock_read(struct anon_vma *av)
+	__context_unsafe("which family it is, the anon_vma says")
+{
+	return rwsem_read_trylock(&av->root->tree_lock);
+}
+
+void anon_unlock_read(struct anon_vma *av)
+	__context_unsafe("which family it is, the anon_vma says")
+{
+	rwsem_read_unlock(&av->root->tree_lock);
+}
+
+static bool is_linked(const struct anon_chain *chain)
+{
+	return chain->list[0].node.inside;
+}
+
+/* Its areas have changed: does it lie where it must in the trees of its anon_vmas? */
+static void relink(struct anon_chain *chain)
+{
+	struct it_span span = { 0 };
+
+	if (!it_empty(&chain->areas)) {
+		span = it_extent(&chain->areas);
+		if (is_linked(chain) && chain->list[0].node.first == span.first &&
+		    chain->list[0].node.last == span.last)
+			return;
+	}
+	for (u32 i = 0; i < chain->nr; i++) {
+		struct anon_link *link = &chain->list[i];
+
+		if (link->node.inside)
+			it_erase(&link->av->chains, &link->node);
+		if (it_empty(&chain->areas))
+			continue;
+		link->node.first = span.first;
+		link->node.last = span.last;
+		it_insert(&link->av->chains, &link->node);
+	}
+	chain->own->holder = it_empty(&chain->areas) ? NULL : chain;
+}
+
+void anon_link_area(struct anon_chain *chain, struct vm_area_struct *vma)
+	__context_unsafe("the tree's lock keeps its bounds")
+{
+	struct it_node *node = &vma->anon_place;
+
+	node->first = vma_pgoff_at(vma, vma->vm_start);
+	node->last = vma_pgoff_at(vma, vma->vm_end) - 1;
+	it_insert(&chain->areas, node);
+	relink(chain);
+}
+
+void anon_unlink_area(struct anon_chain *chain, struct vm_area_struct *vma)
+{
+	it_erase(&chain->areas, &vma->anon_place);
+	relink(chain);
+}
+
+/* Each area of @chain that has @pgoff.  False: fn() wants no more. */
+static bool walk_chain(const struct anon_chain *chain, unsigned long pgoff, anon_area_fn *fn,
+		       void *arg)
+{
+	const struct it_span span = { .first = pgoff, .last = pgoff };
+	struct it_node *node;
+
+	for (node = it_first(&chain->areas, span); node; node = it_next(node, span))
+		if (!fn(arg, container_of(node, struct vm_area_struct, anon_place)))
+			return false;
+	return true;
+}
+
+static struct anon_chain *chain_at(struct it_node *node)
+{
+	return container_of(node, struct anon_link, node)->chain;
+}
+
+bool anon_walk_parents_first(struct anon_vma *av, unsigned long pgoff, anon_area_fn *fn, void *arg)
+{
+	const struct it_span span = { .first = pgoff, .last = pgoff };
+	struct it_node *node;
+
+	for (node = it_first(&av->chains, span); node; node = it_next(node, span))
+		if (!walk_chain(chain_at(node), pgoff, fn, arg))
+			return false;
+	return true;
+}
+
+bool anon_walk_likely_first(struct anon_vma *av, unsigned long pgoff, anon_area_fn *fn, void *arg)
+{
+	const struct it_span span = { .first = pgoff, .last = pgoff };
+	struct it_node *node;
+
+	if (av->holder && !walk_chain(av->holder, pgoff, fn, arg))
+		return false;
+	for (node = it_last(&av->chains, span); node; node = it_prev(node, span))
+		if (chain_at(node) != av->holder && !walk_chain(chain_at(node), pgoff, fn, arg))
+			return false;
+	return true;
+}
+
+bool anon_chain_has(const struct anon_chain *chain, const struct anon_vma *av)
+{
+	for (u32 i = 0; chain && i < chain->nr; i++)
+		if (chain->list[i].av == av)
+			return true;
+	return false;
+}
+
+/* For the walker: invariant 3.  The chain has an area. */
+static bool links_sound(const struct anon_chain *chain)
+{
+	const struct it_span span = it_extent(&chain->areas);
+
+	for (u32 i = 0; i < chain->nr; i++) {
+		const struct anon_link *link = &chain->list[i];
+
+		if (link->chain != chain || link->node.first != span.first ||
+		    link->node.last != span.last || !it_has(&link->av->chains, &link->node))
+			return false;
+	}
+	return chain->own->holder == chain;
+}
+
+bool anon_chain_findable(struct vm_area_struct *vma)
+{
+	struct anon_chain *chain = vma->anon;
+	const struct it_node *node = &vma->anon_place;
+	bool sound;
+
+	anon_lock_read(chain->own);
+	sound = node->first == vma_pgoff_at(vma, vma->vm_start) &&
+		node->last == vma_pgoff_at(vma, vma->vm_end) - 1 &&
+		it_has(&chain->areas, node) && links_sound(chain);
+	anon_unlock_read(chain->own);
+	return sound;
 }
 
 /* ---------------------------------------------------------------- touched -- */
@@ -289,9 +566,10 @@ static struct anon_chain *neighbour_chain(const struct vm_area_struct *vma)
 	return chain;
 }
 
-static struct anon_chain *chain_create(struct objects *pool) __may_sleep
+static struct anon_chain *chain_create(const struct mm_struct *mm) __may_sleep
 {
-	struct anon_vma *av = anon_vma_alloc(pool);
+	struct objects *pool = mm->instance->anon_pool;
+	struct anon_vma *av = anon_vma_alloc(mm, pool);
 	struct anon_chain *chain = av ? take(pool, chain_bytes(1)) : NULL;
 
 	if (!chain) {
@@ -305,7 +583,7 @@ static struct anon_chain *chain_create(struct objects *pool) __may_sleep
 	av->nr_own = 1;
 	av->nr_children = 1;
 	chain->nr = chain->room = 1;
-	chain->list[0] = av;
+	link_init(chain, 0, av);
 	chain_init(chain, av);
 	return chain;
 }
@@ -328,7 +606,7 @@ static struct anon_chain *spare_pop(struct mm_struct *mm)
 
 static int spare_add(struct mm_struct *mm) __may_sleep
 {
-	struct anon_chain *chain = chain_create(mm->instance->anon_pool);
+	struct anon_chain *chain = chain_create(mm);
 
 	if (!chain)
 		return -ENOMEM;
@@ -362,24 +640,56 @@ void anon_unreserve(struct mm_struct *mm)
 	} while (chain);
 }
 
-/* True if @vma has a chain now; false: a spare one is needed and there is none. */
-static bool give_chain(struct mm_struct *mm, struct vm_area_struct *vma)
+/*
+ * What @vma, which has none, is to have: a neighbour's, or a spare one, or NULL.  Another thread
+ * may be here for the same area, or for the one beside it.
+ */
+static struct anon_chain *choose_chain(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
 {
-	struct anon_chain *mine;
-	bool done = true;
+	struct anon_chain *chain = neighbour_chain(vma);
 
-	/* Another thread may be here for the same area, or for the one beside it. */
+	return chain ? chain : vma->vm_mm->spare_anon;
+}
+
+/*
+ * Gives it @chain, if that is still the one to choose.  The lock of its family comes before the
+ * page_table_lock, and which family it is is found out under that: hence the second look.
+ */
+static void give_chain(struct vm_area_struct *vma, struct anon_chain *chain)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct anon_vma *root = chain->own->root;
+
+	if (mm->pgt)
+		anon_lock_write(root);
 	spin_lock(&mm->page_table_lock);
-	if (!vma->anon) {
-		mine = neighbour_chain(vma);
-		mine = mine ? anon_chain_get(mine) : spare_pop(mm);
-		done = mine;
-		if (mine)
-			vma_set_anon(vma, mine);
+	if (!vma->anon && choose_chain(vma) == chain) {
+		if (chain == mm->spare_anon)
+			spare_pop(mm);
+		else
+			anon_chain_get(chain);
+		vma_set_anon(vma, chain);
+		if (mm->pgt)
+			anon_link_area(chain, vma);
 	}
 	spin_unlock(&mm->page_table_lock);
-	return done;
+	if (mm->pgt)
+		anon_unlock_write(root);
+}
+
+/* The chain to choose, held, as another thread may have the spare one; NULL: none is left. */
+static struct anon_chain *look_for_chain(struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct anon_chain *chain;
+
+	spin_lock(&mm->page_table_lock);
+	chain = anon_chain_get(choose_chain(vma));
+	spin_unlock(&mm->page_table_lock);
+	return chain;
 }
 
 int anon_prepare(struct vm_area_struct *vma)
@@ -387,13 +697,15 @@ int anon_prepare(struct vm_area_struct *vma)
 	struct mm_struct *mm = vma->vm_mm;
 
 	mm_assert_locked(mm);
-	if (atomic_load_relaxed(&vma->anon))
-		return 0;
-	while (!give_chain(mm, vma)) {
-		int err = spare_add(mm);
+	while (!atomic_load_relaxed(&vma->anon)) {
+		struct anon_chain *chain = look_for_chain(vma);
 
-		if (err)
-			return err;
+		if (chain) {
+			give_chain(vma, chain);
+			anon_chain_put(chain);
+		} else if (spare_add(mm)) {
+			return -ENOMEM;
+		}
 	}
 	return 0;
 }
@@ -404,7 +716,7 @@ int anon_prepare(struct vm_area_struct *vma)
 static struct anon_vma *reusable(const struct anon_chain *parent)
 {
 	for (u32 i = 0; i < parent->nr; i++) {
-		struct anon_vma *av = parent->list[i];
+		struct anon_vma *av = parent->list[i].av;
 
 		if (!av->nr_own && av->nr_children < 2)
 			return av;
@@ -420,24 +732,27 @@ int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent)
 	vma_init(child, anon, NULL);
 	if (!from)
 		return 0;
-	av = anon_vma_alloc(NULL);
+	av = anon_vma_alloc(child->vm_mm, NULL);
 	chain = av ? port_alloc(chain_bytes(from->nr + 1)) : NULL;
 	if (!chain) {
 		if (av)
 			anon_vma_free(av);
 		return -ENOMEM;
 	}
-	__builtin_memcpy(chain->list, from->list, from->nr * sizeof(from->list[0]));
-	chain->list[from->nr] = av;
+	for (u32 i = 0; i < from->nr; i++)
+		link_init(chain, i, from->list[i].av);
+	link_init(chain, from->nr, av);
 	chain->room = from->nr + 1;
 
 	spin_lock(&from->own->root->lock);
 	for (u32 i = 0; i < from->nr; i++)
-		from->list[i]->nr_chains++;
+		from->list[i].av->nr_chains++;
 	own = reusable(from);
 	if (!own) {
 		own = av;
 		av->root = from->own->root;
+		/* Relaxed: its own anon_vmas keep it. */
+		atomic_add_relaxed(&av->root->refs, 1);
 		av->parent = from->own;
 		av->parent->nr_children++;
 		av->nr_chains = 1;
@@ -451,76 +766,4 @@ int anon_fork(struct vm_area_struct *child, const struct vm_area_struct *parent)
 	chain_init(chain, own);
 	vma_init(child, anon, chain);
 	return 0;
-}
-
-/* ------------------------------------------------------------------ names -- */
-
-struct anon_name {
-	u32 refs;			/* a	0: going */
-	u32 bytes;			/* 1	of the whole struct */
-	struct port_rcu_head rcu;	/* o	the last put */
-	char text[];			/* 1 */
-};
-
-#define ANON_NAME_MAX	80u		/* with the terminating 0 */
-
-struct anon_name *anon_name_create(const char *text)
-{
-	size_t bytes = sizeof(struct anon_name) + str_len(text) + 1;
-	struct anon_name *name;
-
-	might_sleep();
-	name = port_alloc(bytes);
-	if (name) {
-		name->refs = 1;
-		name->bytes = bytes;
-		__builtin_memcpy(name->text, text, bytes - sizeof(*name));
-	}
-	return name;
-}
-
-struct anon_name *anon_name_get(struct anon_name *name)
-{
-	if (name)
-		atomic_add_relaxed(&name->refs, 1);
-	return name;
-}
-
-static void anon_name_free(struct port_rcu_head *rcu)
-{
-	struct anon_name *name = container_of(rcu, struct anon_name, rcu);
-
-	port_free(name, name->bytes);
-}
-
-void anon_name_put(struct anon_name *name)
-{
-	/* Pairs with itself: every use through another reference comes before the free. */
-	if (name && atomic_sub_acq_rel(&name->refs, 1) == 1)
-		port_call_rcu(&name->rcu, anon_name_free);
-}
-
-bool anon_name_same(const struct anon_name *a, const struct anon_name *b)
-{
-	return a == b || (a && b && str_eq(a->text, b->text));
-}
-
-const char *anon_name_text(const struct anon_name *name)
-{
-	return name->text;
-}
-
-bool anon_name_valid(const char *text)
-{
-	size_t len = str_len(text);
-
-	if (len >= ANON_NAME_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (c < ' ' || c > '~' || c == '\\' || c == '`' || c == '$' || c == '[' || c == ']')
-			return false;
-	}
-	return true;
 }

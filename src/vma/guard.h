@@ -85,8 +85,10 @@ static inline void mm_make_known(struct mm_struct *mm) { }
 #define vma_set_release(vma, field, to)						\
 	__guarded(vma_set, vma, field,						\
 		  atomic_store_release(&(vma)->field, (to)))	/* pairs as the caller says */
+/* Pairs with the acquire of a fault that has the VMA lock alone: see (A) in anon.c. */
 #define vma_set_anon(vma, to)							\
-	__guarded(vma_anon, vma, anon, atomic_store_relaxed(&(vma)->anon, (to)))
+	__guarded(vma_anon, vma, anon,						\
+		  atomic_store_release(&(vma)->anon, (to)))	/* pairs as said above */
 #define vma_set_next(vma, lock, to)						\
 	do {									\
 		__GUARD_NEXT(vma, lock);					\

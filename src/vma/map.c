@@ -14,6 +14,7 @@
 #include "vma/instance.h"
 #include "vma/lock.h"
 #include "vma/map.h"
+#include "vma/rmap_place.h"
 
 static struct vm_area_struct *entry_vma(bool found, const struct rt_entry *entry)
 {
@@ -108,6 +109,9 @@ void map_insert(struct vm_area_struct *vma)
 	vma_attach(vma);
 	rt_insert(&mm->areas, vma->vm_start, vma->vm_end, vma, vma->vm_flags);
 	mm_add(mm, map_count, 1);
+	rmap_hold_begin(mm, vma->vm_file, vma->anon);
+	rmap_show(vma);
+	rmap_hold_end(mm);
 }
 
 static void bury(struct vm_area_struct *vma)
@@ -116,6 +120,9 @@ static void bury(struct vm_area_struct *vma)
 	struct mm_struct *mm = vma->vm_mm;
 
 	vma_lock_write(vma);
+	rmap_hold_begin(mm, vma->vm_file, vma->anon);
+	rmap_hide(vma);
+	rmap_hold_end(mm);
 	vma_set_next(vma, &mm->mmap_lock, mm->dead);
 	mm_set(mm, dead, vma);
 	mm_sub(mm, map_count, 1);
@@ -151,12 +158,18 @@ static void split_leaf(const struct vm_area_struct *vma, unsigned long addr)
 
 void map_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
+	struct mm_struct *mm = vma->vm_mm;
+
 	vma_lock_write(vma);
 	split_leaf(vma, start);
 	split_leaf(vma, end);
-	rt_update(&vma->vm_mm->areas, vma->vm_start, start, end, vma, vma->vm_flags);
+	rt_update(&mm->areas, vma->vm_start, start, end, vma, vma->vm_flags);
+	rmap_hold_begin(mm, vma->vm_file, vma->anon);
+	rmap_hide(vma);
 	vma_set(vma, vm_start, start);
 	vma_set(vma, vm_end, end);
+	rmap_show(vma);
+	rmap_hold_end(mm);
 }
 
 void map_set_flags(struct vm_area_struct *vma, vm_flags_t flags)

@@ -60,7 +60,7 @@ struct vm_area_struct *vma_copy(struct mm_struct *to, const struct vm_area_struc
 void vma_discard(struct vm_area_struct *vma)	__must_hold(vma_stable);
 
 /* Into the tree, attached and write-locked; counts in map_count. */
-void map_insert(struct vm_area_struct *vma)	__must_hold(vma_stable);
+void map_insert(struct vm_area_struct *vma)	__must_hold(vma_stable) __may_sleep;
 /* Out of the tree; freed with its references when the write section ends. */
 void map_remove(struct vm_area_struct *vma)	__must_hold(vma_stable) __may_sleep;
 /* All areas wholly inside [start, end), at once. */

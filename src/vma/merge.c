@@ -38,6 +38,7 @@
 #include "vma/anon.h"
 #include "vma/lock.h"
 #include "vma/merge.h"
+#include "vma/rmap_place.h"
 
 /* A compile-time choice: see meson_options.txt. */
 #ifdef VMAREA_PLANT_MERGE_NORESERVE
@@ -118,13 +119,13 @@ static struct vm_area_struct *right_of(const struct mm_struct *mm, unsigned long
 	return next;
 }
 
+/* Its family is held. */
 static void take_over_anon(struct vm_area_struct *target, struct anon_chain *chain)
-	__must_hold(vma_stable) __may_sleep
+	__must_hold(vma_stable)
 {
 	if (target->anon || !chain)
 		return;
-	vma_lock_write(target);
-	vma_set_anon(target, anon_chain_get(chain));
+	rmap_set_anon(target, anon_chain_get(chain));
 }
 
 static void map_set_name(struct vm_area_struct *vma, struct anon_name *name)
@@ -138,6 +139,29 @@ static void map_set_name(struct vm_area_struct *vma, struct anon_name *name)
 	/* Pairs with the acquire load of a reader that copies the name under RCU. */
 	vma_set_release(vma, anon_name, anon_name_get(name));
 	anon_name_put(old);
+}
+
+/* The chain of any that has one: those of alike areas are of one family. */
+static struct anon_chain *any_chain(const struct vm_area_struct *a, const struct vm_area_struct *b,
+				    struct anon_chain *other)
+{
+	if (a && a->anon)
+		return a->anon;
+	return b && b->anon ? b->anon : other;
+}
+
+/* Their readers leave, and nobody finds them half merged. */
+static void merge_begin(struct vm_area_struct *a, struct vm_area_struct *b,
+			struct anon_chain *chain)
+	__must_hold(vma_stable) __may_sleep
+{
+	const struct vm_area_struct *any = a ? a : b;
+
+	if (a)
+		vma_lock_write(a);
+	if (b)
+		vma_lock_write(b);
+	rmap_hold_begin(any->vm_mm, any->vm_file, any_chain(a, b, chain));
 }
 
 struct vm_area_struct *vma_merge_new(const struct vma_proposal *p)
@@ -159,6 +183,7 @@ struct vm_area_struct *vma_merge_new(const struct vma_proposal *p)
 		return NULL;
 
 	target = left ? left : right;
+	merge_begin(left, right, p->copied_from ? p->anon : NULL);
 	if (left && right && can_remove(right)) {
 		end = right->vm_end;
 		sticky |= right->vm_flags & VM_STICKY;
@@ -170,6 +195,7 @@ struct vm_area_struct *vma_merge_new(const struct vma_proposal *p)
 	if (p->copied_from)
 		take_over_anon(target, p->anon);
 	map_resize(target, left ? left->vm_start : p->start, end);
+	rmap_hold_end(p->mm);
 	map_set_flags(target, target->vm_flags | sticky);
 	return target;
 }
@@ -245,6 +271,7 @@ static struct vm_area_struct *vma_merge_existing(struct vm_area_struct *vma, uns
 		return NULL;
 	target = plan.left ? plan.left : plan.right;
 	vma_lock_write(vma);
+	merge_begin(plan.left, plan.right, anon);
 
 	if (plan.left && plan.right) {
 		sticky |= plan.right->vm_flags & VM_STICKY;
@@ -267,6 +294,7 @@ static struct vm_area_struct *vma_merge_existing(struct vm_area_struct *vma, uns
 		map_resize(target, target->vm_start, end);
 	else
 		map_resize(target, start, target->vm_end);
+	rmap_hold_end(target->vm_mm);
 	map_set_flags(target, target->vm_flags | sticky);
 	return target;
 }

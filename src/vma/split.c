@@ -13,7 +13,9 @@
 #include "vma/guard.h"
 #include "vma/handle.h"
 #include "vma/instance.h"
+#include "vma/lock.h"
 #include "vma/merge.h"
+#include "vma/rmap_place.h"
 
 struct vm_area_struct *vma_copy(struct mm_struct *to, const struct vm_area_struct *vma)
 {
@@ -43,11 +45,14 @@ int vma_split_unlimited(struct vm_area_struct *vma, unsigned long addr, enum spl
 	vma_init(copy, anon, anon_chain_get(vma->anon));
 	vma_init(copy, vm_start, keep == SPLIT_KEEP_LOW ? addr : start);
 	vma_init(copy, vm_end, keep == SPLIT_KEEP_LOW ? end : addr);
+	vma_lock_write(vma);
+	rmap_hold_begin(vma->vm_mm, vma->vm_file, vma->anon);
 	if (keep == SPLIT_KEEP_LOW)
 		map_resize(vma, start, addr);
 	else
 		map_resize(vma, addr, end);
 	map_insert(copy);
+	rmap_hold_end(vma->vm_mm);
 	vma_ops_open(copy);
 	return 0;
 }

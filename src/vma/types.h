@@ -31,6 +31,7 @@
 #include "base/bug.h"
 #include "base/errno.h"
 #include "base/list.h"
+#include "ds/interval_tree.h"
 #include "ds/range_tree.h"
 #include "instance/instance.h"
 #include "sync/kill_group.h"
@@ -46,7 +47,9 @@
 # define MM_PRIVATE_MEMBER
 #endif
 
+struct address_space;
 struct anon_chain;
+struct anon_vma;
 struct pgtable;
 struct anon_name;
 
@@ -74,11 +77,22 @@ struct vm_area_struct {
 	u32 vm_refcnt;				/* a	0 detached, else 1 + readers; VMA_WRITER */
 
 	struct vm_area_struct *next_free;	/* f	mm->spare, mm->dead, the pool */
+
+	/* Where the reverse maps have it: rmap_place.c.  Behind what lookups read. */
+	struct it_node file_place;		/* i_mmap_lock	by file page */
+	struct it_node anon_place;		/* root->tree_lock	the same, of its chain */
 };
 
 /* A VMA of which nobody may say it is anonymous must have ops: these, if it has no others. */
 extern const struct vm_operations_struct file_vm_ops;
 extern const struct vm_operations_struct special_vm_ops;
+
+/* The locks of reverse maps that a writer has now: see rmap_place.h. */
+struct rmap_hold {
+	struct address_space *mapping;		/* w	its i_mmap_lock; NULL: none */
+	struct anon_vma *root;			/* w	its family's lock; NULL: none */
+	unsigned int depth;			/* w	0: neither */
+};
 
 struct mm_struct {
 	struct range_tree areas;		/* m	RCU to read the published root */
@@ -122,6 +136,7 @@ struct mm_struct {
 	unsigned long rlimit[MM_NR_RLIMITS];	/* a	relaxed: set by another at any time */
 	u32 caps;				/* a	relaxed */
 	u32 personality;			/* a	relaxed */
+	struct rmap_hold rmap_hold VMA_GUARDED;	/* w	what of the reverse maps is locked */
 
 	/* Of its beginning and its end only.  Its neighbours on the roll write here, too. */
 	struct roll_entry on_roll __cacheline_aligned;	/* i	its instance's */

@@ -400,6 +400,24 @@ static void test_no_memory(void **state)
 }
 #endif
 
+/* Another item, the same place and marks. */
+static void test_replace(void **state)
+{
+	struct page_index pi;
+	int item, other;
+
+	pi_init(&pi, &heap_nodes);
+	assert_int_equal(heap_insert(&pi, 70, &item), 0);
+	pi_set_mark(&pi, 70, PI_MARK_1);
+	pi_replace(&pi, 70, &other);
+	check(&pi);
+	assert_ptr_equal(pi_load(&pi, 70), &other);
+	assert_true(pi_has_mark(&pi, 70, PI_MARK_1));
+	assert_int_equal(pi_count(&pi), 1);
+	assert_ptr_equal(pi_erase(&pi, 70), &other);
+	port_rcu_barrier();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +425,7 @@ int main(void)
 		cmocka_unit_test(test_marks_go_up),
 		cmocka_unit_test(test_prepared_for_another_tree),
 		cmocka_unit_test(test_walker),
+		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_model),
 #ifdef CONFIG_VMAREA_DEBUG
 		cmocka_unit_test(test_no_memory),

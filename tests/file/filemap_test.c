@@ -352,7 +352,10 @@ static void note_unmap(struct address_space *mapping, unsigned long first, unsig
 	}
 }
 
-/* First the range, under the new size; then the page that a fault has mapped since, locked. */
+/*
+ * First the range, under the new size; then the page that a fault has mapped since, locked; and the
+ * range again, for copies that a fault has made since.
+ */
 static void test_unmaps(void **state)
 {
 	struct machine m;
@@ -367,22 +370,24 @@ static void test_unmaps(void **state)
 	asked.page = get(file, 6);
 	atomic_store_relaxed(&asked.page->mapcount, 1);
 	file_set_size(file, 4 * PAGE + 1);
-	assert_int_equal(asked.nr, 2);
+	assert_int_equal(asked.nr, 3);
 	assert_int_equal(asked.first[0], 5);
 	assert_true(asked.end[0] > INT64_MAX >> PAGE_SHIFT);
 	assert_int_equal(asked.size[0], 4 * PAGE + 1);
 	assert_int_equal(asked.first[1], 6);
-	assert_int_equal(asked.what[0], UNMAP_COPIES);
+	assert_int_equal(asked.first[2], 5);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(asked.what[i], UNMAP_COPIES);
 	assert_int_equal(filemap_nr_pages(file->mapping), 5);
 	assert_int_equal(page_refs(asked.page), 1);
 	page_put(asked.page);
 	assert_int_equal(file_punch_hole(file, PAGE, 2 * PAGE + 1), 0);
-	assert_int_equal(asked.nr, 3);
-	assert_int_equal(asked.first[2], 1);
-	assert_int_equal(asked.end[2], 3);
-	assert_int_equal(asked.what[2], UNMAP_SHARED);
+	assert_int_equal(asked.nr, 4);
+	assert_int_equal(asked.first[3], 1);
+	assert_int_equal(asked.end[3], 3);
+	assert_int_equal(asked.what[3], UNMAP_SHARED);
 	file_put(file);
-	assert_int_equal(asked.nr, 3);
+	assert_int_equal(asked.nr, 4);
 	machine_close(&m);
 }
 

@@ -371,12 +371,16 @@ static void op_zap(void)
 	forget(r);
 }
 
-/* What a soft entry becomes when the right to write goes. */
-static pte_t read_only(pte_t soft)
+/* What a soft entry becomes when rights go: one of a page that is moved remembers them. */
+static pte_t limited(pte_t soft, u32 rights)
 {
-	if (pte_soft_type(s.machine->format, soft) != PT_SOFT_MIGRATE_WRITE)
+	const u64 lost = (u64)(~rights & PT_RIGHTS) << 32;
+	unsigned int type = pte_soft_type(s.machine->format, soft);
+
+	if (type != PT_SOFT_MIGRATE_WRITE && type != PT_SOFT_MIGRATE_READ)
 		return soft;
-	return pte_soft(PT_SOFT_MIGRATE_READ, pte_soft_number(soft));
+	return pte_soft(rights & PT_WRITE ? type : PT_SOFT_MIGRATE_READ,
+			pte_soft_number(soft) & ~lost);
 }
 
 static void op_protect(void)
@@ -389,8 +393,7 @@ static void op_protect(void)
 		u32 old = model[i].attrs, now = rights & ~PT_WRITE;
 
 		if (!model[i].page) {
-			if (!(rights & PT_WRITE))
-				model[i].soft = read_only(model[i].soft);
+			model[i].soft = limited(model[i].soft, rights);
 			continue;
 		}
 		if (rights & PT_WRITE)
@@ -508,7 +511,7 @@ static void check_child(const struct pgtable *child, struct range r)
 
 		if (inside && share_of(i) == PT_COPY_COW) {
 			line->attrs &= ~PT_WRITE;
-			line->soft = read_only(line->soft);
+			line->soft = limited(line->soft, PT_RIGHTS & ~PT_WRITE);
 		}
 		seen = *line;
 		line->attrs &= ~PT_ACCESSED;
