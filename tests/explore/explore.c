@@ -23,5 +23,13 @@ int main(int argc, char **argv)
 		&anon_both, &anon_same, &anon_chain, &anon_split_fork,
 		&query_munmap, &query_reuse, &query_two_writers, &query_name, &query_walk,
 		&file_last_put, &file_put_put, &file_get_gone, &file_release_calls,
-		&pool_two_mms, NULL });
+		&pool_two_mms,
+		&fault_fault, &fault_fault_read, &fault_unmap, &fault_unmap_write, &fault_protect,
+		&fault_dontneed, &fault_move, &fault_move_table, &fault_truncate,
+		&fault_truncate_private,
+		&cow_fork, &cow_fork_fresh, &cow_both, &cow_reuse, &cow_discard, &cow_pin_fork, &cow_pin_zap,
+		&cow_pin_tables, &cow_pin_shared, &cow_peek_write,
+		&tlb_unmap, &tlb_protect, &tlb_move, &tlb_copy, &tlb_fork,
+		&huge_collapse_fault, &huge_collapse_peek, &huge_collapse_pin,
+		&huge_split_fault, NULL });
 }

@@ -31,6 +31,16 @@ extern struct mm_user *mm, *other;
 
 /* A machine with an empty mm.  Placement goes down from AT(16), the guard gap is a page. */
 void stage_make(void);
+/* The same with frames, so few that one which is freed is soon another page. */
+void stage_make_with_frames(void);
+void stage_make_with_arena(unsigned long bytes);
+/* A word of page @page, stored or loaded as the program would; value is written with DONE only. */
+enum mm_fault stage_put(struct mm_user *in, unsigned long page, uint64_t value);
+enum mm_fault stage_get(struct mm_user *in, unsigned long page, uint64_t *value);
+/* It can be read, and this is there. */
+void stage_expect(struct mm_user *in, unsigned long page, uint64_t value);
+/* How a fault ends where there may be no memory: true if it is done. */
+bool fault_done(enum mm_fault fault);
 /* A second mm on it. */
 void stage_make_other(void);
 /* Pages [first, first + nr) of @in, private and anonymous. */
@@ -79,6 +89,17 @@ extern const struct vt_scenario
 	/* file.c */
 	file_last_put, file_get_gone, file_release_calls, file_put_put,
 	/* pool.c */
-	pool_two_mms;
+	pool_two_mms,
+	/* fault.c */
+	fault_fault, fault_fault_read, fault_unmap, fault_unmap_write, fault_protect,
+	fault_dontneed, fault_move, fault_move_table,
+	fault_truncate, fault_truncate_private,
+	/* cow.c */
+	cow_fork, cow_fork_fresh, cow_both, cow_reuse, cow_discard, cow_pin_fork, cow_pin_zap, cow_pin_tables,
+	cow_pin_shared, cow_peek_write,
+	/* tlb.c */
+	tlb_unmap, tlb_protect, tlb_move, tlb_copy, tlb_fork,
+	/* huge.c */
+	huge_collapse_fault, huge_collapse_peek, huge_collapse_pin, huge_split_fault;
 
 #endif

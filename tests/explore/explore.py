@@ -57,6 +57,11 @@ LIMITS = {
     "short": (400, 300, 100),
 }
 
+# A schedule of these costs as much as so many others: pages are copied, blocks made, tables walked.
+HEAVY = {"huge-collapse": 200, "huge-split": 20, "cow-fork": 6, "cow-pin-": 6, "cow-discard": 6,
+         "fault-fault": 5, "fault-unmap": 5, "fault-dontneed": 5, "fault-move": 5,
+         "fault-truncate": 5, "tlb-": 2}
+
 OUTCOME = re.compile(r"^(\S+) +(.*?) +(\d+) schedules(?: \((\d+) alike\))?(, all)?"
                      r"(?:, (\d+) allocations)?(?:, up to (\d+) steps)?, ([\d.]+) s: (ok|FOUND)$")
 
@@ -82,7 +87,8 @@ def scenarios(program):
 
 
 def searches(name, threads, mode):
-    full, bounded, chance = LIMITS[mode]
+    share = max([part for word, part in HEAVY.items() if word in name], default=1)
+    full, bounded, chance = (limit // share for limit in LIMITS[mode])
     if threads <= 2:
         yield f"--search all --stale 0 --schedules {full}"
         yield f"--search all --stale 1 --schedules {full}"

@@ -6,25 +6,83 @@
 
 struct vmarea *machine;
 struct mm_user *mm, *other;
+static bool with_frames;
 
+/* Three levels of tables, where there are any: fewer steps. */
 static struct mm_user *make_mm(void)
 {
 	struct mm_config config = MM_CONFIG_INIT;
 	struct mm_user *made;
 
 	config.mmap_base = AT(16);
+	if (with_frames) {
+		config.levels = 3;
+		config.task_size = 1ul << 38;
+		config.mmap_legacy_base = AT(0);
+	}
 	VT_CHECK(!mm_create(machine, &config, &made));
 	return made;
 }
 
-void stage_make(void)
+static void make(unsigned long arena_bytes)
 {
 	struct vmarea_config config = VMAREA_CONFIG_INIT;
 
 	config.stack_guard_gap_pages = 1;
+	config.arena_bytes = arena_bytes;
+	with_frames = arena_bytes;
 	VT_CHECK(!vmarea_create(&config, &machine));
 	mm = make_mm();
 	other = NULL;
+}
+
+void stage_make(void)
+{
+	make(0);
+}
+
+void stage_make_with_frames(void)
+{
+	stage_make_with_arena(2ul << 20);
+}
+
+void stage_make_with_arena(unsigned long bytes)
+{
+	make(bytes);
+}
+
+#define WORD_AT(page)	(AT(page) + 128)
+
+enum mm_fault stage_put(struct mm_user *in, unsigned long page, uint64_t value)
+{
+	enum mm_fault fault;
+
+	mm_write(in, WORD_AT(page), &value, sizeof(value), &fault);
+	return fault;
+}
+
+enum mm_fault stage_get(struct mm_user *in, unsigned long page, uint64_t *value)
+{
+	enum mm_fault fault;
+
+	mm_read(in, WORD_AT(page), value, sizeof(*value), &fault);
+	return fault;
+}
+
+void stage_expect(struct mm_user *in, unsigned long page, uint64_t value)
+{
+	uint64_t got = ~value;
+
+	if (fault_done(stage_get(in, page, &got)))
+		VT_CHECK(got == value, "page %lu: %llx and not %llx", page,
+			 (unsigned long long)got, (unsigned long long)value);
+}
+
+bool fault_done(enum mm_fault fault)
+{
+	VT_CHECK(fault == MM_FAULT_DONE ||
+		 (fault == MM_FAULT_OOM && vt_memory_was_refused()), "%d", fault);
+	return fault == MM_FAULT_DONE;
 }
 
 void stage_make_other(void)

@@ -311,6 +311,38 @@ ADVICE(advise_populate_write, 0, 8, MADV_POPULATE_WRITE)
 ADVICE(advise_populate_forked, 40, 6, MADV_POPULATE_WRITE)
 CALL(advise_guard_far, mm_madvise(mm, HUGE_AT(22) + 400 * PAGE, 200 * PAGE, MADV_GUARD_INSTALL))
 
+CALL(advise_collapse, mm_madvise(mm, HUGE_AT(20), 2 * HUGE, MADV_COLLAPSE))
+
+static void to_be_collapsed(void)
+{
+	far_memory();
+	assert_int_equal(mm_madvise(w.mm, HUGE_AT(20), 4 * HUGE, MADV_HUGEPAGE), 0);
+}
+
+/* One leaf, and what splits it, takes it along or has it copied. */
+static void huge_leaf(void)
+{
+	to_be_collapsed();
+	assert_int_equal(mm_madvise(w.mm, HUGE_AT(20), HUGE, MADV_COLLAPSE), 0);
+}
+
+static void forked_leaf(void)
+{
+	huge_leaf();
+	assert_int_equal(mm_fork(w.mm, &w.ancestors[0]), 0);
+}
+
+CALL(huge_fault, by_fault(mm_handle_fault(mm, HUGE_AT(23) + 5 * PAGE, MM_ACCESS_WRITE)))
+CALL(huge_copy, by_fault(mm_handle_fault(mm, HUGE_AT(20) + 9 * PAGE, MM_ACCESS_WRITE)))
+CALL(huge_unmap_part, mm_munmap(mm, HUGE_AT(20) + 4 * PAGE, 3 * PAGE))
+CALL(huge_protect_part, mm_mprotect(mm, HUGE_AT(20) + 4 * PAGE, 3 * PAGE, PROT_READ))
+CALL(huge_discard_part, mm_madvise(mm, HUGE_AT(20) + 4 * PAGE, 3 * PAGE, MADV_DONTNEED))
+CALL(huge_guard_part, mm_madvise(mm, HUGE_AT(20) + 4 * PAGE, 3 * PAGE, MADV_GUARD_INSTALL))
+CALL(huge_move, mm_mremap(mm, HUGE_AT(20), HUGE, HUGE, MOVE_TO, HUGE_AT(30)))
+CALL(huge_move_askew, mm_mremap(mm, HUGE_AT(20), HUGE, HUGE, MOVE_TO, HUGE_AT(30) + 7 * PAGE))
+CALL(huge_move_part, mm_mremap(mm, HUGE_AT(20), 9 * PAGE, 9 * PAGE, MOVE_TO, HUGE_AT(30)))
+CALL(huge_map_over, mm_mmap(mm, HUGE_AT(20) + 4 * PAGE, 3 * PAGE, RW, FIXED, NULL, 0))
+
 /* Wiped in the child; the rest is copied. */
 static void to_be_wiped(void)
 {
@@ -467,6 +499,11 @@ const struct scenario page_calls[] = {
 	S(advise_guard_remove), S(advise_populate_read), S(advise_populate_write),
 	S(advise_populate_forked), S(advise_guard_far, far_memory),
 
+	S(advise_collapse, to_be_collapsed), S(huge_fault, to_be_collapsed),
+	S(huge_copy, forked_leaf), S(huge_unmap_part, huge_leaf), S(huge_protect_part, huge_leaf),
+	S(huge_discard_part, huge_leaf), S(huge_guard_part, huge_leaf), S(huge_move, huge_leaf),
+	S(huge_move_askew, huge_leaf), S(huge_move_part, huge_leaf), S(huge_map_over, huge_leaf),
+	{ "huge_fork", fork_and_leave, huge_leaf },
 	S(use_soft_tlb), S(store_across, NULL, fault_write), S(use_window), S(use_notifier),
 };
 

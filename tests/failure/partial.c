@@ -20,6 +20,10 @@
 			 "error is locked"
 #define ADVISES	LEFT_FIRST,								\
 		.words = "mm_madvise(): MADV_POPULATE_* stop there"
+#define COLLAPSES LEFT_FIRST,								\
+		.words = "mm_madvise(): what came before the error is advised"
+#define FALLS_BACK LEFT_SOME, .in_success = true,					\
+		.words = "transhuge.rst: without a block the fault takes a page instead"
 #define ADVISES_RANGES LEFT_FIRST, .in_success = true,					\
 		.words = "process_madvise(): the bytes advised up to the first error"
 #define TOUCHES	LEFT_FIRST,								\
@@ -52,6 +56,7 @@ static const struct partial partials[] = {
 	{ "madvise_populate_many", ADVISES }, { "madvise_populate_read", ADVISES },
 	{ "advise_populate_read", ADVISES }, { "advise_populate_write", ADVISES },
 	{ "advise_populate_forked", ADVISES }, { "process_madvise_populate", ADVISES_RANGES },
+	{ "advise_collapse", COLLAPSES }, { "huge_fault", FALLS_BACK },
 	{ "touch_range", TOUCHES }, { "touch_two", TOUCHES },
 	{ "write_areas", COPIES }, { "write_file", COPIES }, { "write_forked", COPIES },
 	{ "write_segment", COPIES }, { "read_areas", COPIES }, { "read_file", COPIES },
@@ -62,6 +67,7 @@ static const struct partial partials[] = {
 	{ "fault_file_write", READS }, { "fault_huge_private", READS }, { "fault_huge_file", READS },
 	{ "fork_it", FORKS }, { "fork_old_family", FORKS }, { "fork_not_all", FORKS },
 	{ "fork_and_leave", FORKS }, { "fork_wiped", FORKS }, { "fork_far", FORKS },
+	{ "huge_fork", FORKS },
 	{ "access_kin", ACCESSES }, { "use_window", ACCESSES },
 };
 

@@ -79,9 +79,13 @@ void *__tsan_memmove(void *to, const void *from, size_t bytes)
 	return __builtin_memmove(to, from, bytes);
 }
 
+/* More than that would take longer than all the rest: then the first word only. */
+#define WATCHED_BYTES	(4u * 4096u)
+
+/* gcc calls memset() itself: meson.build renames it. */
 void *__tsan_memset(void *to, int byte, size_t bytes)
 {
-	race_plain(to, (u32)bytes, true, HERE);
+	race_plain(to, bytes <= WATCHED_BYTES ? (u32)bytes : (u32)sizeof(u64), true, HERE);
 	return __builtin_memset(to, byte, bytes);
 }
 
