@@ -419,6 +419,21 @@ struct file_operations {
 	 * it.  Two pages may be asked for at once, never one twice at the same time.
 	 */
 	int (*__nullable read_page)(struct file *file, uint64_t offset, void *to, size_t bytes);
+
+	/*
+	 * Writes the @bytes bytes at @from, of a page that was stored to, to the file at @offset: a
+	 * whole page, or what of it lies before the end of the file.  0; or -errno: the page stays
+	 * dirty, and who syncs next is told (file.h).  Asked of files that are FILE_WRITE, and not
+	 * for FILE_SHMEM and FILE_HUGETLB.  NULL: what is stored stays in the pages.
+	 *
+	 * Only the lock of this page is held, so what holds for read_page() does here, too, but that
+	 * the size may change meanwhile: a file that becomes shorter is shortened here first
+	 * (file_set_size() waits for its pages), and then where its bytes are kept; one that becomes
+	 * longer there first.  The bytes may change while they are read: the page is written again
+	 * then.  Also called while the last reference goes, before release().
+	 */
+	int (*__nullable write_page)(struct file *file, uint64_t offset, const void *from,
+				     size_t bytes);
 };
 
 /* Each may be NULL: nothing to be told. */

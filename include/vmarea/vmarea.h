@@ -193,8 +193,8 @@ VMAREA_API void file_put(struct file *file);
 /*
  * As ftruncate(), for every file that is open on the inode: counts from the next access on.  Mapped
  * areas stay as they are.  Pages past a new end are dropped, and the rest of the last one is zero.
- * Who keeps the bytes (read_page()) changes them first.  Waits for reads of pages in progress: not
- * from read_page().
+ * Who keeps the bytes (read_page()) changes them first, but shortens them last if they are written
+ * back, too.  Waits for reads and writes of pages in progress: not from read_page() or write_page().
  */
 VMAREA_API void file_set_size(struct file *file, uint64_t bytes)	__may_sleep;
 VMAREA_API uint64_t file_size(const struct file *file);
@@ -207,7 +207,7 @@ VMAREA_API uint64_t file_size(const struct file *file);
  * file_read() returns how many bytes, fewer than @bytes only at the end of the file or before an
  * error; 0 at the end.  A hole in a file of zeros costs no memory.
  * file_write() returns how many bytes, fewer only before an error, and makes the file longer as
- * needed.  What is written is in the pages: nobody writes it back to where read_page() reads.
+ * needed.  What is written is in the pages until it is written back (file.h).
  *
  * -EBADF: not open for that; -EINVAL: @offset is 2^63 or more, or a write to FILE_HUGETLB; -EPERM:
  * FILE_SEAL_WRITE; -EFBIG: @offset is at or past max_bytes; -ENOMEM; -EOPNOTSUPP: no arena; or what
@@ -446,8 +446,10 @@ VMAREA_API long mm_munlockall(struct mm_user *mm) __may_sleep;
 VMAREA_API long mm_mseal(struct mm_user *mm, unsigned long addr, unsigned long len,
 			 unsigned long flags) __may_sleep;
 /*
- * Nothing is written back.  0; -EINVAL: flags, @addr is not page-aligned, MS_SYNC of a driver's
- * shared area; -ENOMEM: a hole; -EBUSY: MS_INVALIDATE of a locked area.
+ * MS_SYNC is a file_sync() (file.h) of what shared areas of the range show, one after the other.
+ * 0; -EINVAL: flags, @addr is not page-aligned, MS_SYNC of a driver's shared area; -ENOMEM: a hole
+ * (the rest is synced); -EBUSY: MS_INVALIDATE of a locked area; or what file_sync() returned: what
+ * comes behind is not synced.
  */
 VMAREA_API long mm_msync(struct mm_user *mm, unsigned long addr, unsigned long len, int flags)
 	__may_sleep;

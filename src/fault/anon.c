@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "fault/copy.h"
 #include "fault/fault.h"
+#include "file/filemap.h"
 #include "fault/huge.h"
 #include "file/filemap.h"
 #include "vma/anon.h"
@@ -184,7 +185,7 @@ static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct pag
 	}
 	/* Of shared memory Linux learns that from the entry, when that goes. */
 	if (write && page && !(page_flags(page) & (PG_ANON | PG_SHMEM | PG_DIRTY)))
-		page_set_flags(page, PG_DIRTY);
+		filemap_mark_dirty(page);
 	pt_slot_exchange(slot, pte_leaf(format, slot->level, pte_pfn(format, seen),
 					fault_attrs(f, write || pte_write(format, seen)) | marks));
 	return true;

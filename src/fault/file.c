@@ -72,7 +72,7 @@ static enum mm_fault map_page(struct fault *f, struct page *page)
 		return outcome;
 	}
 	if (write)
-		page_set_flags(page, PG_DIRTY);
+		filemap_mark_dirty(page);
 	outcome = fault_install(f, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),
 					    fault_attrs(f, write) | (write ? PT_DIRTY : 0)), page);
 	if (outcome != MM_FAULT_DONE)

@@ -73,6 +73,7 @@ static struct file *file_alloc(struct vmarea *instance, const struct file_desc *
 	/* One that does not say is of the default size. */
 	file->huge_shift = desc->flags & FILE_HUGETLB ? HUGE_SHIFT_2M : 0;
 	file->refs = 1;
+	writeback_open(file);
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
 	atomic_add_relaxed(&instance->nr_objects, 1);
 	instance_enlist_file(instance, &file->on_roll);
@@ -137,6 +138,7 @@ void file_put(struct file *file)
 	VM_BUG_ON(!before, "file %s put once too often", file->name);
 	if (before != 1)
 		return;
+	writeback_close(file);
 	if (file->ops && file->ops->release)
 		file->ops->release(file);
 	/* Relaxed, as (A) orders it: what shared mappings made it keep. */

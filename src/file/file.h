@@ -12,6 +12,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/list.h"
 #include "instance/instance.h"
 #include "port/port.h"
 
@@ -32,6 +33,8 @@ struct file {
 	u64 max_bytes;				/* 1	0: 2^63 - 1 */
 	unsigned long reserved;			/* a	relaxed: huge pages, for shared areas */
 	struct roll_entry on_roll;		/* i	its instance's */
+	struct list_head on_writers;		/* mapping->lock */
+	u32 errors_told;			/* mapping->lock	of write_errors */
 	unsigned long nr_areas_seen;		/* o	the walker's, while all is still */
 	struct port_rcu_head rcu;		/* o	the last put */
 };

@@ -54,12 +54,13 @@
  *  3. A page that is not uptodate is locked, by who fills it.
  *  4. Whenever the invalidate lock is free, no page of the index lies past the end of the file.
  *  5. A page in the index has PG_SHMEM if the file has FILE_SHMEM: how it is counted.
+ *  6. Whenever `lock` is free, a page in the index that has no PG_SHMEM has PG_DIRTY if it has the
+ *     mark FILEMAP_DIRTY, and only then.  One with FILEMAP_WRITEBACK is locked.
  *
  * Failure.  No frame, no frame for the index's nodes, an error of the hook: nothing stays behind,
  * neither a page nor an empty node.  Dropping needs no memory.
  *
- * What is left room for.  Dirty pages and those under write-back are marks of the index, set under
- * `lock`.
+ * The reverse map, which is above, sets page_cache.unmap and page_cache.mkclean.
  *
  * Rejected
  *  - A room of its own.  A file's size and its pages change together and under one lock; what would
@@ -122,6 +123,10 @@ struct address_space *mapping_create(struct vmarea *instance, u32 kind, u64 size
 	rwsem_init(&mapping->invalidate_lock, LOCK_RANK_INVALIDATE);
 	spin_lock_init(&mapping->lock, LOCK_RANK_MAPPING);
 	rwsem_init(&mapping->i_mmap_lock, LOCK_RANK_I_MMAP);
+	list_init(&mapping->writers);
+	mapping->write_error = 0;
+	mapping->write_errors = 0;
+	mapping->errors_told = 0;
 	pi_init(&mapping->pages, instance->cache ? &instance->cache->memory : NULL);
 	return mapping;
 }
@@ -155,7 +160,8 @@ int filemap_add(struct address_space *mapping, unsigned long pgoff, struct page 
 
 	if (mapping->kind & FILE_SHMEM)
 		page_set_flags(page, PG_SHMEM);
-	page->mapping = mapping;
+	/* Relaxed, here and where it leaves: filemap_mark_dirty() asks the index, too. */
+	atomic_store_relaxed(&page->mapping, (void *)mapping);
 	page->index = pgoff;
 	page_get(page);
 	do {
@@ -168,7 +174,7 @@ int filemap_add(struct address_space *mapping, unsigned long pgoff, struct page 
 	} while (err == -EAGAIN);
 	pi_stash_empty(&mapping->pages, &stash);
 	if (err) {
-		page->mapping = NULL;
+		atomic_store_relaxed(&page->mapping, NULL);
 		page_put(page);
 	}
 	return err;
@@ -179,13 +185,13 @@ void filemap_remove(struct address_space *mapping, struct page *page)
 	spin_lock(&mapping->lock);
 	pi_erase(&mapping->pages, page->index);
 	spin_unlock(&mapping->lock);
-	page->mapping = NULL;
+	atomic_store_relaxed(&page->mapping, NULL);
 	page_put(page);
 }
 
 void filemap_replace(struct address_space *mapping, struct page *page, struct page *to)
 {
-	to->mapping = mapping;
+	atomic_store_relaxed(&to->mapping, mapping);
 	to->index = page->index;
 	page_get(to);
 	spin_lock(&mapping->lock);

@@ -23,10 +23,14 @@
 /* Its bytes are those of the file.  Set once, before the first unlock. */
 #define PG_UPTODATE		BIT(PG_FIRST_FREE_BIT)
 /*
- * Somebody has written to it, if not by way of an entry that is there and dirty.  For reports:
- * nobody writes it back.
+ * Somebody has written to it, if not by way of an entry that is there and dirty; or may do so
+ * without a fault.  Set by filemap_mark_dirty(); a page in the index then has FILEMAP_DIRTY, too.
  */
 #define PG_DIRTY		BIT(PG_FIRST_FREE_BIT + 1)
+
+/* Marks of the index. */
+#define FILEMAP_DIRTY		PI_MARK_0	/* to be written back */
+#define FILEMAP_WRITEBACK	PI_MARK_1	/* being written back: it is locked */
 
 /* What guards a field: src/TAGS. */
 struct address_space {
@@ -40,6 +44,10 @@ struct address_space {
 	struct rwsem i_mmap_lock;		/* i */
 	struct it_tree i_mmap;			/* i_mmap_lock	areas that map it */
 	unsigned long nr_areas_seen;		/* o	as in struct file */
+	struct list_head writers __guarded_by(&lock); /* lock	file.on_writers */
+	int write_error __guarded_by(&lock);	/* lock	the last of them; -errno */
+	u32 write_errors __guarded_by(&lock);	/* lock	so many; it wraps */
+	u32 errors_told __guarded_by(&lock);	/* lock	so many when a sync told one last */
 	struct port_rcu_head rcu;		/* o	the last put */
 };
 
@@ -58,11 +66,19 @@ enum unmap_what {
 typedef void unmap_pages_fn(struct address_space *mapping, unsigned long first, unsigned long end,
 			    enum unmap_what what);
 
+/*
+ * The write-back of a locked page begins: nobody stores to it any more without a fault, which calls
+ * filemap_mark_dirty().  For who keeps the reverse map.  It may sleep, and cannot fail.  Returns
+ * how many entries could have been stored to.
+ */
+typedef int mkclean_page_fn(struct page *page);
+
 /* What the files of one instance have in common. */
 struct page_cache {
 	struct pi_memory memory;		/* 1 */
 	struct objects nodes;			/* i	of the indexes */
 	unmap_pages_fn *unmap;			/* 1	the reverse map's */
+	mkclean_page_fn *mkclean;		/* 1	the reverse map's */
 };
 
 /* For an instance with an arena.  0; -ENOMEM. */
@@ -169,7 +185,21 @@ void filemap_punch(struct address_space *mapping, u64 start, u64 end)	__may_slee
  */
 bool filemap_check(const struct address_space *mapping, char *why, size_t why_bytes);
 
+/* --------------------------------------------------------------------------- write-back -- */
+
+/*
+ * The page has been stored to, or may be from now on.  Call it after the store, or before an entry
+ * allows it and under that entry's table lock or the page lock.  The caller has a reference or the
+ * entry has.  A page that is no file's, or is not any more, has the flag alone.
+ */
+void filemap_mark_dirty(struct page *page);
+
 /* ------------------------------------------------------------------- inside of the room -- */
+
+/* A file is made: it will be told of errors that nobody has been told of, and of later ones. */
+void writeback_open(struct file *file);
+/* Its last reference is gone: if nobody else can, it writes back what is dirty. */
+void writeback_close(struct file *file);
 
 /* Do pages of this file begin as zeros, without anyone being asked? */
 static inline bool filemap_is_zero_filled(const struct file *file)
@@ -258,7 +288,7 @@ static inline struct page *filemap_find_page(struct address_space *mapping, unsi
 static inline bool filemap_is_at(const struct page *page, const struct address_space *mapping,
 				 unsigned long pgoff)
 {
-	return page->mapping == mapping && page->index == pgoff;
+	return atomic_load_relaxed(&page->mapping) == mapping && page->index == pgoff;
 }
 
 #endif

@@ -19,6 +19,12 @@ static const char *page_wrong(const struct address_space *mapping, const struct 
 		return "4: a page past the end";
 	if ((page_flags(page) & PG_SHMEM) != kind)
 		return "5: a page of another kind";
+	if (!kind && !(page_flags(page) & PG_DIRTY) !=
+		     !pi_has_mark(&mapping->pages, index, FILEMAP_DIRTY))
+		return "6: dirty by its flag, or by its mark";
+	if (pi_has_mark(&mapping->pages, index, FILEMAP_WRITEBACK) &&
+	    !(page_flags(page) & PG_LOCKED))
+		return "6: written back by nobody";
 	return NULL;
 }
 

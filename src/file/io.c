@@ -95,7 +95,7 @@ long file_read(struct file *file, uint64_t offset, void *to, size_t bytes)
 /* --------------------------------------------------------------------------------- write -- */
 
 /* A page of which every byte is given.  -EEXIST: it is there by now. */
-static int add_written(struct address_space *mapping, u64 at, const void *from)
+static int add_written(struct address_space *mapping, u64 at, const void *from, struct page **out)
 	__must_hold_shared(&mapping->invalidate_lock) __may_sleep
 {
 	struct page *page = page_alloc(mapping->instance->arena, 0, PAGE_ANYTHING);
@@ -104,40 +104,48 @@ static int add_written(struct address_space *mapping, u64 at, const void *from)
 	if (!page)
 		return -ENOMEM;
 	memcpy(page_bytes(page), from, PAGE_SIZE);
-	page_set_flags(page, PG_UPTODATE | PG_DIRTY);
+	page_set_flags(page, PG_UPTODATE);
 	err = filemap_add(mapping, at >> PAGE_SHIFT, page);
-	page_put(page);
+	if (err)
+		page_put(page);
+	else
+		*out = page;
 	return err;
 }
 
-static int put_bytes(struct file *file, u64 at, const void *from, size_t bytes)
+/* The page that has them now, with a reference. */
+static int put_bytes(struct file *file, u64 at, const void *from, size_t bytes, struct page **out)
 	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep
 {
 	struct page *page = filemap_find_page(file->mapping, at >> PAGE_SHIFT);
 	int err = -EEXIST;
 
 	if (!page && bytes == PAGE_SIZE)
-		err = add_written(file->mapping, at, from);
+		err = add_written(file->mapping, at, from, out);
 	if (!page && err == -EEXIST)
 		err = filemap_get_locked(file, at >> PAGE_SHIFT, FILEMAP_WAIT, FILEMAP_EXTEND,
 					 &page);
 	if (!page)
 		return err;
 	memcpy(bytes_at(page, at), from, bytes);
-	page_set_flags(page, PG_DIRTY);
-	page_put(page);
+	*out = page;
 	return 0;
 }
 
 static int write_part(struct file *file, u64 at, const void *from, size_t bytes) __may_sleep
 {
 	struct address_space *mapping = file->mapping;
+	struct page *page = NULL;
 	int err;
 
 	rwsem_read_lock(&mapping->invalidate_lock);
-	err = put_bytes(file, at, from, bytes);
-	if (!err)
+	err = put_bytes(file, at, from, bytes, &page);
+	if (!err) {
 		mapping_grow(mapping, at + bytes);
+		/* Now: a write-back before it would have ended at the old size. */
+		filemap_mark_dirty(page);
+		page_put(page);
+	}
 	rwsem_read_unlock(&mapping->invalidate_lock);
 	return err;
 }

@@ -28,7 +28,7 @@ static bool take_page(void *arg, unsigned long index, void *item)
 		return false;
 	mapped = atomic_load_relaxed(&page->mapcount);
 	if (!mapped) {
-		page->mapping = NULL;
+		atomic_store_relaxed(&page->mapping, NULL);
 		batch->pages[batch->nr++] = page;
 	}
 	page_unlock(page);

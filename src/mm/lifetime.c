@@ -61,6 +61,7 @@ static int frames_create(struct vmarea *instance, unsigned long bytes) __may_sle
 	if (err)
 		goto out_arena;
 	instance->cache->unmap = unmap_mapping_range;
+	instance->cache->mkclean = rmap_mkclean;
 	err = anon_pool_create(instance);
 	if (err)
 		goto out_cache;

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * msync() and mincore().  Nothing is written back; and no page of a bookkeeping mm is in core.
+ * msync() and mincore().  No page of a bookkeeping mm is in core.
+ *
+ * MS_SYNC writes back without a lock of the mm, area by area, and looks for the next area anew: a
+ * map that others change meanwhile is synced as it is met.  MS_ASYNC starts nothing, as on Linux:
+ * what is dirty is known anyway.
  */
+#include <vmarea/file.h>
+
 #include "base/atomic.h"
 #include "mm/mm.h"
 
@@ -12,33 +18,63 @@ static bool can_sync(const struct vm_area_struct *vma)
 	       (file_flags(vma->vm_file) & (FILE_SHMEM | FILE_HUGETLB));
 }
 
+struct sync {
+	unsigned long start, end;		/* of what is left */
+	int flags;				/* MS_* */
+	bool hole;				/* there was one */
+	struct file *file;			/* a reference: to be synced next, or NULL */
+	u64 first, last;			/* bytes of it */
+};
+
 /*
- * Holes are passed over and make the result -ENOMEM, but for MS_ASYNC alone: that does nothing at
- * all, and so ends at the first.
+ * Goes to the next area that has something to be written back, or the end.  Holes are passed over
+ * and remembered, but for MS_ASYNC alone: that does nothing at all, and so ends at the first.
  */
-static int sync_range(const struct mm_struct *mm, unsigned long start, unsigned long end, int flags)
+static int next_to_sync(const struct mm_struct *mm, struct sync *s)
 	__must_hold_shared(vma_stable)
 {
-	int result = 0;
-
-	while (start < end) {
-		const struct vm_area_struct *vma = vma_in(mm, start, end);
+	while (s->start < s->end) {
+		const struct vm_area_struct *vma = vma_in(mm, s->start, s->end);
 
 		if (!vma)
 			return -ENOMEM;
-		if (start < vma->vm_start) {
-			result = -ENOMEM;
-			if (flags == MS_ASYNC)
-				return result;
+		if (s->start < vma->vm_start) {
+			s->hole = true;
+			if (s->flags == MS_ASYNC)
+				return -ENOMEM;
+			s->start = vma->vm_start;
 		}
-		if ((flags & MS_INVALIDATE) && (vma->vm_flags & VM_LOCKED))
+		if ((s->flags & MS_INVALIDATE) && (vma->vm_flags & VM_LOCKED))
 			return -EBUSY;
-		if ((flags & MS_SYNC) && vma->vm_file && (vma->vm_flags & VM_SHARED) &&
-		    !can_sync(vma))
-			return -EINVAL;
-		start = vma->vm_end;
+		if ((s->flags & MS_SYNC) && vma->vm_file && (vma->vm_flags & VM_SHARED)) {
+			if (!can_sync(vma))
+				return -EINVAL;
+			s->file = file_get(vma->vm_file);
+			s->first = (u64)vma_pgoff_at(vma, s->start) << PAGE_SHIFT;
+			s->last = s->first + (min(s->end, vma->vm_end) - s->start);
+		}
+		s->start = vma->vm_end;
+		if (s->file)
+			break;
 	}
-	return result;
+	return 0;
+}
+
+static int sync_range(struct mm_struct *mm, struct sync *s) __must_not_hold(vma_stable) __may_sleep
+{
+	int err;
+
+	do {
+		mm_read_lock(mm);
+		s->file = NULL;
+		err = next_to_sync(mm, s);
+		mm_read_unlock(mm);
+		if (s->file) {
+			err = file_sync(s->file, s->first, s->last);
+			file_put(s->file);
+		}
+	} while (!err && s->start < s->end);
+	return err;
 }
 
 long mm_msync(struct mm_user *user, unsigned long addr, unsigned long len, int flags)
@@ -46,6 +82,7 @@ long mm_msync(struct mm_user *user, unsigned long addr, unsigned long len, int f
 	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	unsigned long end = addr + page_align(len);
+	struct sync sync = { .start = addr, .end = end, .flags = flags };
 	int err;
 
 	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || !page_aligned(addr) ||
@@ -55,10 +92,8 @@ long mm_msync(struct mm_user *user, unsigned long addr, unsigned long len, int f
 		return -ENOMEM;
 	if (end == addr)
 		return 0;
-	mm_read_lock(mm);
-	err = sync_range(mm, addr, end, flags);
-	mm_read_unlock(mm);
-	return err;
+	err = sync_range(mm, &sync);
+	return !err && sync.hole ? -ENOMEM : err;
 }
 
 /*

@@ -33,7 +33,7 @@ context_lock_struct(page) {
 	u32 flags;				/* a	order in the low bits, then PG_* */
 	u32 pfn;				/* 1 */
 	union {
-		void *mapping;			/* o/a	what it is a page of; a while PG_ANON */
+		void *mapping;			/* o/a	what it is a page of; a while PG_ANON or a file's */
 		struct page *next;		/* o	chains of tables */
 		u32 *live;			/* 1	a loose page: its instance's count */
 	};
@@ -300,13 +300,15 @@ static inline s32 page_mapcount(struct page *page)
 
 /*
  * A *pin* is PIN_BIAS references: many enough to be told from others, so that a fork gives the
- * child a copy at once of an anonymous page that somebody is writing to by its frame.
+ * child a copy at once of an anonymous page that somebody is writing to by its frame, and a
+ * write-back knows that there may be stores that it does not see.
  */
 #define PIN_BIAS	1024u
 
 static inline bool page_is_pinned(const struct page *head)
 {
-	return page_refs(head) >= PIN_BIAS;
+	/* Pairs with the put of the last pin: what was stored by way of it is seen. */
+	return atomic_load_acquire(&head->refs) >= PIN_BIAS;
 }
 
 static inline void page_set_flags(struct page *page, u32 flags)

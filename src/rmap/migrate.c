@@ -135,7 +135,7 @@ static int migrate_locked(struct page *page, struct page *to, struct address_spa
 	page_unfreeze(page, nr_refs);
 	put_all_back(&m);
 	if (mapping) {
-		page->mapping = NULL;
+		atomic_store_relaxed(&page->mapping, NULL);
 		page_put(page);
 	}
 	return 0;

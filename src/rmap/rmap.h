@@ -121,7 +121,7 @@ static inline void rmap_gone(struct mmu_gather *gather, const struct pt_zapped *
 		return;
 	if (pte_dirty(gather->pt->format, zapped->entry) &&
 	    !(page_flags(page) & (PG_ANON | PG_DIRTY)))
-		page_set_flags(page, PG_DIRTY);
+		filemap_mark_dirty(page);
 	atomic_sub_relaxed(page_map_counter(page, zapped->level == PT_PMD), 1);
 }
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Files whose bytes are kept somewhere else: writing back what was stored to their pages.
+ *
+ * Stores and file_write() change pages.  What they changed goes to where the bytes are kept by way
+ * of file_operations.write_page() (driver.h): at file_sync() and msync(MS_SYNC), and when the last
+ * open file of the inode that is FILE_WRITE and has the hook goes.  No time passes by itself: who
+ * wants write-back every so often calls file_sync().
+ *
+ * Not written back: pages of FILE_SHMEM and FILE_HUGETLB, and of files without the hook.
+ */
+#ifndef VMAREA_FILE_H
+#define VMAREA_FILE_H
+
+#include <vmarea/vmarea.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+__nonnull_begin
+
+/*
+ * As fsync() of the pages that bytes [start, end) lie in; 0 and UINT64_MAX: of all.  Writes those
+ * that are dirty, in order, and waits for those that others are writing.  What was stored before
+ * the call has been handed to write_page() when it returns; what is stored meanwhile may have been.
+ * By way of any file that is open on the inode, also one that cannot write by itself; but beside the
+ * last file_put() of the last that can, it may return before that has written.
+ *
+ * 0; -EINVAL: @start is past @end; or the newest error of a write-back that this open file has not
+ * been told of, be it by a sync of another's or of other pages: each file is told once of each, and
+ * one that is opened later of those that nobody was told of.  A page that could not be written
+ * stays dirty.
+ *
+ * Takes page locks; not from read_page() or write_page().
+ */
+VMAREA_API int file_sync(struct file *file, uint64_t start, uint64_t end)
+	__may_sleep __must_check;
+
+__nonnull_end
+#ifdef __cplusplus
+}
+#endif
+#endif
