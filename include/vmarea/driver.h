@@ -68,6 +68,7 @@ struct vma_ref;
 struct vma_mixedmap;
 struct vma_mut;
 struct vma_new;
+struct vm_fault;
 struct page;
 struct file;
 struct vm_operations_struct;
@@ -436,6 +437,9 @@ struct file_operations {
 				     size_t bytes);
 };
 
+/* What a hook says of a fault: VM_FAULT_*, of vmarea/driver_fault.h. */
+typedef unsigned int vm_fault_t;
+
 /* Each may be NULL: nothing to be told. */
 struct vm_operations_struct {
 	/*
@@ -469,6 +473,19 @@ struct vm_operations_struct {
 	 * bytes of it are shown.  mmap lock, for read.
 	 */
 	const char *__nullable (*name)(struct vma_ref *vma);
+
+	/*
+	 * Faults, of an mm with pages: vmarea/driver_fault.h.  Called with the VMA lock or the mmap
+	 * lock for read and with nothing else, whichever thread it is that needs the page.
+	 *
+	 * Nothing is at vmf->address: what is to be?
+	 */
+	vm_fault_t (*__nullable fault)(struct vma_ref *vma, struct vm_fault *vmf);
+	/*
+	 * vmf->page is shown there in a shared VMA and is about to become writable.  VM_FAULT_DONE
+	 * lets it.  Asked anew each time that the right to write was taken away.
+	 */
+	vm_fault_t (*__nullable page_mkwrite)(struct vma_ref *vma, struct vm_fault *vmf);
 };
 
 /* The driver's own word with the file, as file_create() was given it. */

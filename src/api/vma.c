@@ -116,8 +116,7 @@ int vm_insert_page(struct vma_mixedmap *vma, unsigned long addr, struct page *pa
 		return -EINVAL;
 	if (!mm_has_pages(area->vm_mm))
 		return -EOPNOTSUPP;
-	if ((page_flags(page) & (PG_LOOSE | PG_ANON)) ||
-	    page_zeroth(page) != area->vm_mm->pgt->frames)
+	if (!driver_may_show(area->vm_mm, page))
 		return -EINVAL;
 	return pages_insert(area, addr, page);
 }
@@ -204,10 +203,15 @@ int vma_try_clear_mayexec(struct vma_new *vma)
 
 struct page *alloc_page(struct vmarea *instance)
 {
+	struct page *page;
+
 	might_sleep();
 	if (!instance->arena)
 		return page_alloc_loose(&instance->nr_objects);
-	return page_alloc(instance->arena, 0, PAGE_ZEROED);
+	page = page_alloc(instance->arena, 0, PAGE_ZEROED);
+	if (page)
+		page_set_flags(page, PG_DRIVER);
+	return page;
 }
 
 void __free_page(struct page *page)

@@ -191,6 +191,34 @@ static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct pag
 	return true;
 }
 
+/* Is the area's driver to be asked before this entry allows the write? */
+static bool needs_notice(const struct fault *f, pte_t seen)
+	__must_hold_shared(vma_stable)
+{
+	const struct pt_format *format = f->mm->pgt->format;
+
+	return f->access == MM_ACCESS_WRITE && !pte_write(format, seen) &&
+	       driver_wants_notice(f->vma, pte_special(format, seen));
+}
+
+/* The table is locked, and unlocked here: a driver may take its time. */
+static enum mm_fault give_notice(struct fault *f, struct pt_slot *slot, pte_t seen)
+	__must_hold_shared(vma_stable) __may_sleep
+	__context_unsafe("the slot is the caller's")
+{
+	struct page *page = pte_special(f->mm->pgt->format, seen) ? NULL :
+			    pfn_page(f->mm->pgt->frames, pte_pfn(f->mm->pgt->format, seen));
+	enum mm_fault outcome;
+
+	if (page)
+		page_get(page_head(page));
+	pt_slot_unlock(slot);
+	outcome = driver_make_writable(f, seen, page);
+	if (page)
+		page_put(page_head(page));
+	return outcome;
+}
+
 enum mm_fault fault_present(struct fault *f)
 	__context_unsafe("the slot is on the stack")
 {
@@ -207,6 +235,8 @@ enum mm_fault fault_present(struct fault *f)
 		pt_slot_unlock(&slot);
 		return FAULT_AGAIN;
 	}
+	if (needs_notice(f, seen))
+		return give_notice(f, &slot, seen);
 	settled = settle(f, &slot, seen, &copied);
 	pt_slot_unlock(&slot);
 	if (settled)

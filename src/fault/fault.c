@@ -15,7 +15,7 @@
  *	fault_in_area		one VMA, stable
  *	  touch_admit		rights, the end of the file, an anon_vma: all that areas decide
  *	  look at the entry
- *	    none		huge_missing, anon_missing, or file_missing
+ *	    none		huge_missing, anon_missing, file_missing, or driver_missing
  *	    soft		a guard: MAPERR; lost bytes: BUS; a page that is moved: wait
  *	    present		fault_present: reuse, copy, or nothing to do
  *	  execution		asked last: the page is there by then, as on the machine
@@ -75,6 +75,8 @@ static enum mm_fault missing(struct fault *f, unsigned int level)
 {
 	enum mm_fault outcome;
 
+	if (vma_has_op(f->vma, fault))
+		return driver_missing(f);
 	if (!vma_is_anonymous(f->vma))
 		return file_missing(f);
 	outcome = level > PT_PTE ? huge_missing(f) : FAULT_SMALL;

@@ -31,6 +31,9 @@ static inline struct anon_vma *area_own(const struct vm_area_struct *vma)
 	return anon_own(atomic_load_acquire(&vma->anon));
 }
 
+/* alloc_page() gave it out: the one kind of page that a driver can show. */
+#define PG_DRIVER	BIT(PG_FIRST_FREE_BIT + 12)
+
 /* How a fault differs from a plain access of the program. */
 #define FAULT_FORCED	0x1u		/* a debugger's: VM_MAY* instead of the rights it has now */
 #define FAULT_REMOTE	0x2u		/* somebody else's: by the rights of the area alone */
@@ -60,6 +63,7 @@ struct fault {
 	struct pinned *pin;		/* NULL: no pin is wanted */
 	struct file *wait_file;		/* a reference: with FAULT_RETRY, for what to wait */
 	unsigned long wait_pgoff;
+	unsigned int nr_in_vain;	/* a driver's answers that changed nothing, in a row */
 };
 
 /* What the steps of a fault say to one another, beside what enum mm_fault says to the program. */
@@ -120,7 +124,7 @@ enum mm_fault anon_copy_of(struct fault *f, pte_t seen, struct page *old)
 	__must_hold_shared(vma_stable);
 /* Something is there that does not allow the access, though the area does. */
 enum mm_fault fault_present(struct fault *f)
-	__must_hold_shared(vma_stable);
+	__must_hold_shared(vma_stable) __may_sleep;
 
 /* The marks and rights of an entry for @f's page; PT_WRITE only if @writable. */
 u32 fault_attrs(const struct fault *f, bool writable)
@@ -140,6 +144,23 @@ void file_in_core(const struct vm_area_struct *vma, unsigned long start, unsigne
 	__must_hold_shared(vma_stable);
 /* MADV_REMOVE: a hole in the file. */
 void file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep;
+
+/* ---- driver.c: what a driver is asked. */
+
+/* May a driver show @page in @mm: did alloc_page() of its instance give it out? */
+bool driver_may_show(const struct mm_struct *mm, const struct page *page);
+/* The area's driver, for reports. */
+const char *driver_name(const struct vm_area_struct *vma);
+/* Is its driver to be asked before a page becomes writable?  @special: what has no page. */
+bool driver_wants_notice(const struct vm_area_struct *vma, bool special)
+	__must_hold_shared(vma_stable);
+
+/* Nothing is there, and the area's ops have fault(). */
+enum mm_fault driver_missing(struct fault *f)
+	__must_hold_shared(vma_stable) __may_sleep;
+/* @seen is there, read-only, of @page (NULL: special), which the caller holds; it is written to. */
+enum mm_fault driver_make_writable(struct fault *f, pte_t seen, struct page *page)
 	__must_hold_shared(vma_stable) __may_sleep;
 
 /* ---- pin.c: pages that stay. */

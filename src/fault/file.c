@@ -63,7 +63,7 @@ static bool lock_page(const struct fault *f, struct page *page)
 static enum mm_fault map_page(struct fault *f, struct page *page)
 	__must_hold_shared(vma_stable)
 {
-	bool write = f->access == MM_ACCESS_WRITE;
+	bool write = f->access == MM_ACCESS_WRITE, told = driver_wants_notice(f->vma, false);
 	enum mm_fault outcome;
 
 	if (write && !(f->vma->vm_flags & VM_SHARED)) {
@@ -71,13 +71,15 @@ static enum mm_fault map_page(struct fault *f, struct page *page)
 		page_put(page);
 		return outcome;
 	}
-	if (write)
+	/* A driver that is to be asked is asked about what is there: then look again. */
+	if (write && !told)
 		filemap_mark_dirty(page);
 	outcome = fault_install(f, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),
-					    fault_attrs(f, write) | (write ? PT_DIRTY : 0)), page);
+					    fault_attrs(f, write && !told) |
+					    (write && !told ? PT_DIRTY : 0)), page);
 	if (outcome != MM_FAULT_DONE)
 		page_put(page);
-	return outcome;
+	return outcome == MM_FAULT_DONE && write && told ? FAULT_AGAIN : outcome;
 }
 
 enum mm_fault file_missing(struct fault *f)

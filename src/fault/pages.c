@@ -393,7 +393,7 @@ int pages_insert(const struct vm_area_struct *vma, unsigned long addr, struct pa
 	pte_t leaf;
 	int err;
 
-	if (!(vma->vm_flags & VM_SHARED))
+	if (!(vma->vm_flags & VM_SHARED) || driver_wants_notice(vma, false))
 		rights &= ~PT_WRITE;
 	leaf = pte_leaf(pt->format, PT_PTE, page_pfn(page), rights | PT_USER | PT_ACCESSED);
 	page_get(page_head(page));

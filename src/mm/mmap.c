@@ -295,6 +295,9 @@ static int insert_new(struct mapping *m, struct vm_area_struct **out)
 	vma_init(vma, vm_file, m->file ? file_get(m->file) : NULL);
 	err = setup_file(m, vma);
 	if (err) {
+		/* What its hook has inserted. */
+		pages_zap(m->mm, m->start, m->end, ZAP_ALL);
+		pages_free_tables(m->mm, m->start, m->end);
 		vma_discard(vma);
 		return err;
 	}

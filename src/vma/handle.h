@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The only place where a handle becomes a struct and a struct a handle, and where a driver's hooks
- * are called.
+ * are called; but for those of faults, which are in fault_hooks.h.
  *
  * A handle is the pointer to the mm or the VMA; its type says which lock is held (driver.h).  So
  * making one is a claim, and each maker here says what must be true.  In a debug build a handle

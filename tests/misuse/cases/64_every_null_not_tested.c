@@ -195,4 +195,6 @@ void null_hooks(struct file_operations *file_ops, struct vm_operations_struct *o
 	ops->mremap = NULL;
 	ops->mprotect = NULL;
 	ops->name = NULL;
+	ops->fault = NULL;
+	ops->page_mkwrite = NULL;
 }

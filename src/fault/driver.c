@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Faults of areas whose driver is asked.
+ *
+ *	nothing there, read		the driver's page; writable by a later fault
+ *	nothing there, written, shared	the driver's page; read-only at first, if page_mkwrite() is
+ *					to be asked, so that it is asked in one place
+ *	nothing there, written, private	a copy of the driver's page, anonymous from then on
+ *	there, written, shared		page_mkwrite(), then writable
+ *
+ * A hook runs with a VMA stable and no lock of a table, as all that takes time does: what it was
+ * asked about is looked at again before anything is changed (fault.c).
+ *
+ * A driver is somebody else's code.  What it answers is looked at before it is used, and a wrong
+ * answer is reported with its name and ends as SIGBUS for the program: the mm stays as it was.  A
+ * page can be shown if alloc_page() of this instance gave it out (PG_DRIVER), and no other: neither
+ * a file's or a process's, which have an owner who counts on finding them, nor the zero page.
+ */
+#include "fault/fault.h"
+#include "file/filemap.h"
+#include "vma/fault_hooks.h"
+
+/* So often may what a driver says to be there be gone by the time somebody looks. */
+#define MAX_IN_VAIN	1000u
+
+/* Reported the first time at each place. */
+#define DRIVER_WARN(f, fmt, ...)						\
+	VM_WARN_ON(true, "driver %s, page at %lx: " fmt, driver_name((f)->vma), (f)->addr,	\
+		   ##__VA_ARGS__)
+
+const char *driver_name(const struct vm_area_struct *vma)
+{
+	const struct file *file = vma->vm_file;
+
+	if (!file)
+		return "without a file";
+	return file->ops && file->ops->owner ? file->ops->owner : file->name;
+}
+
+bool driver_may_show(const struct mm_struct *mm, const struct page *page)
+{
+	return (page_flags(page) & (PG_DRIVER | PG_LOOSE)) == PG_DRIVER &&
+	       page_zeroth(page) == mm->pgt->frames;
+}
+
+bool driver_wants_notice(const struct vm_area_struct *vma, bool special)
+{
+	return (vma->vm_flags & VM_SHARED) && !special && vma_has_op(vma, page_mkwrite);
+}
+
+static struct vm_fault vmf_of(const struct fault *f)
+	__must_hold_shared(vma_stable)
+{
+	return (struct vm_fault){
+		.address = f->addr, .pgoff = vma_pgoff_at(f->vma, f->addr),
+		.flags = (f->access == MM_ACCESS_WRITE ? VMF_WRITE : 0) |
+			 (f->access == MM_ACCESS_EXEC ? VMF_EXEC : 0) |
+			 (f->how & (FAULT_REMOTE | FAULT_FORCED) ? VMF_REMOTE : 0) |
+			 (f->lock == FAULT_VMA_LOCK ? VMF_MAY_RETRY : 0),
+	};
+}
+
+/* The driver says that the entry is another than @seen by now.  Not for ever, if it is not. */
+static enum mm_fault look_again(struct fault *f, const char *hook, pte_t seen)
+	__must_hold_shared(vma_stable)
+{
+	unsigned int level;
+
+	if (!pte_same(f->mm->pgt->format, seen, pt_look(f->mm->pgt, f->addr, &level)))
+		f->nr_in_vain = 0;
+	else if (++f->nr_in_vain > MAX_IN_VAIN) {
+		DRIVER_WARN(f, "%s says VM_FAULT_NOPAGE, and nothing has changed", hook);
+		return MM_FAULT_BUS;
+	}
+	return FAULT_AGAIN;
+}
+
+/* Any answer but VM_FAULT_DONE. */
+static enum mm_fault take_answer(struct fault *f, const char *hook, vm_fault_t answer, pte_t seen)
+	__must_hold_shared(vma_stable)
+{
+	switch (answer) {
+	case VM_FAULT_NOPAGE:
+		return look_again(f, hook, seen);
+	case VM_FAULT_SIGBUS:
+		return MM_FAULT_BUS;
+	case VM_FAULT_OOM:
+		return MM_FAULT_OOM;
+	case VM_FAULT_RETRY:
+		if (f->lock == FAULT_VMA_LOCK)
+			return FAULT_RETRY;
+		DRIVER_WARN(f, "%s says VM_FAULT_RETRY without VMF_MAY_RETRY", hook);
+		return MM_FAULT_BUS;
+	default:
+		DRIVER_WARN(f, "%s answers %u", hook, answer);
+		return MM_FAULT_BUS;
+	}
+}
+
+/* What is wrong with the page that fault() gave?  NULL: nothing. */
+static const char *wrong_page(const struct fault *f, const struct page *page)
+	__must_hold_shared(vma_stable)
+{
+	if (!page)
+		return "fault() says VM_FAULT_DONE, and gives no page";
+	if (f->vma->vm_flags & VM_PFNMAP)
+		return "fault() gives a page for a VM_PFNMAP VMA";
+	if (!driver_may_show(f->mm, page))
+		return "fault() gives a page that is none of alloc_page() from this instance";
+	return NULL;
+}
+
+/* The driver's reference becomes the entry's. */
+static enum mm_fault show_page(struct fault *f, struct page *page)
+	__must_hold_shared(vma_stable)
+{
+	bool write = f->access == MM_ACCESS_WRITE, told = driver_wants_notice(f->vma, false);
+	enum mm_fault outcome;
+
+	if (write && !(f->vma->vm_flags & VM_SHARED)) {
+		outcome = anon_copy_of(f, PTE_NONE, page);
+		page_put(page);
+		return outcome;
+	}
+	if (write && !told)
+		page_set_flags(page, PG_DIRTY);
+	outcome = fault_install(f, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),
+					    fault_attrs(f, write && !told) |
+					    (write && !told ? PT_DIRTY : 0)), page);
+	if (outcome != MM_FAULT_DONE)
+		page_put(page);
+	return outcome == MM_FAULT_DONE && write && told ? FAULT_AGAIN : outcome;
+}
+
+enum mm_fault driver_missing(struct fault *f)
+{
+	struct vm_fault vmf = vmf_of(f);
+	vm_fault_t answer = vma_ops_fault(f->vma->vm_ops->fault, "fault()", f->vma, &vmf);
+	const char *wrong;
+
+	if (answer != VM_FAULT_DONE)
+		return take_answer(f, "fault()", answer, PTE_NONE);
+	wrong = wrong_page(f, vmf.page);
+	if (!wrong)
+		return show_page(f, vmf.page);
+	DRIVER_WARN(f, "%s", wrong);
+	if (vmf.page)
+		page_put(vmf.page);
+	return MM_FAULT_BUS;
+}
+
+enum mm_fault driver_make_writable(struct fault *f, pte_t seen, struct page *page)
+{
+	struct pgtable *pt = f->mm->pgt;
+	struct vm_fault vmf = vmf_of(f);
+	vm_fault_t answer;
+	int err;
+
+	vmf.page = page;
+	answer = vma_ops_fault(f->vma->vm_ops->page_mkwrite, "page_mkwrite()", f->vma, &vmf);
+	if (answer != VM_FAULT_DONE)
+		return take_answer(f, "page_mkwrite()", answer, seen);
+	page_set_flags(page, PG_DIRTY);
+	err = pt_install(pt, NULL, f->addr, PT_PTE, seen,
+			 pte_leaf(pt->format, PT_PTE, pte_pfn(pt->format, seen),
+				  fault_attrs(f, true) | PT_DIRTY));
+	return err ? FAULT_AGAIN : MM_FAULT_DONE;
+}
