@@ -15,6 +15,7 @@
  *	struct vma_ref		a VMA that is stable: the mmap lock (either way)
  *				or its VMA lock is held		vma_lookup(), lock_vma_under_rcu()
  *	struct vma_mixedmap	the same, and VM_MIXEDMAP set	vma_as_mixedmap(), vma_set_mixedmap()
+ *	struct vma_pfnmap	the same, and VM_PFNMAP set	driver_fault.h
  *	struct vma_mut		the same, and write-locked	vma_start_write()
  *	struct vma_new		a VMA inside its mmap() hook, known to nobody else
  *
@@ -66,6 +67,7 @@ struct mmap_read;
 struct mmap_write;
 struct vma_ref;
 struct vma_mixedmap;
+struct vma_pfnmap;
 struct vma_mut;
 struct vma_new;
 struct vm_fault;
@@ -94,6 +96,7 @@ typedef void *mmap_any;
 typedef union {
 	const struct vma_ref		*ref;
 	const struct vma_mixedmap	*mixedmap;
+	const struct vma_pfnmap		*pfnmap;
 	const struct vma_mut		*mut;
 	const struct vma_new		*new_;
 } vma_any __attribute__((__transparent_union__));
@@ -350,7 +353,8 @@ VMAREA_API int vma_set_anon_name(struct vma_mut *vma, const char *__nullable nam
 
 /*
  * The flags a hook may set, given as constants so that the compiler can check them.  VM_MIXEDMAP
- * has its own function; VM_PFNMAP has none, so no VMA is both.  VM_MAY* can only be cleared.
+ * and VM_PFNMAP (driver_fault.h) have functions of their own: the first one called counts, the
+ * other is reported and does nothing, so no VMA is both.  VM_MAY* can only be cleared.
  */
 #define VM_HOOK_MAY_SET	(VM_IO | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP)
 
@@ -486,6 +490,21 @@ struct vm_operations_struct {
 	 * lets it.  Asked anew each time that the right to write was taken away.
 	 */
 	vm_fault_t (*__nullable page_mkwrite)(struct vma_ref *vma, struct vm_fault *vmf);
+	/* The same for a frame without a page: vm_insert_pfn(), vm_insert_mixed(). */
+	vm_fault_t (*__nullable pfn_mkwrite)(struct vma_ref *vma, struct vm_fault *vmf);
+	/*
+	 * vmf->address is read and nothing is there: what of [start, end), 64 KiB around it or less,
+	 * is at hand may be inserted.  If it is not among that, fault() is asked.
+	 */
+	void (*__nullable map_pages)(struct vma_ref *vma, struct vm_fault *vmf,
+				     unsigned long start, unsigned long end);
+	/*
+	 * A debugger reads or writes @len bytes at @addr, inside @vma, which has VM_IO or VM_PFNMAP
+	 * and so no page to do it by.  How many bytes it was, or -errno.  @buf is the library's.
+	 * mmap lock, for read.
+	 */
+	long (*__nullable access)(struct vma_ref *vma, unsigned long addr, void *buf, size_t len,
+				  bool write);
 };
 
 /* The driver's own word with the file, as file_create() was given it. */

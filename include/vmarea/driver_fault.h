@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * Drivers whose pages come when they are needed: what the fault hooks of vm_operations_struct are
- * given, and what they may answer.
+ * given, and what they may answer.  And what else a driver can show: many pages at once, and frames
+ * without a page.
  *
- *	nothing there			fault
- *	to be written, and shared	page_mkwrite, if the driver has it
+ *	nothing there, read		map_pages, then fault
+ *	nothing there, written		fault
+ *	to be written, and shared	page_mkwrite, pfn_mkwrite, if the driver has it
  *	to be written, and private	nobody is asked: the program gets a copy of the page
  *
  * Locks.  A hook is called with one VMA stable and nothing else: no page table is locked and no
@@ -60,7 +62,76 @@ struct vm_fault {
 /* There is no memory. */
 #define VM_FAULT_OOM		4u
 
+/* ------------------------------------------------------------ many pages -- */
+
+/*
+ * vm_insert_page() for *nr pages from @addr on.  *nr is then how many were not inserted: those of
+ * before the first that could not be stay.  -EFAULT, -EINVAL, -EOPNOTSUPP: none was.
+ */
+VMAREA_API int vm_insert_pages(struct vma_mixedmap *vma, unsigned long addr,
+			       struct page *const *pages, unsigned long *nr)
+	__must_hold_shared(vma_stable) __may_sleep __must_check;
+
+/*
+ * All of a VMA at once, from an mmap() hook: sets VM_MIXEDMAP and inserts pages[vma_pgoff()] and
+ * what follows.  -ENXIO: the VMA reaches beyond @nr pages; else as vm_insert_page().  After an error
+ * nothing is inserted.
+ */
+VMAREA_API int vm_map_pages(struct vma_new *vma, struct page *const *pages, unsigned long nr)
+	__in_mmap_hook __may_sleep __must_check;
+
+/* --------------------------------------------------- frames without a page -- */
+
+/*
+ * A VM_PFNMAP VMA shows frames by their number: no reference is taken, none is counted, nobody can
+ * pin them, and a debugger needs access().  Frames are those of the instance's arena, that is to say
+ * pages of alloc_page(): what a machine would have beside its memory stands for by pages that the
+ * driver keeps.  It must zap them everywhere before it frees them.
+ *
+ * A private VMA that may ever be written to would need copies, and so pages: it cannot be one
+ * (vma_try_clear_maywrite() first).
+ */
+
+/* The number of the frame of a page of alloc_page(). */
+VMAREA_API unsigned long page_to_pfn(const struct page *page);
+
+/*
+ * Sets VM_PFNMAP, VM_IO, VM_DONTEXPAND and VM_DONTDUMP.  NULL: a private VMA that may be written to;
+ * or VM_MIXEDMAP is set, which is reported.
+ */
+VMAREA_API struct vma_pfnmap *__nullable vma_set_pfnmap(struct vma_new *vma)
+	__in_mmap_hook __must_check;
+
+/* NULL if the VMA has no VM_PFNMAP; and in the second unless vma_is_owner(). */
+VMAREA_API struct vma_pfnmap *__nullable vma_as_pfnmap(struct vma_ref *vma)
+	__must_hold_shared(vma_stable) __must_check;
+VMAREA_API struct vma_pfnmap *__nullable
+vma_as_owned_pfnmap(struct vma_ref *vma, const struct vm_operations_struct *__nullable ops,
+		    const void *__nullable data)
+	__must_hold_shared(vma_stable) __must_check;
+
+/*
+ * vma_set_pfnmap(), and the frames from @pfn on are shown in [addr, addr + size).  -EINVAL: that is
+ * NULL, the range is not page-aligned, or a frame is not that of a page of alloc_page().  -EFAULT:
+ * it is not inside the VMA.  Else as vm_insert_page().  After an error nothing is shown.
+ */
+VMAREA_API int remap_pfn_range(struct vma_new *vma, unsigned long addr, unsigned long pfn,
+			       unsigned long size)
+	__in_mmap_hook __may_sleep __must_check;
+
+/* One frame, at any time; as a fault() that then says VM_FAULT_NOPAGE.  As vm_insert_page(). */
+VMAREA_API int vm_insert_pfn(struct vma_pfnmap *vma, unsigned long addr, unsigned long pfn)
+	__must_hold_shared(vma_stable) __may_sleep __must_check;
+/* The same between pages; -EINVAL also in a private VMA that may be written to. */
+VMAREA_API int vm_insert_mixed(struct vma_mixedmap *vma, unsigned long addr, unsigned long pfn)
+	__must_hold_shared(vma_stable) __may_sleep __must_check;
+
 __nonnull_end
+
+#ifdef VMAREA_BORROWCK
+# define vma_as_pfnmap(vma)		__borrow(vma, vma_as_pfnmap(vma))
+# define vma_as_owned_pfnmap(vma, ops, data)	__borrow(vma, vma_as_owned_pfnmap(vma, ops, data))
+#endif
 
 #ifdef __cplusplus
 }

@@ -557,8 +557,9 @@ VMAREA_API size_t mm_write(struct mm_user *mm, unsigned long addr, const void *f
  * The same for another process (process_vm_readv(2), ptrace(2)).  The area must have PROT_READ, or
  * to write PROT_WRITE, and no VM_IO or VM_PFNMAP: MM_FAULT_ACCERR.  MM_REMOTE_FORCED goes by what
  * the area could be given instead: it reads what mprotect() made unreadable, and writes to a
- * private area that is read-only, into a copy of its page; not to a shared one.  A stack grows for
- * MM_REMOTE_FORCED only.
+ * private area that is read-only, into a copy of its page; not to a shared one; and of an area with
+ * VM_IO or VM_PFNMAP it asks the driver, if that has access().  A stack grows for MM_REMOTE_FORCED
+ * only.
  */
 #define MM_REMOTE_WRITE		0x1u
 #define MM_REMOTE_FORCED	0x2u
@@ -576,7 +577,8 @@ struct mm_translation {
 /*
  * Faults as mm_handle_fault(), and pins the page: until mm_translation_put() the frame is this
  * page, and a write to it is a write to the program's memory, also after a fork; unless the program
- * unmaps or discards it.  *out is written with MM_FAULT_DONE only.
+ * unmaps or discards it.  *out is written with MM_FAULT_DONE only.  An area with VM_IO or VM_PFNMAP
+ * has no pages that could be pinned: MM_FAULT_ACCERR.
  */
 VMAREA_API enum mm_fault mm_translate(struct mm_user *mm, unsigned long addr,
 				      enum mm_access access, struct mm_translation *out)

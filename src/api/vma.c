@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What a driver can do with a VMA that it was handed: the accessors, VM_MIXEDMAP, and the setters
- * of an mmap() hook.
+ * What a driver can do with a VMA that it was handed: the accessors, the handles of VM_MIXEDMAP and
+ * VM_PFNMAP, and the setters of an mmap() hook.  What it shows there is insert.c.
  *
  * The types have checked the lock; what is checked here is what no type can: ranges, flags that are
  * not constants after all, a VMA of another mm.  A driver's mistake is reported and has no effect
@@ -10,6 +10,8 @@
  * A mm that keeps areas only has no page tables: there is nothing to zap, and nowhere to put a
  * page.  The checks are made all the same, so that a driver meets its errors here too.
  */
+#include <vmarea/driver_fault.h>
+
 #include "base/atomic.h"
 #include "fault/pages.h"
 #include "phys/phys.h"
@@ -89,7 +91,7 @@ void zap_vma_range(vma_any vma, unsigned long addr, unsigned long size)
 	pages_zap(area->vm_mm, addr, end, ZAP_PAGES);
 }
 
-/* ----------------------------------------------------------- VM_MIXEDMAP */
+/* ------------------------------------------------------ VM_MIXEDMAP, VM_PFNMAP */
 
 struct vma_mixedmap *vma_as_mixedmap(struct vma_ref *vma)
 {
@@ -105,20 +107,17 @@ struct vma_mixedmap *vma_as_owned_mixedmap(struct vma_ref *vma,
 	return owned_by(vma_from_ref(vma), ops, data) ? vma_as_mixedmap(vma) : NULL;
 }
 
-int vm_insert_page(struct vma_mixedmap *vma, unsigned long addr, struct page *page)
+struct vma_pfnmap *vma_as_pfnmap(struct vma_ref *vma)
 {
-	const struct vm_area_struct *area = vma_from_mixedmap(vma);
+	struct vm_area_struct *area = vma_from_ref(vma);
 
-	VM_BUG_ON(!page, "no page for %lx", addr);
-	if (addr < area->vm_start || addr >= area->vm_end)
-		return -EFAULT;
-	if (!PAGE_ALIGNED(addr))
-		return -EINVAL;
-	if (!mm_has_pages(area->vm_mm))
-		return -EOPNOTSUPP;
-	if (!driver_may_show(area->vm_mm, page))
-		return -EINVAL;
-	return pages_insert(area, addr, page);
+	return area->vm_flags & VM_PFNMAP ? handle_pfnmap(vma, area) : NULL;
+}
+
+struct vma_pfnmap *vma_as_owned_pfnmap(struct vma_ref *vma, const struct vm_operations_struct *ops,
+				       const void *data)
+{
+	return owned_by(vma_from_ref(vma), ops, data) ? vma_as_pfnmap(vma) : NULL;
 }
 
 /* ---------------------------------------------------------- write-locked */
@@ -159,9 +158,10 @@ struct vma_mixedmap *vma_set_mixedmap(struct vma_new *vma)
 {
 	struct vm_area_struct *area = vma_from_new(vma);
 
-	VM_BUG_ON(area->vm_flags & VM_PFNMAP, "VM_MIXEDMAP on a VM_PFNMAP VMA at %lx",
-		  area->vm_start);
-	vma_init(area, vm_flags, area->vm_flags | VM_MIXEDMAP);
+	if (!VM_WARN_ON(area->vm_flags & VM_PFNMAP,
+			"driver %s: VM_MIXEDMAP for a VM_PFNMAP VMA at %lx", driver_name(area),
+			area->vm_start))
+		vma_init(area, vm_flags, area->vm_flags | VM_MIXEDMAP);
 	return handle_mixedmap(vma, area);
 }
 

@@ -47,6 +47,27 @@ static enum mm_fault get_page(const struct transfer *t, struct page **page, u32 
 	return fault;
 }
 
+/*
+ * Memory that has no page to copy by, for a debugger: its driver does a piece of @bytes.  By a
+ * buffer of ours, since the caller's may fault and the driver is called with the mmap lock.
+ */
+static size_t ask_driver(const struct transfer *t, size_t done, size_t bytes)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	char piece[256];
+	long got;
+
+	if (!(t->how & FAULT_FORCED))
+		return 0;
+	bytes = min(bytes, sizeof(piece));
+	if (!t->to)
+		memcpy(piece, (const char *)t->from + done, bytes);
+	got = driver_access(t->mm, t->addr, piece, bytes, !t->to);
+	if (got > 0 && t->to)
+		memcpy((char *)t->to + done, piece, (size_t)got);
+	return got > 0 ? (size_t)got : 0;
+}
+
 static size_t transfer(struct transfer *t, enum mm_fault *fault)
 	__must_not_hold(vma_stable) __may_sleep
 {
@@ -61,6 +82,14 @@ static size_t transfer(struct transfer *t, enum mm_fault *fault)
 		u32 refs;
 
 		*fault = get_page(t, &page, &refs);
+		if (*fault == MM_FAULT_ACCERR) {
+			bytes = ask_driver(t, done, bytes);
+			*fault = bytes ? MM_FAULT_DONE : MM_FAULT_ACCERR;
+			done += bytes;
+			t->left -= bytes;
+			t->addr += bytes;
+			continue;
+		}
 		if (*fault != MM_FAULT_DONE)
 			break;
 		frame = (char *)page_bytes(page) + offset;
@@ -124,7 +153,7 @@ enum mm_fault mm_translate(struct mm_user *user, unsigned long addr, enum mm_acc
 
 	if (!mm_has_pages(mm))
 		return MM_FAULT_BUS;
-	fault = fault_pin(mm, addr, access, 0, &pinned);
+	fault = fault_pin(mm, addr, access, FAULT_KEEP, &pinned);
 	if (fault != MM_FAULT_DONE)
 		return fault;
 	*out = (struct mm_translation){
@@ -153,7 +182,7 @@ long mm_pin_pages(struct mm_user *user, unsigned long addr, unsigned long nr_pag
 	struct pinned pinned;
 
 	while (done < nr_pages && fault == MM_FAULT_DONE) {
-		fault = fault_pin(mm, addr + done * PAGE_SIZE, access, 0, &pinned);
+		fault = fault_pin(mm, addr + done * PAGE_SIZE, access, FAULT_KEEP, &pinned);
 		if (fault == MM_FAULT_DONE)
 			pages[done++] = pinned.page;
 	}

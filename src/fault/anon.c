@@ -235,6 +235,13 @@ enum mm_fault fault_present(struct fault *f)
 		pt_slot_unlock(&slot);
 		return FAULT_AGAIN;
 	}
+	if (slot.level == PT_PTE && pte_special(f->mm->pgt->format, seen)) {
+		outcome = driver_check_special(f, seen);
+		if (outcome != MM_FAULT_DONE) {
+			pt_slot_unlock(&slot);
+			return outcome;
+		}
+	}
 	if (needs_notice(f, seen))
 		return give_notice(f, &slot, seen);
 	settled = settle(f, &slot, seen, &copied);

@@ -19,9 +19,12 @@
 #include "fault/fault.h"
 #include "file/filemap.h"
 #include "vma/fault_hooks.h"
+#include "vma/map.h"
 
 /* So often may what a driver says to be there be gone by the time somebody looks. */
 #define MAX_IN_VAIN	1000u
+
+#define AROUND_BYTES	(64ul << 10)
 
 /* Reported the first time at each place. */
 #define DRIVER_WARN(f, fmt, ...)						\
@@ -45,7 +48,33 @@ bool driver_may_show(const struct mm_struct *mm, const struct page *page)
 
 bool driver_wants_notice(const struct vm_area_struct *vma, bool special)
 {
-	return (vma->vm_flags & VM_SHARED) && !special && vma_has_op(vma, page_mkwrite);
+	if (!(vma->vm_flags & VM_SHARED))
+		return false;
+	return special ? vma_has_op(vma, pfn_mkwrite) : vma_has_op(vma, page_mkwrite);
+}
+
+bool driver_may_show_pfn(const struct mm_struct *mm, unsigned long pfn)
+{
+	const struct pgtable *pt = mm->pgt;
+
+	return pfn < arena_window(pt->arena)->bytes >> PAGE_SHIFT &&
+	       driver_may_show(mm, pfn_page(pt->frames, pfn)) &&
+	       page_refs(pfn_page(pt->frames, pfn));
+}
+
+enum mm_fault driver_check_special(const struct fault *f, pte_t seen)
+{
+	const struct pgtable *pt = f->mm->pgt;
+	unsigned long pfn = pte_pfn(pt->format, seen);
+
+	if (pfn == page_pfn(arena_zero_page(pt->arena)))
+		return MM_FAULT_DONE;
+	if (f->how & FAULT_KEEP)
+		return MM_FAULT_ACCERR;
+	if (driver_may_show_pfn(f->mm, pfn))
+		return MM_FAULT_DONE;
+	DRIVER_WARN(f, "frame %lx is shown, and was freed", pfn);
+	return MM_FAULT_BUS;
 }
 
 static struct vm_fault vmf_of(const struct fault *f)
@@ -123,7 +152,7 @@ static enum mm_fault show_page(struct fault *f, struct page *page)
 		return outcome;
 	}
 	if (write && !told)
-		page_set_flags(page, PG_DIRTY);
+		filemap_mark_dirty(page);
 	outcome = fault_install(f, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),
 					    fault_attrs(f, write && !told) |
 					    (write && !told ? PT_DIRTY : 0)), page);
@@ -132,12 +161,30 @@ static enum mm_fault show_page(struct fault *f, struct page *page)
 	return outcome == MM_FAULT_DONE && write && told ? FAULT_AGAIN : outcome;
 }
 
+/* map_pages(): is the page among what was at hand? */
+static bool fault_around(struct fault *f)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	struct vm_fault vmf = vmf_of(f);
+	unsigned long first = ALIGN_DOWN(f->addr, AROUND_BYTES);
+	unsigned int level;
+
+	vma_ops_map_pages(f->vma, &vmf, max(first, f->vma->vm_start),
+			  min(first + AROUND_BYTES, f->vma->vm_end));
+	return !pte_none(pt_look(f->mm->pgt, f->addr, &level));
+}
+
 enum mm_fault driver_missing(struct fault *f)
 {
 	struct vm_fault vmf = vmf_of(f);
-	vm_fault_t answer = vma_ops_fault(f->vma->vm_ops->fault, "fault()", f->vma, &vmf);
+	vm_fault_t answer;
 	const char *wrong;
 
+	if (f->access != MM_ACCESS_WRITE && vma_has_op(f->vma, map_pages) && fault_around(f))
+		return FAULT_AGAIN;
+	if (!vma_has_op(f->vma, fault))
+		return file_missing(f);
+	answer = vma_ops_fault(f->vma->vm_ops->fault, "fault()", f->vma, &vmf);
 	if (answer != VM_FAULT_DONE)
 		return take_answer(f, "fault()", answer, PTE_NONE);
 	wrong = wrong_page(f, vmf.page);
@@ -151,18 +198,50 @@ enum mm_fault driver_missing(struct fault *f)
 
 enum mm_fault driver_make_writable(struct fault *f, pte_t seen, struct page *page)
 {
+	const char *name = page ? "page_mkwrite()" : "pfn_mkwrite()";
 	struct pgtable *pt = f->mm->pgt;
 	struct vm_fault vmf = vmf_of(f);
 	vm_fault_t answer;
 	int err;
 
 	vmf.page = page;
-	answer = vma_ops_fault(f->vma->vm_ops->page_mkwrite, "page_mkwrite()", f->vma, &vmf);
+	answer = vma_ops_fault(page ? f->vma->vm_ops->page_mkwrite : f->vma->vm_ops->pfn_mkwrite,
+			       name, f->vma, &vmf);
 	if (answer != VM_FAULT_DONE)
-		return take_answer(f, "page_mkwrite()", answer, seen);
-	page_set_flags(page, PG_DIRTY);
+		return take_answer(f, name, answer, seen);
+	if (page)
+		filemap_mark_dirty(page);
 	err = pt_install(pt, NULL, f->addr, PT_PTE, seen,
 			 pte_leaf(pt->format, PT_PTE, pte_pfn(pt->format, seen),
-				  fault_attrs(f, true) | PT_DIRTY));
+				  fault_attrs(f, true) | PT_DIRTY | (page ? 0 : PT_SPECIAL)));
 	return err ? FAULT_AGAIN : MM_FAULT_DONE;
+}
+
+/* ------------------------------------------------------------------------------- access -- */
+
+static long access_area(struct vm_area_struct *vma, unsigned long addr, void *buf, size_t len,
+			bool write)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	long done;
+
+	if (!vma || vma->vm_start > addr || !(vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
+	    !vma_has_op(vma, access))
+		return -EFAULT;
+	len = min(len, vma->vm_end - addr);
+	done = vma_ops_access(vma, addr, buf, len, write);
+	if (VM_WARN_ON(done > (long)len, "driver %s: access() of %zu bytes says %ld",
+		       driver_name(vma), len, done))
+		return -EFAULT;
+	return done;
+}
+
+long driver_access(struct mm_struct *mm, unsigned long addr, void *buf, size_t len, bool write)
+{
+	long done;
+
+	mm_read_lock(mm);
+	done = access_area(vma_first(mm, addr), addr, buf, len, write);
+	mm_read_unlock(mm);
+	return done;
 }

@@ -75,7 +75,7 @@ static enum mm_fault missing(struct fault *f, unsigned int level)
 {
 	enum mm_fault outcome;
 
-	if (vma_has_op(f->vma, fault))
+	if (vma_has_op(f->vma, fault) || vma_has_op(f->vma, map_pages))
 		return driver_missing(f);
 	if (!vma_is_anonymous(f->vma))
 		return file_missing(f);

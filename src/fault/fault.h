@@ -39,6 +39,7 @@ static inline struct anon_vma *area_own(const struct vm_area_struct *vma)
 #define FAULT_REMOTE	0x2u		/* somebody else's: by the rights of the area alone */
 #define FAULT_UNSHARE	0x4u		/* an anonymous page must be exclusive, even to be read */
 #define FAULT_PEEK	0x8u		/* read once and given back: a reference, not a pin */
+#define FAULT_KEEP	0x10u		/* for as long as somebody likes: no device's memory */
 
 /* Who keeps the VMA stable. */
 enum fault_lock {
@@ -156,7 +157,19 @@ const char *driver_name(const struct vm_area_struct *vma);
 bool driver_wants_notice(const struct vm_area_struct *vma, bool special)
 	__must_hold_shared(vma_stable);
 
-/* Nothing is there, and the area's ops have fault(). */
+/* Is this the number of a frame that a driver has? */
+bool driver_may_show_pfn(const struct mm_struct *mm, unsigned long pfn);
+/* @seen is a special leaf of a page: can this access be made by it?  Else the outcome. */
+enum mm_fault driver_check_special(const struct fault *f, pte_t seen)
+	__must_hold_shared(vma_stable);
+/*
+ * Its driver reads or writes what a debugger cannot have the page of: @len bytes, or up to the end
+ * of the area.  How many it was, or -errno.
+ */
+long driver_access(struct mm_struct *mm, unsigned long addr, void *buf, size_t len, bool write)
+	__must_not_hold(vma_stable) __may_sleep;
+
+/* Nothing is there, and the area's ops have fault() or map_pages(). */
 enum mm_fault driver_missing(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep;
 /* @seen is there, read-only, of @page (NULL: special), which the caller holds; it is written to. */

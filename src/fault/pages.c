@@ -383,25 +383,3 @@ struct pages_stats pages_get_stats(const struct mm_struct *mm)
 					  atomic_load_relaxed(&pt->nr_spare)) + 1,
 	};
 }
-
-/* ------------------------------------------------------------------------ drivers' pages -- */
-
-int pages_insert(const struct vm_area_struct *vma, unsigned long addr, struct page *page)
-{
-	struct pgtable *pt = vma->vm_mm->pgt;
-	u32 rights = area_rights(vma->vm_flags);
-	pte_t leaf;
-	int err;
-
-	if (!(vma->vm_flags & VM_SHARED) || driver_wants_notice(vma, false))
-		rights &= ~PT_WRITE;
-	leaf = pte_leaf(pt->format, PT_PTE, page_pfn(page), rights | PT_USER | PT_ACCESSED);
-	page_get(page_head(page));
-	atomic_add_relaxed(&page->mapcount, 1);
-	err = pt_install(pt, NULL, addr, PT_PTE, PTE_NONE, leaf);
-	if (err) {
-		atomic_sub_relaxed(&page->mapcount, 1);
-		page_put(page_head(page));
-	}
-	return err == -EAGAIN ? -EBUSY : err;
-}

@@ -103,11 +103,20 @@ void pages_in_core(const struct vm_area_struct *vma, unsigned long start, unsign
 int pages_fork(struct vm_area_struct *copy, struct vm_area_struct *vma)
 	__must_hold(vma_stable) __must_check;
 
+/* What a driver shows in a row: pages, with references of their own, or frames without a page. */
+struct pages_row {
+	const struct vm_area_struct *vma;
+	unsigned long addr;
+	unsigned long nr;
+	struct page *const *pages;		/* NULL: frames */
+	unsigned long pfn;
+};
+
 /*
- * Makes @page visible at @addr of a VM_MIXEDMAP VMA, with a reference of its own.  0; -EBUSY:
- * something is there; -ENOMEM: a table.
+ * Shows them, up to the first that cannot be: the row is what is left then.  0; -EBUSY: something
+ * is there; -ENOMEM: a table.
  */
-int pages_insert(const struct vm_area_struct *vma, unsigned long addr, struct page *page)
+int pages_insert(struct pages_row *row)
 	__must_hold_shared(vma_stable) __must_check;
 
 /* All in pages. */

@@ -13,7 +13,9 @@
  * either before the fork sees the entry, or after it took the right away, and then a fault comes
  * first.  munmap() and its kind take the page away all the same; the pin keeps the frame.
  *
- * The zero page is pinned for reading like any other.
+ * The zero page is pinned for reading like any other.  A device's memory (VM_IO, VM_PFNMAP) is not
+ * pinned: of a page that a driver shows the area has to be asked.  A copy to or from it, as the
+ * program itself would make it, holds the frame for that long.
  *
  * Who only copies the bytes out needs neither: a reference to a page that others share, too
  * (FAULT_PEEK).
@@ -48,6 +50,27 @@ static void note_access(const struct fault *f, struct pt_slot *slot)
 	});
 }
 
+/*
+ * References to the page of an entry, whose table is locked.  A frame without a page has none by
+ * that entry: its driver may just be freeing it.
+ */
+static bool get_refs(const struct fault *f, const struct pt_slot *slot, pte_t e, struct page *page)
+{
+	const struct pgtable *pt = f->mm->pgt;
+	u32 refs = pin_refs(f->how);
+
+	if (!pte_special(pt->format, e) || slot->level > PT_PTE ||
+	    page == arena_zero_page(pt->arena)) {
+		page_get_many(page_head(page), refs);
+		return true;
+	}
+	if ((f->how & FAULT_KEEP) || !page_try_get(page))
+		return false;
+	if (refs > 1)
+		page_get_many(page, refs - 1);
+	return true;
+}
+
 static bool pin_slot(const struct fault *f, struct pt_slot *slot, struct pinned *out)
 	__must_hold(slot)
 {
@@ -60,8 +83,12 @@ static bool pin_slot(const struct fault *f, struct pt_slot *slot, struct pinned 
 	page = pfn_page(pt->frames, pte_pfn(pt->format, e));
 	if (!allows_pin(f, e, page))
 		return false;
+	/* Which area it is in is known by who comes by a fault. */
+	if ((f->how & FAULT_KEEP) && !f->vma && (page_flags(page) & PG_DRIVER))
+		return false;
 	page += (f->addr - slot->addr) >> PAGE_SHIFT;
-	page_get_many(page_head(page), pin_refs(f->how));
+	if (!get_refs(f, slot, e, page))
+		return false;
 	note_access(f, slot);
 	*out = (struct pinned){ .page = page, .rights = pte_attrs(pt->format, e) & PT_RIGHTS };
 	return true;

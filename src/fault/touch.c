@@ -107,7 +107,7 @@ static enum mm_fault check_rights(const struct access *a, unsigned int how)
 	const vm_flags_t flags = a->vma->vm_flags;
 	const bool write = a->kind == MM_ACCESS_WRITE;
 
-	if ((how & (FAULT_FORCED | FAULT_REMOTE)) && (flags & (VM_IO | VM_PFNMAP)))
+	if ((how & (FAULT_FORCED | FAULT_REMOTE | FAULT_KEEP)) && (flags & (VM_IO | VM_PFNMAP)))
 		return MM_FAULT_ACCERR;
 	if (how & FAULT_FORCED) {
 		if (write ? (flags & (VM_SHARED | VM_WRITE | VM_MAYWRITE)) == VM_MAYWRITE ||

@@ -8,8 +8,9 @@
  *		page that is being moved
  *	P2	a leaf allows no more than its area; writing to private memory only if its page
  *		is anonymous and exclusive
- *	P3	a special leaf is the zero page or the zero block; any other's page is in use and
- *		counts as mapped, and an exclusive one is mapped once
+ *	P3	a special leaf is the zero page or the zero block, or a frame that a driver shows
+ *		and has not freed; any other's page is in use and counts as mapped, and an
+ *		exclusive one is mapped once
  *	P4	the counts that RSS is read from are those of the leaves
  *	P5	a leaf of 2 MiB lies in one area, is a whole block, and has a table put aside
  *	P6	a page knows its place: its file and the number in it, or an anon_vma of its area
@@ -85,12 +86,32 @@ static bool knows_place(const struct vm_area_struct *vma, unsigned long addr,
 	if (page_flags(head) & PG_ANON) {
 		if (!anon_chain_has(vma->anon, of))
 			return false;
-	} else if (vma->vm_flags & (VM_MIXEDMAP | VM_PFNMAP)) {
+	} else if (page_flags(head) & PG_DRIVER) {
 		return true;
 	} else if (!vma->vm_file || of != vma->vm_file->mapping) {
 		return false;
 	}
 	return head->index + (unsigned long)(page - head) == vma_pgoff_at(vma, addr);
+}
+
+/* P3 */
+static int check_special(struct page_check *p, const struct vm_area_struct *vma, unsigned long addr,
+			 bool huge, pte_t e)
+	__must_hold_shared(vma_stable)
+{
+	const unsigned long pfn = pte_pfn(p->pt->format, e);
+	const bool zeros = huge ? arena_is_huge_zero(p->pt->arena, pfn) :
+				  pfn == page_pfn(arena_zero_page(p->pt->arena));
+
+	if (zeros && !pte_write(p->pt->format, e))
+		return 0;
+	if (zeros || huge || !(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)))
+		return wrong(p, addr, "a special entry, and no zero page");
+	if (vma_copies_writes(vma))
+		return wrong(p, addr, "a frame without a page, where writes are to copies");
+	if (!driver_may_show_pfn(p->mm, pfn))
+		return wrong(p, addr, "a frame that its driver has freed");
+	return 0;
 }
 
 /* P2, P3, P6 */
@@ -107,14 +128,8 @@ static int check_leaf(struct page_check *p, const struct vm_area_struct *vma, un
 		return -EINVAL;
 	if (rights & ~area_rights(vma->vm_flags))
 		return wrong(p, addr, "an entry allows more than its area");
-	if (pte_special(p->pt->format, e)) {
-		const bool zeros = huge ? arena_is_huge_zero(p->pt->arena, pfn) :
-					  page == arena_zero_page(p->pt->arena);
-
-		if (!zeros || (rights & PT_WRITE))
-			return wrong(p, addr, "a special entry, and no zero page");
-		return 0;
-	}
+	if (pte_special(p->pt->format, e))
+		return check_special(p, vma, addr, huge, e);
 	if ((rights & PT_WRITE) && !(vma->vm_flags & VM_SHARED) && (page_flags(page) & own) != own)
 		return wrong(p, addr, "others would see a private write");
 	if (p->beside == WALK_ALONE && !knows_place(vma, addr, page))

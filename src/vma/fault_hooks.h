@@ -28,4 +28,34 @@ static inline vm_fault_t vma_ops_fault(vma_fault_hook *hook, const char *name,
 	return answer;
 }
 
+/* vma_has_op() */
+static inline void vma_ops_map_pages(struct vm_area_struct *vma, struct vm_fault *vmf,
+				     unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	witness_call();
+	struct vma_ref *handle;
+
+	might_sleep();
+	handle = section_begin(SECTION_HOOK_READ, vma, "map_pages()");
+	vma->vm_ops->map_pages(handle, vmf, start, end);
+	section_end(handle, "struct vma_ref", SECTIONS_VMA, "map_pages()");
+}
+
+/* vma_has_op() */
+static inline long vma_ops_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
+				  size_t len, bool write)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	witness_call();
+	struct vma_ref *handle;
+	long done;
+
+	might_sleep();
+	handle = section_begin(SECTION_HOOK_READ, vma, "access()");
+	done = vma->vm_ops->access(handle, addr, buf, len, write);
+	section_end(handle, "struct vma_ref", SECTIONS_VMA, "access()");
+	return done;
+}
+
 #endif

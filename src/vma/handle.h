@@ -130,6 +130,12 @@ static inline struct vm_area_struct *vma_from_mixedmap_in(const struct vma_mixed
 	return section_use(vma, "struct vma_mixedmap", SECTIONS_VMA, func);
 }
 
+static inline struct vm_area_struct *vma_from_pfnmap_in(const struct vma_pfnmap *vma,
+							const char *func)
+{
+	return section_use(vma, "struct vma_pfnmap", SECTIONS_VMA, func);
+}
+
 static inline struct vm_area_struct *vma_from_mut_in(const struct vma_mut *vma, const char *func)
 {
 	return section_use(vma, "struct vma_mut", SECTIONS_MUT, func);
@@ -146,6 +152,7 @@ static inline struct vm_area_struct *vma_from_new_in(const struct vma_new *vma, 
 #define vma_from_any(vma)	vma_from_any_in((vma), HANDLE_FUNC)
 #define vma_from_ref(vma)	vma_from_ref_in((vma), HANDLE_FUNC)
 #define vma_from_mixedmap(vma)	vma_from_mixedmap_in((vma), HANDLE_FUNC)
+#define vma_from_pfnmap(vma)	vma_from_pfnmap_in((vma), HANDLE_FUNC)
 #define vma_from_mut(vma)	vma_from_mut_in((vma), HANDLE_FUNC)
 #define vma_from_new(vma)	vma_from_new_in((vma), HANDLE_FUNC)
 
@@ -231,6 +238,13 @@ static inline struct vma_ref *handle_found(mmap_any lock, struct vm_area_struct 
 
 /* VM_MIXEDMAP is set. */
 static inline struct vma_mixedmap *handle_mixedmap(vma_any owner, const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
+{
+	return section_share(vma_any_pointer(owner), (struct vm_area_struct *)vma);
+}
+
+/* VM_PFNMAP is set. */
+static inline struct vma_pfnmap *handle_pfnmap(vma_any owner, const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
 {
 	return section_share(vma_any_pointer(owner), (struct vm_area_struct *)vma);

@@ -161,6 +161,13 @@ static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 	return !vma->vm_ops;
 }
 
+/* A write is, or may come to be, to a copy. */
+static inline bool vma_copies_writes(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
+{
+	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+}
+
 /* Never merged, never grown: what a driver or hardware put there is not ours to join. */
 #define VM_SPECIAL		(VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
 /* Differ as they may, areas merge; and what is joined has them if any part had. */

@@ -7,7 +7,7 @@
  * Each scenario is run on a fresh world, with the n-th request refused, for n = 1, 2, ... until a
  * run gets through.  Then the same with an arena that is full.
  */
-#include "memory.h"
+#include "driver.h"
 
 #define PAGES	1200ul		/* what is looked at: three tables */
 
@@ -30,6 +30,7 @@ struct scenario {
 };
 
 static struct file *file;
+static struct driver driver;
 
 static struct look look_at(struct mm_user *user, unsigned long page)
 {
@@ -57,7 +58,8 @@ static void take_picture(struct memory *m, struct picture *p)
 
 /*
  * 0..8 touched, 8..16 fresh, 16..24 the file privately and 24..32 shared, 32..40 read-only and
- * touched, 500..520 touched over a table's end, a stack at 1100.
+ * touched, 500..520 touched over a table's end, a stack at 1100, a driver's shared at 1160 and
+ * privately at 1170.
  */
 static void make_world(struct memory *m)
 {
@@ -76,11 +78,16 @@ static void make_world(struct memory *m)
 	assert_int_equal(put(m, 17, 99), MM_FAULT_DONE);
 	assert_int_equal(get(m, 18), 0);
 	assert_int_equal(mm_mprotect(m->s.mm, at(32), 8 * 4096, PROT_READ), 0);
+	driver_open(&driver, m);
+	driver.ops.page_mkwrite = driver_mkwrite;
+	assert_int_equal(driver_map(&driver, m, 1160, 4, RW, MAP_SHARED), 0);
+	assert_int_equal(driver_map(&driver, m, 1170, 4, RW, MAP_PRIVATE), 0);
 }
 
 static void end_world(struct memory *m)
 {
 	file_put(file);
+	driver_close(&driver, m);
 	memory_close(m);
 	assert_int_equal(port_live_allocs(), 0);
 }
@@ -98,6 +105,9 @@ FAULT(private_file_copy, 18, WRITE)
 FAULT(shared_file_write, 26, WRITE)
 FAULT(stack_growth, 1000, WRITE)
 FAULT(exec_fault, 9, EXEC)
+FAULT(driver_read, 1160, READ)
+FAULT(driver_write, 1161, WRITE)
+FAULT(driver_private_write, 1171, WRITE)
 SCENARIO(map_and_touch, ({
 	long err = space_map(&m->s, 1150, 4, RW, ANON);
 
@@ -166,6 +176,31 @@ static long write_after_fork(struct memory *m)
 	return -(long)fault;
 }
 
+/* All of an area from its hook, over the end of a page table. */
+static int map_all(struct driver *d, struct vma_new *vma) __in_mmap_hook;
+static int map_all(struct driver *d, struct vma_new *vma)
+{
+	return vm_map_pages(vma, d->pages, NR_PAGES);
+}
+
+static int map_frame(struct driver *d, struct vma_new *vma) __in_mmap_hook;
+static int map_frame(struct driver *d, struct vma_new *vma)
+{
+	return remap_pfn_range(vma, vma_start(vma), page_to_pfn(d->pages[0]), SPACE_PAGE);
+}
+
+static long driver_maps_all(struct memory *m)
+{
+	driver.in_mmap = map_all;
+	return driver_map(&driver, m, 1528, NR_PAGES, RW, MAP_SHARED);
+}
+
+static long driver_maps_frame(struct memory *m)
+{
+	driver.in_mmap = map_frame;
+	return driver_map(&driver, m, 1528, 1, RW, MAP_SHARED);
+}
+
 static const struct scenario scenarios[] = {
 	{ "read_fault", read_fault }, { "write_fault", write_fault },
 	{ "private_file_read", private_file_read }, { "private_file_write", private_file_write },
@@ -178,6 +213,9 @@ static const struct scenario scenarios[] = {
 	{ "populate", populate, true }, { "lock_pages", lock_pages, true },
 	{ "discard", discard }, { "fork_once", fork_once }, { "fork_with_a_pin", fork_with_a_pin },
 	{ "write_after_fork", write_after_fork },
+	{ "driver_read", driver_read }, { "driver_write", driver_write },
+	{ "driver_private_write", driver_private_write, true },
+	{ "driver_maps_all", driver_maps_all }, { "driver_maps_frame", driver_maps_frame },
 };
 
 /* Every byte that was there is there, unless move_over() cleared its place. */

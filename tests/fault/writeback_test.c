@@ -50,19 +50,6 @@ static const struct file_operations ops = {
 	.owner = "store", .mmap = plain_mmap, .read_page = read_page, .write_page = write_page,
 };
 
-/* Every entry of the window, whatever it maps; the mm may be gone if none does. */
-static int mkclean(struct page *page)
-{
-	struct pgtable *pt;
-
-	if (!page_mapcount(page))
-		return 0;
-	pt = mm_from_user(m.s.mm)->pgt;
-	return (int)pt_change_range(pt, at(0), at(2 * PAGES), (struct pt_change){
-		.clear = pt->format->write | pt->format->dirty,
-	});
-}
-
 static void setup(void)
 {
 	const struct file_desc desc = {
@@ -74,7 +61,6 @@ static void setup(void)
 	writes = 0;
 	error = 0;
 	memory_open(&m);
-	m.s.v->cache->mkclean = mkclean;
 	assert_int_equal(file_create(m.s.v, &desc, &file), 0);
 	assert_int_equal(space_map_file(&m.s, 0, PAGES, RW, MAP_SHARED, file, 0), 0);
 }

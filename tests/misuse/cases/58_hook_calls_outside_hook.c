@@ -12,12 +12,18 @@
  * tsa		calling function 'vma_try_clear_mayread' requires holding context 'vma_stable' exclusively
  * tsa		calling function 'vma_try_clear_maywrite' requires holding context 'vma_setup' exclusively
  * tsa		calling function 'vma_try_clear_maywrite' requires holding context 'vma_stable'
+ * tsa		calling function 'vm_map_pages' requires holding context 'vma_setup' exclusively
+ * tsa		calling function 'vm_map_pages' requires holding context 'vma_stable' exclusively
+ * tsa		calling function 'vma_set_pfnmap' requires holding context 'vma_setup' exclusively
+ * tsa		calling function 'vma_set_pfnmap' requires holding context 'vma_stable' exclusively
+ * tsa		calling function 'remap_pfn_range' requires holding context 'vma_setup' exclusively
+ * tsa		calling function 'remap_pfn_range' requires holding context 'vma_stable' exclusively
  * tsa		calling function 'vma_try_clear_mayexec' requires holding context 'vma_setup' exclusively
  * tsa		calling function 'vma_try_clear_mayexec' requires holding context 'vma_stable' exclusively
  */
 #include "misuse.h"
 
-int configure(struct vma_new *vma)
+int configure(struct vma_new *vma) __may_sleep
 #ifdef FIXED
 	__in_mmap_hook
 #endif
@@ -32,6 +38,9 @@ int configure(struct vma_new *vma)
 	vma_set_dontdump(vma);
 	vma_set_owner(vma, NULL, mixed);
 	if (vma_try_clear_mayread(vma) || vma_try_clear_maywrite(vma))
+		return -EINVAL;
+	if (vm_map_pages(vma, &a_page, 1) || !vma_set_pfnmap(vma) ||
+	    remap_pfn_range(vma, MIXED, page_to_pfn(a_page), PAGE_SIZE))
 		return -EINVAL;
 	return vma_try_clear_mayexec(vma);
 }

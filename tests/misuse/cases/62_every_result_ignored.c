@@ -21,14 +21,22 @@
  * bare,gcc	ignoring return value of 'vma_as_mixedmap' declared with attribute 'warn_unused_result'
  * bare,gcc	ignoring return value of 'vma_as_owned_mixedmap' declared with attribute
  * bare,gcc,borrowck	ignoring return value of 'vm_insert_page' declared with attribute 'warn_unused_result'
+ * bare,gcc,borrowck	ignoring return value of 'vm_insert_pages' declared with attribute 'warn_unused_result'
+ * bare,gcc,borrowck	ignoring return value of 'vm_insert_mixed' declared with attribute 'warn_unused_result'
+ * bare,gcc,borrowck	ignoring return value of 'vm_insert_pfn' declared with attribute 'warn_unused_result'
+ * bare,gcc,borrowck	ignoring return value of 'vm_map_pages' declared with attribute 'warn_unused_result'
+ * bare,gcc,borrowck	ignoring return value of 'remap_pfn_range' declared with attribute 'warn_unused_result'
+ * bare,gcc,borrowck	ignoring return value of 'vma_set_pfnmap' declared with attribute 'warn_unused_result'
+ * bare,gcc	ignoring return value of 'vma_as_pfnmap' declared with attribute 'warn_unused_result'
+ * bare,gcc	ignoring return value of 'vma_as_owned_pfnmap' declared with attribute
  * bare,gcc,borrowck	ignoring return value of 'vma_set_anon_name' declared with attribute 'warn_unused_result'
  * bare,gcc,borrowck	ignoring return value of 'vma_try_clear_mayread' declared with attribute
  * bare,gcc,borrowck	ignoring return value of 'vma_try_clear_maywrite' declared with attribute
  * bare,gcc,borrowck	ignoring return value of 'vma_try_clear_mayexec' declared with attribute
  * bare,gcc,borrowck	ignoring return value of 'alloc_page' declared with attribute 'warn_unused_result'
  * bare,gcc,borrowck	ignoring return value of 'mmap_write_downgrade' declared with attribute
- * borrowck 14	value computed is not used
- * tsa 25	ignoring return value of function declared with 'warn_unused_result' attribute
+ * borrowck 16	value computed is not used
+ * tsa 33	ignoring return value of function declared with 'warn_unused_result' attribute
  * analyze22 13	Potential memory leak
  */
 #include "misuse.h"
@@ -43,11 +51,11 @@
 
 /* Without marks of locks: what they would say of such a function is not the point here. */
 void ignore(struct mm_struct *m, struct mm_user *mm, struct mmap_write *w, struct vma_ref *vma,
-	    struct vma_mixedmap *mixed, struct vma_mut *mut, struct vma_new *new_vma,
-	    unsigned int *seq) __no_context_analysis;
+	    struct vma_mixedmap *mixed, struct vma_pfnmap *pfnmap, struct vma_mut *mut,
+	    struct vma_new *new_vma, unsigned int *seq) __no_context_analysis;
 void ignore(struct mm_struct *m, struct mm_user *mm, struct mmap_write *w, struct vma_ref *vma,
-	    struct vma_mixedmap *mixed, struct vma_mut *mut, struct vma_new *new_vma,
-	    unsigned int *seq)
+	    struct vma_mixedmap *mixed, struct vma_pfnmap *pfnmap, struct vma_mut *mut,
+	    struct vma_new *new_vma, unsigned int *seq)
 {
 	KEEP(mmget_not_zero(m));
 	KEEP(mmget(mm));
@@ -68,6 +76,14 @@ void ignore(struct mm_struct *m, struct mm_user *mm, struct mmap_write *w, struc
 	KEEP(vma_as_mixedmap(vma));
 	KEEP(vma_as_owned_mixedmap(vma, NULL, a_page));
 	LOOK(vm_insert_page(mixed, MIXED, a_page));
+	LOOK(vm_insert_pages(mixed, MIXED, &a_page, &(unsigned long){ 1 }));
+	LOOK(vm_insert_mixed(mixed, MIXED, 1));
+	LOOK(vm_insert_pfn(pfnmap, MIXED, 1));
+	LOOK(vm_map_pages(new_vma, &a_page, 1));
+	LOOK(remap_pfn_range(new_vma, MIXED, 1, PAGE_SIZE));
+	KEEP(vma_set_pfnmap(new_vma));
+	KEEP(vma_as_pfnmap(vma));
+	KEEP(vma_as_owned_pfnmap(vma, NULL, a_page));
 	LOOK(vma_set_anon_name(mut, NULL));
 	LOOK(vma_try_clear_mayread(new_vma));
 	LOOK(vma_try_clear_maywrite(new_vma));

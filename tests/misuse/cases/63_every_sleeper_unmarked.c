@@ -8,18 +8,23 @@
  * tsa		calling function 'mmap_read_lock_killable' requires negative capability '!atomic_context'
  * tsa		calling function 'mmap_read_lock_until' requires negative capability '!atomic_context'
  * tsa		calling function 'mmap_write_lock' requires negative capability '!atomic_context'
+ * tsa 3	calling function 'mmap_write_unlock' requires negative capability '!atomic_context'
  * tsa		calling function 'mmap_write_lock_killable' requires negative capability '!atomic_context'
  * tsa		calling function 'mmap_write_lock_until' requires negative capability '!atomic_context'
- * tsa		calling function 'mmap_write_unlock' requires negative capability '!atomic_context'
  * tsa		calling function 'mmap_write_downgrade' requires negative capability '!atomic_context'
  * tsa		calling function 'vma_start_write' requires negative capability '!atomic_context'
  * tsa		calling function 'zap_vma_range' requires negative capability '!atomic_context'
  * tsa		calling function 'vm_insert_page' requires negative capability '!atomic_context'
+ * tsa		calling function 'vm_insert_pages' requires negative capability '!atomic_context'
+ * tsa		calling function 'vm_insert_mixed' requires negative capability '!atomic_context'
+ * tsa		calling function 'vm_insert_pfn' requires negative capability '!atomic_context'
  * tsa		calling function 'vma_set_anon_name' requires negative capability '!atomic_context'
+ * tsa		calling function 'vm_map_pages' requires negative capability '!atomic_context'
+ * tsa		calling function 'remap_pfn_range' requires negative capability '!atomic_context'
  * tsa		calling function 'class_mmap_read_constructor' requires negative capability
  * tsa		calling function 'class_mmap_write_constructor' requires negative capability
- * tsa19,tsa22,marks22	calling function 'class_mmap_write_destructor' requires negative capability
  * tsa19,tsa22,marks22	calling function '__free_mmput' requires negative capability '!atomic_context'
+ * tsa19,tsa22,marks22	calling function 'class_mmap_write_destructor' requires negative capability
  */
 #include "misuse.h"
 
@@ -75,15 +80,27 @@ void downgrade(struct mmap_write *lock)
 	mmap_read_unlock(read);
 }
 
-void vmas(struct mmap_write *lock, struct vma_ref *vma, struct vma_mixedmap *mixed)
+void vmas(struct mmap_write *lock, struct vma_ref *vma, struct vma_mixedmap *mixed,
+	  struct vma_pfnmap *pfnmap)
 	__must_hold(vma_stable) SLEEPS;
-void vmas(struct mmap_write *lock, struct vma_ref *vma, struct vma_mixedmap *mixed)
+void vmas(struct mmap_write *lock, struct vma_ref *vma, struct vma_mixedmap *mixed,
+	  struct vma_pfnmap *pfnmap)
 {
 	struct vma_mut *mut = vma_start_write(lock, vma);
 
 	zap_vma_range(vma, MIXED, PAGE_SIZE);
 	sink = vm_insert_page(mixed, MIXED, a_page);
+	sink = vm_insert_pages(mixed, MIXED, &a_page, &(unsigned long){ 1 });
+	sink = vm_insert_mixed(mixed, MIXED, 1);
+	sink = vm_insert_pfn(pfnmap, MIXED, 1);
 	sink = vma_set_anon_name(mut, NULL);
+}
+
+void in_hook(struct vma_new *vma) __in_mmap_hook SLEEPS;
+void in_hook(struct vma_new *vma)
+{
+	sink = vm_map_pages(vma, &a_page, 1);
+	sink = remap_pfn_range(vma, MIXED, 1, PAGE_SIZE);
 }
 
 void scopes(struct mm_struct *m) SLEEPS;

@@ -197,4 +197,7 @@ void null_hooks(struct file_operations *file_ops, struct vm_operations_struct *o
 	ops->name = NULL;
 	ops->fault = NULL;
 	ops->page_mkwrite = NULL;
+	ops->pfn_mkwrite = NULL;
+	ops->map_pages = NULL;
+	ops->access = NULL;
 }

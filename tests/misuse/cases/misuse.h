@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include <vmarea/driver_fault.h>
 #include <vmarea/vmarea.h>
 
 #define PAGE_SIZE	4096ul

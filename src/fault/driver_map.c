@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What a driver shows without being asked: pages, and frames without a page.
+ *
+ *	page		an entry as any other: a reference, counted as mapped and in RSS
+ *	frame		PT_SPECIAL: nothing is counted, and nobody gets a reference by way of it.
+ *			Copied by fork as it is; never in memory that copies are made of
+ *
+ * The frames are those of the arena, since nothing else has a number that an entry could name; and
+ * of these, such as a driver has by alloc_page().  It answers for them: no entry keeps them.  One
+ * that is free is reported and not shown to anybody who faults (driver.c), and the walker looks for
+ * such entries.
+ */
+#include "fault/fault.h"
+#include "fault/pages.h"
+
+static pte_t leaf_of(const struct pages_row *row)
+	__must_hold_shared(vma_stable)
+{
+	const struct vm_area_struct *vma = row->vma;
+	u32 attrs = area_rights(vma->vm_flags) | PT_USER | PT_ACCESSED;
+
+	/* Who is to be asked first, or given a copy, comes by a write fault. */
+	if (!(vma->vm_flags & VM_SHARED) || driver_wants_notice(vma, !row->pages))
+		attrs &= ~PT_WRITE;
+	if (!row->pages)
+		attrs |= PT_SPECIAL;
+	return pte_leaf(vma->vm_mm->pgt->format, PT_PTE,
+			row->pages ? page_pfn(*row->pages) : row->pfn, attrs);
+}
+
+static void step(struct pages_row *row)
+{
+	row->addr += PAGE_SIZE;
+	row->nr--;
+	if (row->pages)
+		row->pages++;
+	else
+		row->pfn++;
+}
+
+/* As far as the table of the slot goes. */
+static int insert_in_table(struct pages_row *row, struct pt_slot *slot)
+	__must_hold(slot) __must_hold_shared(vma_stable)
+{
+	do {
+		if (!pte_none(pt_slot_get(slot)))
+			return -EBUSY;
+		if (row->pages) {
+			page_get(page_head(*row->pages));
+			atomic_add_relaxed(&(*row->pages)->mapcount, 1);
+		}
+		pt_slot_exchange(slot, leaf_of(row));
+		step(row);
+	} while (row->nr && pt_slot_next(slot));
+	return 0;
+}
+
+int pages_insert(struct pages_row *row)
+	__context_unsafe("the slot is on the stack")
+{
+	struct pgtable *pt = row->vma->vm_mm->pgt;
+	struct pt_slot slot;
+	int err = 0;
+
+	while (row->nr && !err) {
+		err = pt_slot_make(pt, NULL, row->addr, PT_PTE, &slot);
+		if (err)
+			break;
+		err = insert_in_table(row, &slot);
+		pt_slot_unlock(&slot);
+	}
+	return err == -EAGAIN ? -EBUSY : err;
+}
