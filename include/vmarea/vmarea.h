@@ -121,8 +121,9 @@ VMAREA_API int vmarea_create(const struct vmarea_config *config, struct vmarea *
 	__may_sleep __must_check;
 
 /*
- * Every mm, file and page of it must be gone, or on its way by mmput_async(): anything left, and
- * anything still promised, ends the program.  Waits for readers and background work; so not from a hook.
+ * Every mm, file, page and shrinker of it must be gone, or on its way by mmput_async(): anything
+ * left, and anything still promised, ends the program.  Waits for readers and background work; so
+ * not from a hook.
  */
 VMAREA_API void vmarea_destroy(struct vmarea *instance)		__may_sleep;
 

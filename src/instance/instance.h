@@ -24,6 +24,7 @@
 struct arena;
 struct objects;
 struct page_cache;
+struct shrinker;
 struct vm_area_struct;
 struct vma_slab;
 
@@ -56,6 +57,9 @@ struct vmarea {
 	struct port_fork_guard fork_guard;	/* 1	keeps all locks free in forked children */
 	struct vm_area_struct *pool __guarded_by(&pool_lock); /* pool_lock	see vma/pool.c */
 	struct vma_slab *slabs __guarded_by(&pool_lock); /* pool_lock */
+
+	struct spinlock shrinker_lock;		/* i */
+	struct shrinker *shrinkers __guarded_by(&shrinker_lock); /* shrinker_lock */
 
 	struct instance_roll rolls[INSTANCE_ROLLS];	/* i */
 };
@@ -96,6 +100,13 @@ static inline void instance_delist(struct roll_entry *entry)
 	spin_lock(&entry->roll->lock);
 	list_del(&entry->link);
 	spin_unlock(&entry->roll->lock);
+}
+
+static inline void instance_shrinkers_init(struct vmarea *instance)
+	__context_unsafe("nobody else knows it yet")
+{
+	spin_lock_init(&instance->shrinker_lock, LOCK_RANK_INSTANCE);
+	instance->shrinkers = NULL;
 }
 
 static inline void instance_rolls_init(struct vmarea *instance)

@@ -102,9 +102,16 @@ int vmarea_create(const struct vmarea_config *config, struct vmarea **out)
 	for (int i = 0; i < 2; i++)
 		instance->huge_free[i] = nr_huge_pages(config, i);
 	instance_rolls_init(instance);
+	instance_shrinkers_init(instance);
 	vma_pool_init(instance);
 	*out = instance;
 	return 0;
+}
+
+static bool has_shrinkers(const struct vmarea *instance)
+	__context_unsafe("nobody else uses the instance any more")
+{
+	return instance->shrinkers;
 }
 
 void vmarea_destroy(struct vmarea *instance)
@@ -116,6 +123,7 @@ void vmarea_destroy(struct vmarea *instance)
 	/* Acquire pairs with the releases of those who count down. */
 	VM_BUG_ON(atomic_load_acquire(&instance->nr_objects), "%u mms or files are left",
 		  instance->nr_objects);
+	VM_BUG_ON(has_shrinkers(instance), "a shrinker is still registered");
 	/* All that could have been promised anything is gone. */
 	VM_BUG_ON(instance->committed, "%ld pages are still promised", instance->committed);
 	for (int i = 0; i < 2; i++)

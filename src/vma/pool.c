@@ -7,9 +7,9 @@
  * the instance lives, and those two fields always make sense in it.  Slabs are therefore given
  * back only when the instance is destroyed.
  *
- * The pool's lock, and those of the rolls, are what address spaces of an instance share.
- * Another thread may have one at the moment the host forks, and would never give it back in the
- * child: a fork waits for it.
+ * The pool's lock, and those of the rolls and of the shrinkers, are what address spaces of an
+ * instance share.  Another thread may have one at the moment the host forks, and would never give
+ * it back in the child: a fork waits for it.
  */
 #include "port/port.h"
 #include "vma/guard.h"
@@ -69,12 +69,14 @@ static void hold_locks(struct port_fork_guard *guard)
 	spin_hold_over_fork(&instance->pool_lock);
 	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++)
 		spin_hold_over_fork(&instance->rolls[i].lock);
+	spin_hold_over_fork(&instance->shrinker_lock);
 }
 
 static void let_go_locks(struct port_fork_guard *guard)
 {
 	struct vmarea *instance = container_of(guard, struct vmarea, fork_guard);
 
+	spin_let_go_after_fork(&instance->shrinker_lock);
 	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++)
 		spin_let_go_after_fork(&instance->rolls[i].lock);
 	spin_let_go_after_fork(&instance->pool_lock);
