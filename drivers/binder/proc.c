@@ -97,6 +97,7 @@ void binder_proc_put(struct binder_proc *proc)
 /* -------------------------------------------------------------------------- hooks -- */
 
 static int proc_mmap(struct file *file, struct vma_new *vma) __in_mmap_hook;
+static void proc_release(struct file *file) __may_sleep;
 
 static int proc_mmap(struct file *file, struct vma_new *vma)
 {

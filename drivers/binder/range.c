@@ -445,7 +445,9 @@ static bool reclaim(struct binder_pool *pool, struct slot *slot) __must_not_hold
 }
 
 static unsigned long scan_idle(struct shrinker *shrinker, struct shrink_control *sc)
-	__context_unsafe("whoever calls vmarea_shrink() holds no lock of an mm")
+	__must_not_hold(vma_stable) __may_sleep;
+
+static unsigned long scan_idle(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	struct binder_pool *pool = pool_of(shrinker);
 	unsigned long nr, freed = 0;
