@@ -1,0 +1,25 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+"""twin.py DEFECT RANGE.C OUT: the page range with a defect, which the tests have to find."""
+import sys
+
+# Each: what is there, once, and what is there instead.
+DEFECTS = {
+    "unchecked": [("vma_as_owned_mixedmap(vma, &range_vm_ops, range)", "vma_as_mixedmap(vma)")],
+    "no-second-look": [("if (!slot_has_page(range, nr)) {",
+                        "if (!slot_has_page(range, nr) || true) {")],
+    "no-place-lock": [("if (!binder_trylock(&range->place_lock)) {", "if (0) {"),
+                      ("binder_unlock(&range->place_lock);\n\t/* The range may", "/* The range may")],
+    "no-handshake": [("binder_lock(&range->place_lock);\n\tbinder_unlock(&range->place_lock);\n", "")],
+}
+
+defect, source, out = sys.argv[1:]
+with open(source, encoding="utf-8") as f:
+    text = f.read()
+for old, new in DEFECTS[defect]:
+    if text.count(old) != 1:
+        sys.exit("%s: %s: %r is there %d times, not once; twin.py has to follow"
+                 % (source, defect, old, text.count(old)))
+    text = text.replace(old, new)
+with open(out, "w", encoding="utf-8") as f:
+    f.write(text)
