@@ -136,6 +136,9 @@ enum mm_fault fault_install(struct fault *f, pte_t leaf, struct page *page)
 
 /* ---- file.c: pages of files. */
 
+/* Has the area pages of a file behind it?  A driver with ops of its own has others. */
+bool vma_maps_file(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable);
 /* Nothing is there. */
 enum mm_fault file_missing(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep;

@@ -18,9 +18,7 @@
 #include "fault/fault.h"
 #include "file/filemap.h"
 
-/* Has the area pages of a file behind it?  A driver with ops of its own has others. */
-static bool maps_a_file(const struct vm_area_struct *vma)
-	__must_hold_shared(vma_stable)
+bool vma_maps_file(const struct vm_area_struct *vma)
 {
 	if (!vma->vm_file || (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP)))
 		return false;
@@ -87,7 +85,7 @@ enum mm_fault file_missing(struct fault *f)
 	enum mm_fault outcome;
 	struct page *page;
 
-	if (!maps_a_file(f->vma) || !touch_has_page(f))
+	if (!vma_maps_file(f->vma) || !touch_has_page(f))
 		return MM_FAULT_BUS;
 	outcome = find_page(f, &page);
 	if (outcome != MM_FAULT_DONE)
@@ -136,7 +134,7 @@ void fault_forget(struct fault *f)
 void file_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		  unsigned char *vec)
 {
-	if (!maps_a_file(vma))
+	if (!vma_maps_file(vma))
 		return;
 	for (unsigned long addr = start; addr < end; addr += PAGE_SIZE, vec++) {
 		struct page *page = filemap_find_page(vma->vm_file->mapping,
@@ -152,6 +150,6 @@ void file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned
 {
 	u64 offset = (u64)vma_pgoff_at(vma, start) << PAGE_SHIFT;
 
-	if (start < end && maps_a_file(vma) && mm_has_pages(vma->vm_mm))
+	if (start < end && vma_maps_file(vma) && mm_has_pages(vma->vm_mm))
 		filemap_punch(vma->vm_file->mapping, offset, offset + (end - start));
 }

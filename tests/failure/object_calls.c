@@ -2,6 +2,8 @@
 /* What makes and drops things, asks and reports: the rest of vmarea.h, and driver.h. */
 #include "scenario.h"
 
+#include <vmarea/core.h>
+
 #include "mmu/host.h"
 #include "mmu/soft.h"
 
@@ -231,6 +233,17 @@ static long report_smaps(struct mm_user *mm)
 	return err ? err : nr;
 }
 
+static long report_core(struct mm_user *mm)
+{
+	const struct mm_core_config config = MM_CORE_CONFIG_INIT;
+	long nr = 0;
+	int err = mm_report_core(mm, &config, count_bytes, &nr);
+
+	if (err)
+		assert_int_equal(nr, 0);
+	return err ? err : nr;
+}
+
 /* What can be called in a signal handler asks for no memory; nor do the questions beside it. */
 static long questions(struct mm_user *mm)
 {
@@ -378,7 +391,7 @@ const struct scenario object_calls[] = {
 	S(fork_it), { "fork_old_family", fork_it, old_family },
 	{ "fork_not_all", fork_it, wiped_and_left_out },
 	S(exec_it), S(put_many),
-	S(each_area), S(report_maps), S(report_smaps), S(questions),
+	S(each_area), S(report_maps), S(report_smaps), S(report_core), S(questions),
 	S(name_by_handle), S(locks), S(backends),
 };
 

@@ -38,6 +38,8 @@
 		.words = "mm_handle_fault(): a private area that was written to stays touched"
 #define READS	LEFT_CACHE,								\
 		.words = "mm_handle_fault(): a page of a file stays in the file's memory"
+#define DUMPS	LEFT_CACHE, .in_success = true,						\
+		.words = "mm_report_core(): a page that cannot be had is zeros: no error"
 #define FORKS	LEFT_RIGHTS,								\
 		.words = "mm_fork(): the next store to a page may take a fault"
 #define ACCESSES LEFT_SOME,								\
@@ -65,6 +67,7 @@ static const struct partial partials[] = {
 	{ "touch_stack", GROWS }, { "touch_stack_range", GROWS }, { "fault_stack", GROWS },
 	{ "fault_heap", STARTS },
 	{ "fault_file_write", READS }, { "fault_huge_private", READS }, { "fault_huge_file", READS },
+	{ "report_core", DUMPS },
 	{ "fork_it", FORKS }, { "fork_old_family", FORKS }, { "fork_not_all", FORKS },
 	{ "fork_and_leave", FORKS }, { "fork_wiped", FORKS }, { "fork_far", FORKS },
 	{ "huge_fork", FORKS },

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "../fault/memory.h"
+#include "core_image.h"
 
 #define AREA		64ul		/* pages of each area */
 #define NR_AREAS	8ul
@@ -62,6 +62,15 @@ static int ignore(void *arg, const char *text, size_t bytes)
 	return 0;
 }
 
+/* Whatever goes meanwhile, the file is as long as its header says. */
+static void look_at_core(struct memory *m)
+{
+	struct image image = core_of(m->s.mm, MM_CORE_FILTER_DEFAULT);
+
+	check_segments(&image);
+	free(image.bytes);
+}
+
 static void look(struct memory *m)
 {
 	struct mm_page_counts n;
@@ -82,6 +91,7 @@ static void look(struct memory *m)
 	assert_int_equal(mm_report_smaps_rollup(m->s.mm, ignore, &bytes), 0);
 	assert_int_equal(mm_report_json(m->s.mm, ignore, &bytes), 0);
 	assert_true(bytes > 0);
+	look_at_core(m);
 }
 
 static void beside_changes(void **state)
