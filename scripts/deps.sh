@@ -5,7 +5,7 @@
 set -eu
 
 build="gcc libc6-dev meson ninja-build pkg-config liburcu-dev libcmocka-dev libzstd-dev libjson-c-dev python3 patch"
-test="clang clang-19 libclang-rt-14-dev llvm-14 strace"
+test="clang clang-19 libclang-rt-14-dev llvm-14 strace gdb binutils"
 # Newer compilers see more; where the archive has none the tests say what they left out.
 test_optional="clang-22 clang-tools-22 coccinelle libpython3-dev"
 bench="linux-source-6.12 libglib2.0-dev libck-dev libjudy-dev xz-utils bc"

@@ -11,6 +11,7 @@ int cmd_replay(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_maps(int argc, char **argv);
 int cmd_draw(int argc, char **argv);
+int cmd_core(int argc, char **argv);
 
 enum { EXIT_GOOD = 0, EXIT_CHECK = 1, EXIT_USAGE = 2, EXIT_DEFECT = 3 };
 

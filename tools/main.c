@@ -17,6 +17,7 @@ static const struct command {
 	{ "diff", cmd_diff, "make random calls on the kernel and on the library, compare all" },
 	{ "maps", cmd_maps, "print the address spaces of a recording" },
 	{ "draw", cmd_draw, "draw the address spaces of a recording" },
+	{ "core", cmd_core, "write a core file of a process of a recording, for gdb" },
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))

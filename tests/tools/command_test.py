@@ -315,7 +315,7 @@ class Tests:
     # ------------------------------------------------------------------------------ a person
 
     def test_help(self):
-        for command in ('record', 'replay', 'diff', 'maps', 'draw'):
+        for command in ('record', 'replay', 'diff', 'maps', 'draw', 'core'):
             status, out, err = self.run(command, '--help')
             assert status == GOOD and not err, err
             assert out.startswith(f'usage: vmarea {command} '), out
