@@ -9,6 +9,8 @@
  */
 #include <pthread.h>
 
+#include <vmarea/shrinker.h>
+
 #include "failure.h"
 #include "base/atomic.h"
 #include "mm/mm.h"
@@ -404,6 +406,56 @@ static void section_wakes(void)
 	mmu_end(&mmu);
 }
 
+static u32 asked, go_on;		/* atomic */
+
+static unsigned long count_late(struct shrinker *shrinker)
+{
+	atomic_store_relaxed(&asked, 1);
+	while (!atomic_load_relaxed(&go_on))
+		port_yield();
+	return 0;
+}
+
+static unsigned long scan_none(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	return SHRINK_STOP;
+}
+
+static void *shrink(void *arg)
+{
+	vmarea_shrink(w.v, 1);
+	return NULL;
+}
+
+static void *unregister(void *arg)
+{
+	shrinker_unregister(arg);
+	atomic_add_relaxed(&done, 1);
+	return NULL;
+}
+
+/* Who leaves waits for who is in a hook. */
+static void shrinker_wakes(void)
+{
+	const char *path = "src/reclaim/shrinker.c";
+	unsigned long before = failures_in(path, PORT_FAIL_WAKE).times;
+	struct shrinker slow = { .name = "slow", .count = count_late, .scan = scan_none };
+	pthread_t asks, leaves;
+
+	shrinker_register(w.v, &slow);
+	run_thread(&asks, shrink, NULL);
+	while (!atomic_load_relaxed(&asked))
+		port_yield();
+	run_thread(&leaves, unregister, &slow);
+	until_woken_for_nothing(path, before);
+	assert_int_equal(atomic_load_relaxed(&done), 0);
+	atomic_store_relaxed(&go_on, 1);
+	pthread_join(asks, NULL);
+	pthread_join(leaves, NULL);
+	assert_int_equal(atomic_load_relaxed(&done), 1);
+	done = 0;
+}
+
 static void calls_beside_one_another(void)
 {
 	pthread_t threads[3];
@@ -426,6 +478,7 @@ void waits_end_for_no_reason(void **state)
 	page_lock_wakes();
 	background_wakes();
 	section_wakes();
+	shrinker_wakes();
 	port_fail_random(2, 2);
 	calls_beside_one_another();
 	close_world("waits");
