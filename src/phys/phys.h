@@ -33,7 +33,7 @@ context_lock_struct(page) {
 	u32 flags;				/* a	order in the low bits, then PG_* */
 	u32 pfn;				/* 1 */
 	union {
-		void *mapping;			/* o/a	what it is a page of; a while PG_ANON or a file's */
+		void *mapping;			/* o/a	it is a page of that; a: PG_ANON, a file */
 		struct page *next;		/* o	chains of tables */
 		u32 *live;			/* 1	a loose page: its instance's count */
 	};
