@@ -31,7 +31,8 @@ void text_close(struct text_in *in);
 enum text_packing { TEXT_SMALL, TEXT_QUICK };
 struct text_out *text_create(const char *path, enum text_packing packing);
 void text_write(struct text_out *out, const char *text, size_t bytes);
-void text_printf(struct text_out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void text_printf(struct text_out *out, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), nonnull(2)));
 /* 0, or the errno of the first write that failed. */
 int text_finish(struct text_out *out);
 
