@@ -270,12 +270,110 @@ static void test_pct_finds_the_moment(void **state)
 	print_message("found after %llu executions\n", (unsigned long long)search_executions());
 }
 
+/*
+ * ---- what is done later, by a callback or a work, is as late as it may be: a thread that hands
+ * over two and stores in between says nothing of the first
+ */
+
+static struct port_rcu_head callback[2];
+static struct port_work work[2];
+static u32 later[2];
+
+static void later_begin(void)
+{
+	begin();
+	memset(callback, 0, sizeof(callback));
+	memset(work, 0, sizeof(work));
+	memset(later, 0, sizeof(later));
+}
+
+static void callback_looks(struct port_rcu_head *head)
+{
+	later[head - callback] = atomic_load_relaxed(&shared[0]);
+}
+
+static void work_looks(struct port_work *w)
+{
+	later[w - work] = atomic_load_relaxed(&shared[0]);
+}
+
+static void call_twice(void)
+{
+	port_call_rcu(&callback[0], callback_looks);
+	atomic_store_relaxed(&shared[0], 1);
+	port_call_rcu(&callback[1], callback_looks);
+	atomic_store_relaxed(&shared[0], 2);
+}
+
+static void push_twice(void)
+{
+	port_work(&work[0], work_looks);
+	atomic_store_relaxed(&shared[0], 1);
+	port_work(&work[1], work_looks);
+	atomic_store_relaxed(&shared[0], 2);
+}
+
+static void wait_for_callbacks(void)
+{
+	port_rcu_barrier();
+	own[0] = atomic_load_relaxed(&shared[0]);
+}
+
+static void wait_for_works(void)
+{
+	port_work_flush();
+	own[0] = atomic_load_relaxed(&shared[0]);
+}
+
+static void read_in_section(void)
+{
+	port_rcu_read_lock();
+	own[0] = atomic_load_relaxed(&shared[0]);
+	port_rcu_read_unlock();
+}
+
+static void later_outcome(void)
+{
+	outcome(later[0] * 9 + later[1] * 3 + own[0]);
+}
+
+/* The first sees 0, 1 or 2, the second 1 or 2 and not less: 5 ways.  @other's load by itself: 3. */
+static void looks_late(void (*twice)(void), void (*other)(void))
+{
+	struct sim_scenario alone = SCENARIO(1, twice), both = SCENARIO(2, twice, other);
+	struct search_setting all = all_orders(0), every = all_orders(0);
+	enum sim_failure why;
+	u64 seen_by_all, alike;
+
+	alone.setup = both.setup = later_begin;
+	alone.finish = both.finish = later_outcome;
+	run_all(&alone, &all, &why);
+	assert_int_equal(why, FAIL_NONE);
+	assert_int_equal(__builtin_popcountll(seen), 5);
+	alike = run_all(&both, &all, &why);
+	assert_int_equal(why, FAIL_NONE);
+	seen_by_all = seen;
+	every.kind = SEARCH_BOUNDED;
+	assert_true(run_all(&both, &every, &why) > alike);
+	assert_int_equal(why, FAIL_NONE);
+	assert_int_equal(seen_by_all, seen);
+}
+
+static void test_later_may_be_any_time(void **state)
+{
+	(void)state;
+	looks_late(call_twice, read_in_section);
+	looks_late(call_twice, wait_for_callbacks);
+	looks_late(push_twice, wait_for_works);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_independent_threads_have_one_order),
 		cmocka_unit_test(test_every_order_of_writers),
 		cmocka_unit_test(test_reductions_lose_nothing),
+		cmocka_unit_test(test_later_may_be_any_time),
 		cmocka_unit_test(test_path_replays),
 		cmocka_unit_test(test_no_preemptions_is_one_after_the_other),
 		cmocka_unit_test(test_pct_finds_the_moment),

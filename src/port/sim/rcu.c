@@ -29,7 +29,7 @@
 
 struct callback {
 	struct port_rcu_head *head;
-	struct sim_grace grace;
+	struct sim_grace grace;		/* its order: what has to be before the callback */
 };
 
 static struct {
@@ -39,15 +39,19 @@ static struct {
 	struct vclock begun_view;	/* b: what beginners of grace periods knew */
 	struct vclock done_clock, done_view;
 
+	struct vclock order[QUEUED_MAX];	/* what is before the end of a callback */
+
 	struct port_work *work[QUEUED_MAX];
 	struct vclock work_clock[QUEUED_MAX], work_view[QUEUED_MAX];
 	u32 nr_work, done_work;
 	struct vclock work_done_clock, work_done_view;
+	struct vclock push_order[QUEUED_MAX];	/* what is before the push of a work, */
+	struct vclock work_order[QUEUED_MAX];	/* and before its end */
 } rcu;
 
 /*
  * The objects that commuting is decided by.  What waits for a grace period or for works has none:
- * it can go on once that is over, and who ends it says so (search_edge()).
+ * it can go on once that is over, and who ends it says so (search_tell()).
  */
 static const char rcu_object, work_object;
 
@@ -67,6 +71,35 @@ static void point(enum sim_op_kind kind, bool writes, const void *object, const 
 	trace_step(&sim.current->op, 0);
 }
 
+/* The calling thread waits until it can go on; *after is then what let it. */
+static void wait_point(enum sim_op_kind kind, const struct vclock *after, const void *pc)
+{
+	sim_point(&(struct sim_op){ .kind = kind, .writes = true, .after = after, .pc = pc });
+	trace_step(&sim.current->op, 0);
+}
+
+/* What is before the end of the first @nr callbacks, or works: they end one after the other. */
+static const struct vclock *end_of(const struct vclock order[QUEUED_MAX], u32 nr)
+{
+	return nr ? &order[(nr - 1) % QUEUED_MAX] : NULL;
+}
+
+static void tell_end(struct vclock order[QUEUED_MAX], u32 nr)
+{
+	order[(nr - 1) % QUEUED_MAX] = (struct vclock){ 0 };
+	search_tell(&order[(nr - 1) % QUEUED_MAX]);
+}
+
+const struct vclock *rcu_next_order(void)
+{
+	return &rcu.callback[rcu.done % QUEUED_MAX].grace.order;
+}
+
+const struct vclock *work_next_order(void)
+{
+	return &rcu.push_order[rcu.done_work % QUEUED_MAX];
+}
+
 /* ------------------------------------------------------------------------- read side -- */
 
 void port_rcu_read_lock(void)
@@ -82,26 +115,22 @@ void port_rcu_read_lock(void)
 }
 
 /* a: @me leaves a section that @grace may be waiting for. */
-static bool grace_hears(struct sim_grace *grace, const struct sim_thread *me)
+static void grace_hears(struct sim_grace *grace, const struct sim_thread *me)
 {
 	if (grace->section[me->id] != me->rcu_section)
-		return false;
+		return;
 	vclock_join(&grace->clock, &me->clock);
 	vclock_join(&grace->view, &me->view);
-	return true;
+	search_tell(&grace->order);
 }
 
 static void tell_graces(const struct sim_thread *me)
 {
 	for (u32 i = rcu.done; i != rcu.nr; i++)
-		if (grace_hears(&rcu.callback[i % QUEUED_MAX].grace, me))
-			search_edge(me, &sim.thread[SIM_RCU]);
-	for (u32 i = 0; i < SIM_THREADS; i++) {
-		struct sim_thread *t = &sim.thread[i];
-
-		if (t->op.kind == OP_GRACE && grace_hears(&t->grace, me))
-			search_edge(me, t);
-	}
+		grace_hears(&rcu.callback[i % QUEUED_MAX].grace, me);
+	for (u32 i = 0; i < SIM_THREADS; i++)
+		if (sim.thread[i].op.kind == OP_GRACE)
+			grace_hears(&sim.thread[i].grace, me);
 }
 
 void port_rcu_read_unlock(void)
@@ -139,6 +168,8 @@ static void grace_begin(struct sim_grace *grace)
 		grace->section[i] = sim.thread[i].rcu_section;
 	grace->clock = me->clock;
 	grace->view = me->view;
+	grace->order = (struct vclock){ 0 };
+	search_tell(&grace->order);
 	/* a: sections that have ended already. */
 	for (u32 i = 0; i < SIM_THREADS; i++) {
 		vclock_join(&grace->clock, &sim.thread[i].rcu_left_clock);
@@ -174,7 +205,7 @@ void port_synchronize_rcu(void)
 		sim_fail(FAIL_BUG, "port_synchronize_rcu() in an RCU read section");
 	point(OP_RCU_SYNC, true, &rcu_object, pc);
 	grace_begin(&me->grace);
-	point(OP_GRACE, true, NULL, pc);
+	wait_point(OP_GRACE, &me->grace.order, pc);
 	grace_end(&me->grace);
 }
 
@@ -190,7 +221,6 @@ void port_call_rcu(struct port_rcu_head *head, void (*fn)(struct port_rcu_head *
 	cb = &rcu.callback[rcu.nr++ % QUEUED_MAX];
 	cb->head = head;
 	grace_begin(&cb->grace);
-	search_edge(sim.current, &sim.thread[SIM_RCU]);
 }
 
 bool rcu_callbacks_queued(void)
@@ -216,10 +246,8 @@ void rcu_main(void)
 		rcu.done++;
 		vclock_join(&rcu.done_clock, &me->clock);
 		vclock_join(&rcu.done_view, &me->view);
-		for (u32 i = 0; i < SIM_THREADS; i++)
-			if (sim.thread[i].op.kind == OP_RCU_BARRIER)
-				search_edge(me, &sim.thread[i]);
-		sim_point(&(struct sim_op){ .kind = OP_CALLBACK });
+		tell_end(rcu.order, rcu.done);
+		sim_point(&(struct sim_op){ .kind = OP_CALLBACK, .after = rcu_next_order() });
 	}
 }
 
@@ -236,7 +264,8 @@ void port_rcu_barrier(void)
 		sim_fail(FAIL_BUG, "port_rcu_barrier() in an RCU read section");
 	point(OP_RCU_SYNC, true, &rcu_object, __builtin_return_address(0));
 	me->barrier_target = rcu.nr;
-	point(OP_RCU_BARRIER, true, NULL, __builtin_return_address(0));
+	wait_point(OP_RCU_BARRIER, end_of(rcu.order, me->barrier_target),
+		   __builtin_return_address(0));
 	vclock_join(&me->clock, &rcu.done_clock);		/* c */
 	vclock_join(&me->view, &rcu.done_view);
 	memory_full_fence(me);
@@ -260,7 +289,8 @@ int port_work(struct port_work *w, void (*fn)(struct port_work *w))
 	rcu.work_clock[i] = me->clock;
 	rcu.work_view[i] = me->view;
 	clock_tick(me);
-	search_edge(me, &sim.thread[SIM_WORK]);
+	rcu.push_order[i] = (struct vclock){ 0 };
+	search_tell(&rcu.push_order[i]);
 	return 0;
 }
 
@@ -285,11 +315,9 @@ void work_main(void)
 		rcu.done_work++;
 		vclock_join(&rcu.work_done_clock, &me->clock);
 		vclock_join(&rcu.work_done_view, &me->view);
-		for (u32 k = 0; k < SIM_THREADS; k++)
-			if (sim.thread[k].op.kind == OP_WORK_FLUSH)
-				search_edge(me, &sim.thread[k]);
+		tell_end(rcu.work_order, rcu.done_work);
 		sim_point(&(struct sim_op){ .kind = OP_WORK, .writes = true,
-					    .object = &work_object });
+					    .object = &work_object, .after = work_next_order() });
 	}
 }
 
@@ -304,7 +332,8 @@ void port_work_flush(void)
 
 	point(OP_WORK_PUSH, true, &work_object, __builtin_return_address(0));
 	me->barrier_target = rcu.nr_work;
-	point(OP_WORK_FLUSH, true, NULL, __builtin_return_address(0));
+	wait_point(OP_WORK_FLUSH, end_of(rcu.work_order, me->barrier_target),
+		   __builtin_return_address(0));
 	vclock_join(&me->clock, &rcu.work_done_clock);		/* c */
 	vclock_join(&me->view, &rcu.work_done_view);
 	memory_full_fence(me);

@@ -179,6 +179,11 @@ static const char *waits_for(const struct sim_thread *t, char *buf, size_t bytes
 
 	switch (t->op.kind) {
 	case OP_ASLEEP:
+		if (!t->word) {
+			heap_describe(t->cond, object, sizeof(object));
+			snprintf(buf, bytes, "waits at condition variable %s", object);
+			break;
+		}
 		heap_describe(t->word, object, sizeof(object));
 		snprintf(buf, bytes, "sleeps on %s, which was %#x and is %#x", object, t->expected,
 			 (u32)memory_latest(t->word, 4));
@@ -215,7 +220,7 @@ static bool sleeper_was_forgotten(void)
 	for (u32 i = 0; i < SIM_THREADS; i++) {
 		const struct sim_thread *t = &sim.thread[i];
 
-		if (t->state == SIM_ASLEEP && memory_latest(t->word, 4) != t->expected)
+		if (t->state == SIM_ASLEEP && t->word && memory_latest(t->word, 4) != t->expected)
 			return true;
 	}
 	return false;
@@ -362,7 +367,7 @@ static void thread_entry(void)
 	sim_point(&(struct sim_op){ .kind = OP_EXIT, .pc = __builtin_return_address(0) });
 	trace_step(&me->op, 0);
 	me->state = SIM_DONE;
-	search_edge(me, &sim.thread[SIM_MAIN]);
+	search_tell(&sim.thread[SIM_MAIN].woken_order);
 	switch_to(pick());
 	abort();
 }
@@ -431,7 +436,8 @@ static void join_users(void)
 {
 	struct sim_thread *main = &sim.thread[SIM_MAIN];
 
-	sim_point(&(struct sim_op){ .kind = OP_JOIN });
+	sim_point(&(struct sim_op){ .kind = OP_JOIN,
+				    .after = &sim.thread[SIM_MAIN].woken_order });
 	for (u32 i = SIM_FIRST_USER; i < SIM_THREADS; i++) {
 		vclock_join(&main->clock, &sim.thread[i].clock);
 		vclock_join(&main->view, &sim.thread[i].view);
@@ -488,7 +494,9 @@ bool sim_execute(const struct sim_scenario *scenario)
 	thread_make(SIM_RCU, "rcu", rcu_main);
 	thread_make(SIM_WORK, "work", work_main);
 	sim.thread[SIM_RCU].op.kind = OP_CALLBACK;
+	sim.thread[SIM_RCU].op.after = rcu_next_order();
 	sim.thread[SIM_WORK].op.kind = OP_WORK;
+	sim.thread[SIM_WORK].op.after = work_next_order();
 	sim.phase = SIM_SETUP;
 	sim.current = &sim.thread[SIM_MAIN];
 	if (!_setjmp(sim.host)) {
@@ -501,6 +509,22 @@ bool sim_execute(const struct sim_scenario *scenario)
 }
 
 /* ---------------------------------------------------------------------------- waiting -- */
+
+/*
+ * The calling thread sleeps until it is woken at @object.  Woken, that commutes with everything and
+ * comes after the wake-up; for no reason or too late, not with being woken.
+ */
+void sim_sleep(const void *object, const void *pc)
+{
+	struct sim_thread *me = sim.current;
+	bool by_luck = sim.limit.spurious || sim.limit.timeouts;
+
+	me->state = SIM_ASLEEP;
+	sim_point(&(struct sim_op){ .kind = OP_ASLEEP, .writes = true, .bytes = 4, .pc = pc,
+				    .object = by_luck ? object : NULL,
+				    .after = by_luck ? NULL : &me->woken_order });
+	trace_step(&me->op, me->woken);
+}
 
 int port_wait(const u32 *word, u32 expected, u64 deadline_ns)
 {
@@ -522,12 +546,8 @@ int port_wait(const u32 *word, u32 expected, u64 deadline_ns)
 	me->deadline_ns = deadline_ns;
 	me->sleep_nr = ++sim.sleep_nr;
 	me->woken = me->timed_out = false;
-	me->state = SIM_ASLEEP;
-	/* Woken, it commutes with everything; for no reason or too late, not with being woken. */
-	sim_point(&(struct sim_op){ .kind = OP_ASLEEP, .writes = true, .bytes = 4, .pc = pc,
-				    .object = sim.limit.spurious || sim.limit.timeouts ? word :
-											 NULL });
-	trace_step(&me->op, me->woken);
+	me->woken_order = (struct vclock){ 0 };
+	sim_sleep(word, pc);
 	memory_full_fence(me);
 	return me->timed_out ? -ETIMEDOUT : 0;
 }
@@ -557,7 +577,7 @@ void port_wake(u32 *word, int nr)
 	while (nr-- > 0 && (t = longest_asleep(word))) {
 		t->woken = true;
 		vclock_join(&t->view, &me->view);
-		search_edge(me, t);
+		search_tell(&t->woken_order);
 		woken++;
 	}
 	trace_step(&me->op, woken);

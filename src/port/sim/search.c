@@ -28,7 +28,7 @@
  *	something dependent happens.
  *
  *   What is before a step is kept in vector clocks over nodes: the steps of the same thread, the
- *   steps that it depends on, and the one that made it able to go on (search_edge()).
+ *   steps that it depends on, and those that let it go on if it waited (search_tell()).
  *
  * With a budget of stale loads, spurious wake-ups or timeouts, ALL is exhaustive within that
  * budget.
@@ -62,7 +62,7 @@ struct dep {
 	const void *object;
 	u32 gen;
 	s32 w_node, r_node[SIM_THREADS];
-	s32 lock_node;			/* the last OP_MUTEX_LOCK */
+	s32 lock_node;			/* who took the mutex last */
 	u32 w_thread, lock_thread;
 	enum sim_op_kind w_kind;
 	struct vclock w_clock, r_clock;
@@ -443,6 +443,12 @@ static bool unordered(s32 node, u32 thread, u32 me)
 	return node >= 0 && thread != me && (u32)node + 1 > s.before[me].at[thread];
 }
 
+static bool takes_mutex(const struct sim_op *op)
+{
+	return op->kind == OP_MUTEX_LOCK ||
+	       (op->kind == OP_MUTEX_TRYLOCK && mutex_is_free(op->object));
+}
+
 static void note_dependence(const struct sim_op *op, u32 me)
 {
 	struct dep *d = dep_of(op->object);
@@ -461,7 +467,7 @@ static void note_dependence(const struct sim_op *op, u32 me)
 	if (op->writes)
 		vclock_join(before, &d->r_clock);
 	before->at[me] = (u32)s.step_node + 1;
-	if (op->kind == OP_MUTEX_LOCK) {
+	if (takes_mutex(op)) {
 		d->lock_node = s.step_node;
 		d->lock_thread = me;
 	}
@@ -484,6 +490,8 @@ void search_step(void)
 
 	if (!sim_racing() || s.set.kind != SEARCH_ALL || s.step_node < 0)
 		return;
+	if (me->op.after)
+		vclock_join(&s.before[me->id], me->op.after);
 	if (me->op.object)
 		note_dependence(&me->op, me->id);
 	else
@@ -491,9 +499,9 @@ void search_step(void)
 	s.node[s.step_node].before = s.before[me->id];
 }
 
-void search_edge(const struct sim_thread *by, const struct sim_thread *t)
+void search_tell(struct vclock *order)
 {
-	vclock_join(&s.before[t->id], &s.before[by->id]);
+	vclock_join(order, &s.before[sim.current->id]);
 }
 
 /* ---------------------------------------------------------------------------- questions -- */

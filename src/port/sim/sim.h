@@ -52,8 +52,9 @@
  * twice in one execution; so addresses do not depend on the order of threads.  Nothing is taken
  * from the clock, from the kernel or from address-space randomisation.
  *
- * NOT COVERED: interrupts (signal handlers), forks of the host, load buffering, torn accesses, and
- * what is not compiled with the instrumentation (the C library's memcpy, for one).
+ * NOT COVERED: interrupts (signal handlers), forks of the host, load buffering, torn accesses, what
+ * is not compiled with the instrumentation (the C library's memcpy, for one), and of POSIX what is
+ * neither a plain mutex nor a condition variable without a deadline.
  */
 #ifndef PORT_SIM_SIM_H
 #define PORT_SIM_SIM_H
@@ -87,7 +88,7 @@ enum sim_op_kind {
 	OP_WAIT, OP_ASLEEP, OP_WAKE, OP_RELAX,
 	OP_RCU_LOCK, OP_RCU_UNLOCK, OP_RCU_CALL, OP_RCU_SYNC, OP_GRACE, OP_RCU_BARRIER, OP_CALLBACK,
 	OP_WORK_PUSH, OP_WORK, OP_WORK_FLUSH,
-	OP_MUTEX_LOCK, OP_MUTEX_TRYLOCK, OP_MUTEX_UNLOCK,
+	OP_MUTEX_LOCK, OP_MUTEX_TRYLOCK, OP_MUTEX_UNLOCK, OP_COND_WAIT, OP_COND_WAKE,
 	OP_ALLOC, OP_FREE,
 };
 
@@ -100,6 +101,11 @@ struct sim_op {
 	bool writes;			/* two operations on one object commute if neither does */
 	u32 bytes;
 	const void *object;		/* NULL: commutes with everything */
+	/*
+	 * Of one that waits: the steps that let it go on, once it can (search_tell()).  NULL: its
+	 * object says which.
+	 */
+	const struct vclock *after;
 	const void *pc;			/* where, for the trace */
 	const char *place;		/* the same as file:line, where there is one */
 };
@@ -108,6 +114,7 @@ struct sim_op {
 struct sim_grace {
 	u32 section[SIM_THREADS];	/* 0: was in none */
 	struct vclock clock, view;	/* of who began it */
+	struct vclock order;		/* the steps that it needs, for the search */
 };
 
 #define SIM_STACK_BYTES	(256u << 10)
@@ -128,8 +135,10 @@ struct sim_thread {
 	struct vclock pending_clock, pending_view;	/* for the next acquire fence */
 
 	/* OP_ASLEEP */
-	const u32 *word;
+	const u32 *word;		/* NULL: at a condition variable */
 	u32 expected;
+	const void *cond;		/* it waits there, or is about to; or NULL */
+	struct vclock woken_order;	/* who woke it, for the search */
 	u64 deadline_ns;
 	u32 sleep_nr;			/* who came first */
 	bool woken, timed_out;
@@ -248,6 +257,8 @@ static inline bool sim_racing(void)
  * operation is the execution's next step.
  */
 void sim_point(const struct sim_op *op);
+/* The calling thread sleeps until its woken is true, or for as long as luck and deadline say. */
+void sim_sleep(const void *object, const void *pc);
 
 /* Ends the execution with a report: does not return. */
 __attribute__((noreturn)) void sim_fail(enum sim_failure why, const char *fmt, ...) __printf(2, 3);
@@ -325,6 +336,9 @@ bool rcu_barrier_over(const struct sim_thread *t);
 bool work_flush_over(const struct sim_thread *t);
 void rcu_main(void);
 void work_main(void);
+/* The steps that the next callback, or work, needs: filled in until it can be run. */
+const struct vclock *rcu_next_order(void);
+const struct vclock *work_next_order(void);
 
 /* ---------------------------------------------------------------------------- search.c -- */
 
@@ -334,8 +348,13 @@ u32 search_thread(u32 enabled);
 u32 search_value(u32 nr);
 /* The operation that sim.current announced is being done: for the search that counts orders. */
 void search_step(void);
-/* @by made @t able to go on. */
-void search_edge(const struct sim_thread *by, const struct sim_thread *t);
+/* What sim.current has done, and what that needed, come before a step that waits for *order. */
+void search_tell(struct vclock *order);
+
+/* ---------------------------------------------------------------------------- thread.c -- */
+
+/* Would an attempt to take it succeed now? */
+bool mutex_is_free(const void *mutex);
 
 /* ----------------------------------------------------------------------------- trace.c -- */
 

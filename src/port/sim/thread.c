@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What belongs to a thread: its number, the lock checker's bytes, fork guards; and the mutexes of
- * POSIX, so that a driver's own locks are part of the execution.
+ * What belongs to a thread: its number, the lock checker's bytes, fork guards; and the mutexes and
+ * condition variables of POSIX, so that a driver's own locks are part of the execution.
  *
- * The functions named pthread_mutex_* stand before the C library's in the program.  Outside of an
- * execution there is one thread, which needs no lock.
+ * The functions named pthread_mutex_* and pthread_cond_* stand before the C library's in the
+ * program.  Outside of an execution there is one thread, which needs no lock.
+ *
+ * What an unlock orders: nothing but the step that takes the mutex next.  Who waits for it while it
+ * is given back may still be overtaken, and the search has to try that too; so a waiter learns of
+ * the unlock when it gets the mutex and not before (search.c, note_dependence()).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -74,6 +78,11 @@ static u32 mutex_slot(const void *mutex)
 	sim_fail(FAIL_MEMORY, "more than %u mutexes in one execution", MUTEXES);
 }
 
+bool mutex_is_free(const void *mutex)
+{
+	return !*(const u32 *)mutex;
+}
+
 static void mutex_take(pthread_mutex_t *mutex)
 {
 	struct sim_thread *me = sim.current;
@@ -85,18 +94,22 @@ static void mutex_take(pthread_mutex_t *mutex)
 	trace_step(&me->op, 1);
 }
 
-int pthread_mutex_lock(pthread_mutex_t *mutex)
+static void mutex_lock(pthread_mutex_t *mutex, const void *pc)
 {
 	struct sim_thread *me = sim.current;
 
-	if (!sim_running())
-		return 0;
 	if (*mutex_word(mutex) == me->id + 1)
 		sim_fail(FAIL_DEADLOCK, "T%u %s takes a mutex that it holds", me->id, me->name);
 	me->mutex = mutex_word(mutex);
 	sim_point(&(struct sim_op){ .kind = OP_MUTEX_LOCK, .writes = true, .object = mutex,
-				    .pc = __builtin_return_address(0) });
+				    .pc = pc });
 	mutex_take(mutex);
+}
+
+int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	if (sim_running())
+		mutex_lock(mutex, __builtin_return_address(0));
 	return 0;
 }
 
@@ -114,15 +127,13 @@ int pthread_mutex_trylock(pthread_mutex_t *mutex)
 	return 0;
 }
 
-int pthread_mutex_unlock(pthread_mutex_t *mutex)
+static void mutex_unlock(pthread_mutex_t *mutex, const void *pc)
 {
 	struct sim_thread *me = sim.current;
 	u32 i;
 
-	if (!sim_running())
-		return 0;
 	sim_point(&(struct sim_op){ .kind = OP_MUTEX_UNLOCK, .writes = true, .object = mutex,
-				    .pc = __builtin_return_address(0) });
+				    .pc = pc });
 	if (*mutex_word(mutex) != me->id + 1)
 		sim_fail(FAIL_BUG, "T%u %s gives back a mutex that it does not hold", me->id,
 			 me->name);
@@ -131,10 +142,100 @@ int pthread_mutex_unlock(pthread_mutex_t *mutex)
 	released[i].view = me->view;
 	clock_tick(me);
 	*mutex_word(mutex) = 0;
-	for (u32 k = 0; k < SIM_THREADS; k++)
-		if (sim.thread[k].op.kind == OP_MUTEX_LOCK &&
-		    sim.thread[k].mutex == mutex_word(mutex))
-			search_edge(me, &sim.thread[k]);
 	trace_step(&me->op, 0);
+}
+
+int pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	if (sim_running())
+		mutex_unlock(mutex, __builtin_return_address(0));
+	return 0;
+}
+
+/* ----------------------------------------------------------------- condition variables -- */
+
+/*
+ * First a waiter is one, then it gives the mutex back: who signals in between wakes it, as who
+ * signals with the mutex held does.  A signal orders nothing for the threads; the mutex does that.
+ */
+int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+	struct sim_thread *me = sim.current;
+	const void *pc = __builtin_return_address(0);
+
+	if (!sim_running())
+		return 0;
+	sim_point(&(struct sim_op){ .kind = OP_COND_WAIT, .writes = true, .object = cond,
+				    .pc = pc });
+	trace_step(&me->op, 0);
+	me->cond = cond;
+	me->word = NULL;
+	me->deadline_ns = PORT_NO_DEADLINE;
+	me->woken = me->timed_out = false;
+	me->woken_order = (struct vclock){ 0 };
+	mutex_unlock(mutex, pc);
+	sim_sleep(cond, pc);
+	me->cond = NULL;
+	mutex_lock(mutex, pc);
+	return 0;
+}
+
+/* The C library's would wait for real, on a mutex that is not its own. */
+int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+			   const struct timespec *until)
+{
+	struct sim_thread *me = sim.current;
+
+	(void)cond, (void)mutex, (void)until;
+	if (!sim_running())
+		return ETIMEDOUT;
+	sim_fail(FAIL_BUG, "T%u %s waits at a condition variable with a deadline: not in this port",
+		 me->id, me->name);
+}
+
+static void cond_wake(struct sim_thread *t)
+{
+	t->woken = true;
+	search_tell(&t->woken_order);
+}
+
+/* Those who wait there and have not been woken, as bits. */
+static u32 cond_begin(pthread_cond_t *cond, const void *pc)
+{
+	u32 waiters = 0;
+
+	sim_point(&(struct sim_op){ .kind = OP_COND_WAKE, .writes = true, .object = cond,
+				    .pc = pc });
+	for (u32 i = 0; i < SIM_THREADS; i++)
+		if (sim.thread[i].cond == cond && !sim.thread[i].woken)
+			waiters |= 1u << i;
+	trace_step(&sim.current->op, (u32)__builtin_popcount(waiters));
+	return waiters;
+}
+
+/* Which of several is left open, so it is a choice. */
+int pthread_cond_signal(pthread_cond_t *cond)
+{
+	u32 waiters, nr;
+
+	if (!sim_running())
+		return 0;
+	waiters = cond_begin(cond, __builtin_return_address(0));
+	if (!waiters)
+		return 0;
+	nr = (u32)__builtin_popcount(waiters);
+	for (u32 skip = nr > 1 ? search_value(nr) : 0; skip; skip--)
+		waiters &= waiters - 1;
+	cond_wake(&sim.thread[__builtin_ctz(waiters)]);
+	return 0;
+}
+
+int pthread_cond_broadcast(pthread_cond_t *cond)
+{
+	if (!sim_running())
+		return 0;
+	for (u32 waiters = cond_begin(cond, __builtin_return_address(0)); waiters;
+	     waiters &= waiters - 1)
+		cond_wake(&sim.thread[__builtin_ctz(waiters)]);
 	return 0;
 }

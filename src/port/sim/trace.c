@@ -223,7 +223,8 @@ static const char *op_name(enum sim_op_kind kind)
 		[OP_RCU_BARRIER] = "rcu-barrier", [OP_CALLBACK] = "rcu-callback",
 		[OP_WORK_PUSH] = "work-push", [OP_WORK] = "work", [OP_WORK_FLUSH] = "work-flush",
 		[OP_MUTEX_LOCK] = "mutex-lock", [OP_MUTEX_TRYLOCK] = "mutex-trylock",
-		[OP_MUTEX_UNLOCK] = "mutex-unlock", [OP_ALLOC] = "alloc", [OP_FREE] = "free",
+		[OP_MUTEX_UNLOCK] = "mutex-unlock", [OP_COND_WAIT] = "cond-wait",
+		[OP_COND_WAKE] = "cond-wake", [OP_ALLOC] = "alloc", [OP_FREE] = "free",
 	};
 
 	return names[kind];
