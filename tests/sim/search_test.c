@@ -231,6 +231,32 @@ static void test_no_preemptions_is_one_after_the_other(void **state)
 	assert_true(executions <= 4);
 }
 
+/* What is left over from the execution before makes nonsense of a choice, and is said so. */
+static u32 left_over;
+
+static void begins_once(void)
+{
+	if (!left_over)
+		append(3);
+	left_over = 1;
+	atomic_add_relaxed(&own[0], 1);
+	append(1);
+}
+
+static void test_what_is_left_over_is_noticed(void **state)
+{
+	struct sim_scenario two = SCENARIO(2, begins_once, append_2);
+	struct search_setting set = all_orders(0);
+	enum sim_failure why;
+
+	(void)state;
+	two.setup = begin;
+	left_over = 0;
+	run_all(&two, &set, &why);
+	assert_int_equal(why, FAIL_BUG);
+	assert_non_null(strstr(sim.report, "not deterministic"));
+}
+
 /* PCT with two ordering constraints finds what needs one, within n k executions on average. */
 static u32 flag;
 
@@ -376,6 +402,7 @@ int main(void)
 		cmocka_unit_test(test_later_may_be_any_time),
 		cmocka_unit_test(test_path_replays),
 		cmocka_unit_test(test_no_preemptions_is_one_after_the_other),
+		cmocka_unit_test(test_what_is_left_over_is_noticed),
 		cmocka_unit_test(test_pct_finds_the_moment),
 	};
 

@@ -318,13 +318,25 @@ static struct node *new_thread_node(u32 enabled, u32 quiet)
 	return n;
 }
 
+/* Is the choice that is asked for the one that was asked for last time? */
+static bool same_choice(const struct node *n, u32 enabled)
+{
+	if (n->is_value || n->enabled != (u8)enabled)
+		return false;
+	for (u32 i = 0; i < SIM_THREADS; i++)
+		if (n->op[i].object != sim.thread[i].op.object ||
+		    n->op[i].writes != sim.thread[i].op.writes)
+			return false;
+	return true;
+}
+
 static u32 walk_thread(u32 enabled, u32 quiet)
 {
 	struct node *n;
 
 	if (s.depth < s.nr_nodes) {
 		n = &s.node[s.depth];
-		if (n->is_value || n->enabled != (u8)enabled)
+		if (!same_choice(n, enabled))
 			sim_fail(FAIL_BUG, "the scenario is not deterministic: choice %u differs",
 				 s.asked);
 	} else {
