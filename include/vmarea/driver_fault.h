@@ -2,7 +2,7 @@
 /*
  * Drivers whose pages come when they are needed: what the fault hooks of vm_operations_struct are
  * given, and what they may answer.  And what else a driver can show: many pages at once, and frames
- * without a page.
+ * without a page; and how it takes back what it has shown, wherever that is.
  *
  *	nothing there, read		map_pages, then fault
  *	nothing there, written		fault
@@ -125,6 +125,36 @@ VMAREA_API int vm_insert_pfn(struct vma_pfnmap *vma, unsigned long addr, unsigne
 /* The same between pages; -EINVAL also in a private VMA that may be written to. */
 VMAREA_API int vm_insert_mixed(struct vma_mixedmap *vma, unsigned long addr, unsigned long pfn)
 	__must_hold_shared(vma_stable) __may_sleep __must_check;
+
+/* ------------------------------------------------ out of every mm at once -- */
+
+/*
+ * What VMAs of @file show of its pages [first, first + nr), as vma_pgoff() counts them, is taken
+ * out of every mm, and its references put: accesses fault from then on.  Copies that private VMAs
+ * have made of pages stay.  A page past the last number is none.
+ *
+ * No VMA is looked for and no lock of an mm is taken: only that of who maps the file, inside of
+ * all others of the library's but those of page tables.  So any lock may be held, a driver's own
+ * among them, or none.  @file has a reference, or is in its release().
+ *
+ * It keeps nobody from showing something there again.  A driver that takes a page back sees to that
+ * with a lock of its own, around what its fault() hook does, and around this:
+ *
+ *	fault()					who takes it back
+ *	lock
+ *	the page is there: vm_insert_page()	trylock
+ *	unlock, VM_FAULT_NOPAGE			the page is not there any more
+ *						unmap_mapping_pages_try()
+ *						unlock
+ *						__free_page()
+ *
+ * To answer VM_FAULT_DONE with such a page would be too early: it is shown after the hook.
+ */
+VMAREA_API void unmap_mapping_pages(struct file *file, unsigned long first, unsigned long nr)
+	__may_sleep;
+/* For a shrinker: never sleeps.  False: who maps the file is changing now; nothing was taken out. */
+VMAREA_API bool unmap_mapping_pages_try(struct file *file, unsigned long first, unsigned long nr)
+	__must_check;
 
 __nonnull_end
 

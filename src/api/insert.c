@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What a driver shows in a VMA: pages, and frames without a page.
+ * What a driver shows in a VMA: pages, and frames without a page; and takes out of all.
  *
  * A range must lie inside of the VMA, and a page or frame be one that the driver can have; all of a
  * row is looked at before any of it is shown.  See fault/driver_map.c for what the entries are.
@@ -8,6 +8,7 @@
 #include <vmarea/driver_fault.h>
 
 #include "fault/pages.h"
+#include "rmap/rmap.h"
 #include "vma/handle.h"
 
 /* 0, or what is wrong with the place of a row. */
@@ -158,4 +159,22 @@ int vm_insert_mixed(struct vma_mixedmap *vma, unsigned long addr, unsigned long 
 	};
 
 	return is_kind(row.vma, VM_MIXEDMAP) && !vma_copies_writes(row.vma) ? show(&row) : -EINVAL;
+}
+
+/* ------------------------------------------------------ out of every mm at once */
+
+static unsigned long end_of_pages(unsigned long first, unsigned long nr)
+{
+	return nr > ~0ul - first ? ~0ul : first + nr;
+}
+
+void unmap_mapping_pages(struct file *file, unsigned long first, unsigned long nr)
+{
+	might_sleep();
+	unmap_mapping_range(file->mapping, first, end_of_pages(first, nr), UNMAP_SHARED);
+}
+
+bool unmap_mapping_pages_try(struct file *file, unsigned long first, unsigned long nr)
+{
+	return unmap_mapping_range_try(file->mapping, first, end_of_pages(first, nr), UNMAP_SHARED);
 }

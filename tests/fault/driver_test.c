@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "driver.h"
+#include "file/filemap.h"
 
 static struct memory m;
 static struct driver d;
@@ -298,6 +299,55 @@ static void *use(void *arg)
 	return NULL;
 }
 
+/* Two mms, two places in one, shared and private: none shows it any more, and each may again. */
+static void pages_are_taken_out_of_every_mm(void **state)
+{
+	struct mm_user *child;
+
+	begin();
+	assert_int_equal(driver_map(&d, &m, 0, 4, RW, MAP_SHARED), 0);
+	assert_int_equal(space_map_file(&m.s, 8, 4, RW, MAP_PRIVATE, d.file, 2), 0);
+	assert_int_equal(put(&m, 2, 77), MM_FAULT_DONE);
+	assert_int_equal(get(&m, 3), 4);
+	assert_int_equal(get(&m, 8), 77);
+	assert_int_equal(put(&m, 9, 78), MM_FAULT_DONE);
+	assert_int_equal(mm_fork(m.s.mm, &child), 0);
+	assert_int_equal(mm_get(child, 2), 77);
+	unmap_mapping_pages(d.file, 2, 1);
+	assert_int_equal(page_refs(d.pages[2]), 1);
+	assert_int_equal(mm_frame(m.s.mm, 3), page_pfn(d.pages[3]));
+	forget(&d);
+	assert_int_equal(mm_get(child, 2), 77);
+	assert_int_equal(get(&m, 8), 77);
+	assert_int_equal(d.nr_fault, 2);
+	/* All of it, and what is past the last number; copies stay. */
+	assert_true(unmap_mapping_pages_try(d.file, 0, ~0ul));
+	unmap_mapping_pages(d.file, 4, 0);
+	assert_int_equal(page_refs(d.pages[2]), 1);
+	assert_int_equal(page_refs(d.pages[3]), 1);
+	forget(&d);
+	assert_int_equal(get(&m, 9), 78);
+	assert_int_equal(mm_get(child, 9), 78);
+	assert_int_equal(d.nr_fault, 0);
+	mmput(child);
+	end();
+}
+
+/* Who changes what maps the file keeps a shrinker out, and not the others from waiting. */
+static void taking_out_may_be_tried(void **state)
+{
+	begin();
+	assert_int_equal(driver_map(&d, &m, 0, 4, RW, MAP_SHARED), 0);
+	assert_int_equal(get(&m, 1), 2);
+	rwsem_write_lock(&d.file->mapping->i_mmap_lock);
+	assert_false(unmap_mapping_pages_try(d.file, 0, 4));
+	rwsem_write_unlock(&d.file->mapping->i_mmap_lock);
+	assert_int_equal(page_refs(d.pages[1]), 2);
+	assert_true(unmap_mapping_pages_try(d.file, 0, 4));
+	assert_int_equal(page_refs(d.pages[1]), 1);
+	end();
+}
+
 /* The pages come and go, are written to and told of; the bytes are always those of the driver. */
 static void faults_beside_zaps(void **state)
 {
@@ -334,6 +384,8 @@ int main(void)
 		cmocka_unit_test(nothing_for_ever_is_reported),
 		cmocka_unit_test(wrong_pages_are_reported),
 		cmocka_unit_test(a_failing_hook_leaves_nothing),
+		cmocka_unit_test(pages_are_taken_out_of_every_mm),
+		cmocka_unit_test(taking_out_may_be_tried),
 		cmocka_unit_test(faults_beside_zaps),
 	};
 

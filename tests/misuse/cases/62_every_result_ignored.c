@@ -27,6 +27,7 @@
  * bare,gcc,borrowck	ignoring return value of 'vm_map_pages' declared with attribute 'warn_unused_result'
  * bare,gcc,borrowck	ignoring return value of 'remap_pfn_range' declared with attribute 'warn_unused_result'
  * bare,gcc,borrowck	ignoring return value of 'vma_set_pfnmap' declared with attribute 'warn_unused_result'
+ * bare,gcc,borrowck	ignoring return value of 'unmap_mapping_pages_try' declared with attribute
  * bare,gcc	ignoring return value of 'vma_as_pfnmap' declared with attribute 'warn_unused_result'
  * bare,gcc	ignoring return value of 'vma_as_owned_pfnmap' declared with attribute
  * bare,gcc,borrowck	ignoring return value of 'vma_set_anon_name' declared with attribute 'warn_unused_result'
@@ -79,6 +80,7 @@ void ignore(struct mm_struct *m, struct mm_user *mm, struct mmap_write *w, struc
 	LOOK(vm_insert_pages(mixed, MIXED, &a_page, &(unsigned long){ 1 }));
 	LOOK(vm_insert_mixed(mixed, MIXED, 1));
 	LOOK(vm_insert_pfn(pfnmap, MIXED, 1));
+	LOOK(unmap_mapping_pages_try(a_file, 0, 1));
 	LOOK(vm_map_pages(new_vma, &a_page, 1));
 	LOOK(remap_pfn_range(new_vma, MIXED, 1, PAGE_SIZE));
 	KEEP(vma_set_pfnmap(new_vma));

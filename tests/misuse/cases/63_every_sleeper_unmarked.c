@@ -18,6 +18,7 @@
  * tsa		calling function 'vm_insert_pages' requires negative capability '!atomic_context'
  * tsa		calling function 'vm_insert_mixed' requires negative capability '!atomic_context'
  * tsa		calling function 'vm_insert_pfn' requires negative capability '!atomic_context'
+ * tsa		calling function 'unmap_mapping_pages' requires negative capability '!atomic_context'
  * tsa		calling function 'vma_set_anon_name' requires negative capability '!atomic_context'
  * tsa		calling function 'vm_map_pages' requires negative capability '!atomic_context'
  * tsa		calling function 'remap_pfn_range' requires negative capability '!atomic_context'
@@ -93,6 +94,7 @@ void vmas(struct mmap_write *lock, struct vma_ref *vma, struct vma_mixedmap *mix
 	sink = vm_insert_pages(mixed, MIXED, &a_page, &(unsigned long){ 1 });
 	sink = vm_insert_mixed(mixed, MIXED, 1);
 	sink = vm_insert_pfn(pfnmap, MIXED, 1);
+	unmap_mapping_pages(a_file, 0, 1);
 	sink = vma_set_anon_name(mut, NULL);
 }
 

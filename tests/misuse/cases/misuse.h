@@ -35,6 +35,7 @@ extern volatile unsigned long sink;	/* where results go */
 extern volatile int one;
 extern spinlock_t lock_a, lock_b;
 extern struct page *a_page;
+extern struct file *a_file;
 extern struct vmarea *instance;
 
 void hand_away(void *p);		/* somebody else's now, as far as anyone can see */
