@@ -11,12 +11,13 @@
  *	fault_run		the locks
  *	  the VMA lock		lock_vma_under_rcu(); what cannot be done with it comes again
  *	  the mmap lock		for read; here a stack is seen to grow (for write: stack.c)
- *	  no lock		to wait for a page of a file
+ *	  no lock		to wait for a page of a file, or of swap
  *	fault_in_area		one VMA, stable
  *	  touch_admit		rights, the end of the file, an anon_vma: all that areas decide
  *	  look at the entry
  *	    none		huge_missing, anon_missing, file_missing, or driver_missing
- *	    soft		a guard: MAPERR; lost bytes: BUS; a page that is moved: wait
+ *	    soft		a guard: MAPERR; lost bytes: BUS; a page that is moved: wait;
+ *				one that is in swap: swap_missing()
  *	    present		fault_present: reuse, copy, or nothing to do
  *	  execution		asked last: the page is there by then, as on the machine
  *	take the pin		of f->pin, before the lock goes
@@ -62,6 +63,7 @@
 #include "base/atomic.h"
 #include "fault/fault.h"
 #include "fault/huge.h"
+#include "fault/swap.h"
 #include "phys/page_lock.h"
 #include "vma/handle.h"
 #include "vma/limits.h"
@@ -93,7 +95,7 @@ static enum mm_fault wait_moved(const struct fault *f, pte_t seen)
 	return FAULT_AGAIN;
 }
 
-static enum mm_fault soft(const struct fault *f, pte_t seen)
+static enum mm_fault soft(struct fault *f, pte_t seen)
 	__must_hold_shared(vma_stable) __may_sleep
 {
 	switch (pte_soft_type(f->mm->pgt->format, seen)) {
@@ -101,6 +103,8 @@ static enum mm_fault soft(const struct fault *f, pte_t seen)
 		return MM_FAULT_MAPERR;
 	case PT_SOFT_POISON:
 		return MM_FAULT_BUS;
+	case PT_SOFT_SWAP:
+		return swap_missing(f, seen);
 	case PT_SOFT_MIGRATE_READ:
 	case PT_SOFT_MIGRATE_WRITE:
 		return wait_moved(f, seen);

@@ -64,6 +64,7 @@ struct fault {
 	struct pinned *pin;		/* NULL: no pin is wanted */
 	struct file *wait_file;		/* a reference: with FAULT_RETRY, for what to wait */
 	unsigned long wait_pgoff;
+	u64 wait_swap;			/* or this, a slot's number + 1 */
 	unsigned int nr_in_vain;	/* a driver's answers that changed nothing, in a row */
 };
 

@@ -15,7 +15,7 @@
  * with a reference to the file, since its area may go meanwhile.
  */
 #include "fault/copy.h"
-#include "fault/fault.h"
+#include "fault/swap.h"
 #include "file/filemap.h"
 
 bool vma_maps_file(const struct vm_area_struct *vma)
@@ -112,6 +112,8 @@ enum mm_fault fault_wait(struct fault *f)
 	struct page *page;
 	int err;
 
+	if (f->wait_swap)
+		return swap_wait(f);
 	if (!f->wait_file)
 		return MM_FAULT_DONE;
 	err = filemap_get_page(f->wait_file, f->wait_pgoff, FILEMAP_WAIT, &page);
@@ -127,6 +129,7 @@ void fault_forget(struct fault *f)
 	if (f->wait_file)
 		file_put(f->wait_file);
 	f->wait_file = NULL;
+	f->wait_swap = 0;
 }
 
 /* ---------------------------------------------------------------------------- questions -- */

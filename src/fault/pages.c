@@ -25,6 +25,7 @@
 #include "file/filemap.h"
 #include "mmu/mmu.h"
 #include "rmap/rmap.h"
+#include "swap/swap.h"
 #include "vma/handle.h"
 #include "vma/instance.h"
 #include "vma/map.h"
@@ -120,6 +121,7 @@ int pages_create(struct mm_struct *mm, struct pages_shape shape)
 	struct pt_config config = {
 		.arena = mm->instance->arena, .format = formats[shape.format],
 		.levels = levels_of(shape), .split_block = huge_split_block,
+		.swap = mm->instance->swap,
 	};
 	struct pages *pages;
 	int err;
@@ -181,10 +183,17 @@ static bool keep_all_but_guards(struct mmu_gather *gather, unsigned long addr, u
 	return !is_guard(gather, entry);
 }
 
+static bool keep_all_but_swapped(struct mmu_gather *gather, unsigned long addr, unsigned int level,
+				 pte_t entry)
+{
+	return pte_soft_type(gather->pt->format, entry) != PT_SOFT_SWAP;
+}
+
 static const struct gather_ops zap_ops[] = {
 	[ZAP_ALL] = { .removed = rmap_gone, .moved = rmap_moved_gone },
 	[ZAP_PAGES] = { .removed = rmap_gone, .moved = rmap_moved_gone, .keep = keep_guards },
 	[ZAP_GUARDS] = { .removed = rmap_gone, .keep = keep_all_but_guards },
+	[ZAP_SWAPPED] = { .removed = rmap_gone, .keep = keep_all_but_swapped },
 };
 
 void pages_destroy(struct mm_struct *mm)
@@ -346,12 +355,20 @@ struct core_walk {
 	unsigned char *vec;
 };
 
+/* What was swapped is, as long as it is in the swap cache. */
+static bool is_in_core(const struct pgtable *pt, pte_t entry)
+{
+	if (pte_soft_type(pt->format, entry) == PT_SOFT_SWAP)
+		return swap_is_cached(pt->swap, pte_soft_number(entry));
+	return pte_present(pt->format, entry) || pte_is_migrate(pt->format, entry);
+}
+
 static int note_present(void *arg, unsigned long addr, unsigned int level, pte_t entry)
 {
 	const struct core_walk *walk = arg;
 	unsigned long end = min(addr + (level == PT_PMD ? PMD_SIZE : PAGE_SIZE), walk->end);
 
-	if (!pte_present(walk->pt->format, entry) && !pte_is_migrate(walk->pt->format, entry))
+	if (!is_in_core(walk->pt, entry))
 		return 0;
 	for (addr = max(addr, walk->start); addr < end; addr += PAGE_SIZE)
 		walk->vec[(addr - walk->start) >> PAGE_SHIFT] = 1;

@@ -37,6 +37,7 @@ enum zap_what {
 	ZAP_ALL,			/* nothing: the range is unmapped */
 	ZAP_PAGES,			/* guards: the area stays */
 	ZAP_GUARDS,			/* all but guards */
+	ZAP_SWAPPED,			/* all but what is in swap */
 };
 
 /* Its VMA is stable. */

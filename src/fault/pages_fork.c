@@ -8,6 +8,7 @@
  *				right to write, since somebody works on its frame (pin.c).  Of a
  *				block each page is copied by itself: the leaf is split
  *	zeros, a file's page	as they are
+ *	swapped page		both name its slot
  *	guard			copied
  *
  * An area that has never had anonymous pages is not copied: what it maps is found again by faults.
@@ -22,6 +23,7 @@
 #include "fault/copy.h"
 #include "fault/huge.h"
 #include "fault/pages.h"
+#include "swap/swap.h"
 #include "vma/anon.h"
 
 /* Not an error: the page at ->next is one to be copied at once. */
@@ -45,8 +47,11 @@ static int decide(struct pt_copy *copy, unsigned long addr, unsigned int level, 
 {
 	if (pte_is_migrate(copy->from->format, entry))
 		return share_moved(copy, entry);
-	if (!page)
+	if (!page) {
+		if (pte_soft_type(copy->from->format, entry) == PT_SOFT_SWAP)
+			swap_get(copy->from->swap, pte_soft_number(entry));
 		return PT_COPY_SHARED;
+	}
 	if (page_flags(page) & PG_ANON) {
 		if ((page_flags(page) & PG_EXCLUSIVE) && page_is_pinned(page_head(page)))
 			return COPY_NOW;

@@ -25,6 +25,7 @@ struct arena;
 struct objects;
 struct page_cache;
 struct shrinker;
+struct swap_space;
 struct vm_area_struct;
 struct vma_slab;
 
@@ -46,6 +47,7 @@ struct vmarea {
 	/* In front, since what faults read should lie with nothing that calls write. */
 	struct arena *arena;			/* 1	frames; NULL: regions only */
 	struct page_cache *cache;		/* 1	what files share; NULL: no arena */
+	struct swap_space *swap;		/* 1	slots and their pages; NULL: no arena */
 	struct objects *anon_pool;		/* 1	for anon_vmas; NULL: no arena */
 	struct vmarea_config config;		/* 1 */
 	long committed;				/* a	pages promised; relaxed: a count to check */

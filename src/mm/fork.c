@@ -152,7 +152,7 @@ int mm_fork(struct mm_user *user, struct mm_user **out)
 		mm_discard(child);
 		return err;
 	}
-	mm_make_known(child);
+	mm_publish(child);
 	*out = handle_user(child);
 	return 0;
 }

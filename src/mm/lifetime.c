@@ -29,6 +29,7 @@
 #include "phys/phys.h"
 #include "port/port.h"
 #include "rmap/rmap.h"
+#include "swap/swap.h"
 #include "vma/handle.h"
 #include "vma/rmap_place.h"
 
@@ -62,10 +63,15 @@ static int frames_create(struct vmarea *instance, unsigned long bytes) __may_sle
 		goto out_arena;
 	instance->cache->unmap = unmap_mapping_range;
 	instance->cache->mkclean = rmap_mkclean;
-	err = anon_pool_create(instance);
+	err = swap_space_create(instance);
 	if (err)
 		goto out_cache;
+	err = anon_pool_create(instance);
+	if (err)
+		goto out_swap;
 	return 0;
+out_swap:
+	swap_space_destroy(instance);
 out_cache:
 	page_cache_destroy(instance);
 out_arena:
@@ -78,6 +84,7 @@ static void frames_destroy(struct vmarea *instance) __may_sleep
 	if (!instance->arena)
 		return;
 	anon_pool_destroy(instance);
+	swap_space_destroy(instance);
 	page_cache_destroy(instance);
 	arena_destroy(instance->arena);
 }
@@ -164,8 +171,31 @@ struct mm_struct *mm_alloc(struct vmarea *instance, struct pages_shape shape)
 	mm->mm_count = 1;
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
 	atomic_add_relaxed(&instance->nr_objects, 1);
-	instance_enlist_mm(instance, &mm->on_roll);
 	return mm;
+}
+
+/* Not before: who finds it on a roll may become a user, and what is half made is thrown away. */
+void mm_publish(struct mm_struct *mm)
+{
+	mm_make_known(mm);
+	instance_enlist_mm(mm->instance, &mm->on_roll);
+}
+
+struct mm_struct *mm_next_on_roll(struct instance_roll *roll, struct mm_struct *mm)
+{
+	struct mm_struct *next = NULL;
+	struct list_head *link;
+
+	spin_lock(&roll->lock);
+	link = mm ? mm->on_roll.link.next : roll->mms.next;
+	if (link != &roll->mms) {
+		next = list_entry(link, struct mm_struct, on_roll.link);
+		mmgrab(next);
+	}
+	spin_unlock(&roll->lock);
+	if (mm)
+		mmdrop(mm);
+	return next;
 }
 
 static bool is_range(unsigned long start, unsigned long end, unsigned long limit)
@@ -218,7 +248,7 @@ int mm_create(struct vmarea *instance, const struct mm_config *config, struct mm
 		mm->rlimit[i] = config->rlimit[i];
 	mm->caps = config->caps;
 	mm->personality = config->personality;
-	mm_make_known(mm);
+	mm_publish(mm);
 	*out = handle_user(mm);
 	return 0;
 }
@@ -358,7 +388,8 @@ void mmdrop(struct mm_struct *mm)
 		return;
 	VM_BUG_ON(atomic_load_relaxed(&mm->mm_users), "mmdrop() of an mm with %u users",
 		  mm->mm_users);
-	instance_delist(&mm->on_roll);
+	if (mm->on_roll.roll)
+		instance_delist(&mm->on_roll);
 	rt_destroy(&mm->areas);
 	port_free(mm, sizeof(*mm));
 	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */

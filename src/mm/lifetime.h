@@ -6,11 +6,17 @@
 #define MM_LIFETIME_H
 
 #include "fault/pages.h"
+#include "instance/instance.h"
 #include "vma/types.h"
 
 /* An mm without areas, limits and layout; one user.  NULL: no memory. */
 struct mm_struct *mm_alloc(struct vmarea *instance, struct pages_shape shape)
 	__may_sleep __must_check;
+
+/* From now on others find it. */
+void mm_publish(struct mm_struct *mm);
+/* The mm behind @mm on the roll (NULL: the first), with an mm_count; @mm's is given back. */
+struct mm_struct *mm_next_on_roll(struct instance_roll *roll, struct mm_struct *mm) __must_check;
 
 /* Throws away an mm that only the caller knows.  No close() hook is called. */
 void mm_discard(struct mm_struct *mm) __may_sleep;

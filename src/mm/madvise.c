@@ -25,6 +25,7 @@
  * overwritten those pages anyway: it is writable, or not anonymous.
  */
 #include "base/atomic.h"
+#include "fault/swap.h"
 #include "mm/advise.h"
 
 #define HUGE_PAGE	(1ul << 21)
@@ -219,6 +220,12 @@ static void zap(const struct area_part *part, enum zap_what what)
 		pages_zap(part->vma->vm_mm, part->start, end, what);
 }
 
+static void act_willneed(const struct area_part *part)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	swap_will_need(part->vma, part->start, part->end);
+}
+
 /* Guards stay. */
 static void act_dontneed(const struct area_part *part)
 	__must_hold_shared(vma_stable)
@@ -245,6 +252,7 @@ static void act_remove(const struct area_part *part)
 static void act_free(const struct area_part *part)
 	__must_hold_shared(vma_stable)
 {
+	zap(part, ZAP_SWAPPED);
 	pages_age(part->vma->vm_mm, part->start, part->end, PAGES_CLEAN);
 }
 
@@ -277,7 +285,7 @@ static const struct advice advices[] = {
 	FLAGS_ADVICE(MADV_HUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE, .feature = VMAREA_FEATURE_THP),
 	FLAGS_ADVICE(MADV_NOHUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE, .feature = VMAREA_FEATURE_THP),
 
-	PAGES_ADVICE(MADV_WILLNEED, .remote = true),
+	PAGES_ADVICE(MADV_WILLNEED, .remote = true, .act = act_willneed),
 	PAGES_ADVICE(MADV_DONTNEED, .discards = true, .check = check_dontneed,
 		     .act = act_dontneed),
 	PAGES_ADVICE(MADV_DONTNEED_LOCKED, .discards = true, .check = check_dontneed_locked,

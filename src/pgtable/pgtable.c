@@ -275,7 +275,7 @@ int pt_create(struct pgtable *pt, const struct pt_config *config)
 	*pt = (struct pgtable){
 		.format = format, .arena = config->arena, .mmu = config->mmu,
 		.levels = config->levels, .frames = arena_frames(config->arena),
-		.split_block = config->split_block,
+		.split_block = config->split_block, .swap = config->swap,
 	};
 	root = table_alloc(pt);
 	if (!root)

@@ -32,6 +32,7 @@
 #include "sync/rcu.h"
 
 struct pgtable;
+struct swap_space;
 
 /* ----------------------------------------------------------------------- who looks at it -- */
 
@@ -76,6 +77,7 @@ struct pgtable {
 	long nr_tables;				/* a	without the root */
 	long nr_spare;				/* a	put aside for leaves that may be split */
 	void (*split_block)(struct page *head);	/* 1	see pt_config */
+	struct swap_space *swap;		/* 1	who counts what swap entries name */
 	struct spinlock lock;			/* i	page_table_lock: PUD, P4D, PGD entries */
 	struct pt_shard shards[PT_SHARDS];	/* i */
 };
@@ -91,6 +93,7 @@ struct pt_config {
 	 * map.  Under the PMD's lock.  NULL: 511 references, and no more.
 	 */
 	void (*split_block)(struct page *head);
+	struct swap_space *swap;
 };
 
 /* 0; -EINVAL: the format has no such number of levels; -ENOMEM: no frame for the root. */

@@ -37,6 +37,7 @@
 #include "fault/huge.h"
 #include "file/filemap.h"
 #include "report/entries.h"
+#include "swap/swap.h"
 
 /* -------------------------------------------------------------------------------- walking -- */
 
@@ -189,8 +190,10 @@ static void count_entry(void *arg, unsigned long addr, unsigned int level, pte_t
 	struct page *page = report_page(c->pt, entry);
 
 	if (pte_soft_type(c->pt->format, entry) == PT_SOFT_SWAP) {
+		u32 users = swap_users(c->pt->swap, pte_soft_number(entry));
+
 		c->counts->swap += end - first;
-		c->counts->swap_pss += (u64)(end - first) << MM_PSS_SHIFT;
+		c->counts->swap_pss += ((u64)(end - first) << MM_PSS_SHIFT) / max(users, 1u);
 	} else if (page && (c->flags & VM_HUGETLB)) {
 		count_pool(c, page, first);
 	} else if (page) {

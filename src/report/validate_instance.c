@@ -16,14 +16,17 @@
  *	I19	The locks of the pool and of the rolls can be had.
  *	I20	The pages of a file are where it says, and keep the invariants of filemap.c.
  *		(I21 is an area's: validate.c.)
+ *	I23	A slot of a swap area has as many users as entries name it: see swap/swap.c.
  *	I22	An inode's tree of areas has those that were seen, and no more.
  */
 #include <vmarea/debug.h>
 
 #include "base/atomic.h"
 #include "file/filemap.h"
+#include "mm/lifetime.h"
 #include "port/port.h"
 #include "report/walk.h"
+#include "swap/swap.h"
 #include "vma/handle.h"
 #include "vma/instance.h"
 
@@ -42,24 +45,6 @@ static int wrong(struct instance_check *c, const char *what)
 
 /* ------------------------------------------------------------------ mms */
 
-/* The next mm of the roll, with an mm_count of its own; @mm's is given back. */
-static struct mm_struct *next_mm(struct instance_roll *roll, struct mm_struct *mm)
-{
-	struct mm_struct *next = NULL;
-	struct list_head *link;
-
-	spin_lock(&roll->lock);
-	link = mm ? mm->on_roll.link.next : roll->mms.next;
-	if (link != &roll->mms) {
-		next = list_entry(link, struct mm_struct, on_roll.link);
-		mmgrab(next);
-	}
-	spin_unlock(&roll->lock);
-	if (mm)
-		mmdrop(mm);
-	return next;
-}
-
 /* I13, no users. */
 static int check_dead_mm(struct instance_check *c, const struct mm_struct *mm)
 	__context_unsafe("nobody uses it")
@@ -68,6 +53,16 @@ static int check_dead_mm(struct instance_check *c, const struct mm_struct *mm)
 		return wrong(c, "no user, and areas");
 	if (mm->spare || mm->nr_spare || mm->dead || mm->spare_anon)
 		return wrong(c, "no user, and spare VMAs");
+	return 0;
+}
+
+/* I23 */
+static int see_entry(void *arg, unsigned long addr, unsigned int level, pte_t e)
+{
+	const struct pgtable *pt = arg;
+
+	if (pte_soft_type(pt->format, e) == PT_SOFT_SWAP)
+		swap_see(pt->swap, pte_soft_number(e));
 	return 0;
 }
 
@@ -85,6 +80,8 @@ static int check_mm(struct instance_check *c, struct mm_struct *mm) __may_sleep
 	if (!user)
 		return check_dead_mm(c, mm);
 	err = walk_mm(mm, c->why, &c->totals);
+	if (!err && mm_has_pages(mm))
+		pt_walk(mm->pgt, 0, pt_limit(mm->pgt), see_entry, mm->pgt);
 	mmput(user);
 	return err;
 }
@@ -94,7 +91,7 @@ static int check_roll_of_mms(struct instance_check *c, struct instance_roll *rol
 	struct mm_struct *mm = NULL;
 	int err = 0;
 
-	while ((mm = next_mm(roll, mm))) {
+	while ((mm = mm_next_on_roll(roll, mm))) {
 		err = check_mm(c, mm);
 		if (err) {
 			mmdrop(mm);
@@ -112,6 +109,17 @@ static int check_mms(struct instance_check *c) __may_sleep
 	for (unsigned int i = 0; !err && i < INSTANCE_ROLLS; i++)
 		err = check_roll_of_mms(c, &c->instance->rolls[i]);
 	return err;
+}
+
+/* I23.  What was seen is forgotten, after a violation too. */
+static int check_swap(struct instance_check *c, int err)
+{
+	const char *what;
+
+	if (!c->instance->swap || swap_check(c->instance->swap, &what) || err)
+		return err;
+	text_str(c->why, "swap: ");
+	return wrong(c, what);
 }
 
 /* ---------------------------------------------------------------- files */
@@ -260,7 +268,7 @@ int vmarea_validate(struct vmarea *instance, char *why, size_t why_bytes)
 			return wrong(&c, "the lock of a roll is held");
 	if (!walk_can_lock(&instance->pool_lock))
 		return wrong(&c, "the pool's lock is held");
-	err = check_files(&c, check_mms(&c), &files);
+	err = check_files(&c, check_swap(&c, check_mms(&c)), &files);
 	if (!err)
 		err = check_counts(&c, &files);
 	if (err)

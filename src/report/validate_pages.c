@@ -4,8 +4,8 @@
  * mms go on, and so do those who hold references: counts of a page are looked at only where these
  * can do nothing about them.
  *
- *	P1	an entry that is not none lies in an area, and is a leaf, a guard, or a
- *		page that is being moved
+ *	P1	an entry that is not none lies in an area, and is a leaf, a guard, bytes that
+ *		are lost, or a page that is being moved, or is in a slot that is in use
  *	P2	a leaf allows no more than its area; writing to private memory only if its page
  *		is anonymous and exclusive
  *	P3	a special leaf is the zero page or the zero block, or a frame that a driver shows
@@ -22,6 +22,7 @@
  */
 #include "file/file.h"
 #include "report/walk.h"
+#include "swap/swap.h"
 #include "vma/anon.h"
 
 /* Long enough for whoever has changed an entry, and not its count, to be given a CPU. */
@@ -138,6 +139,25 @@ static int check_leaf(struct page_check *p, const struct vm_area_struct *vma, un
 }
 
 /* P1 */
+static int check_soft(struct page_check *p, unsigned long addr, pte_t e)
+{
+	switch (pte_soft_type(p->pt->format, e)) {
+	case PT_SOFT_GUARD:
+	case PT_SOFT_POISON:
+	case PT_SOFT_MIGRATE_READ:
+	case PT_SOFT_MIGRATE_WRITE:
+		return 0;
+	case PT_SOFT_SWAP:
+		p->nr[PT_SWAP]++;
+		if (swap_users(p->pt->swap, pte_soft_number(e)))
+			return 0;
+		return wrong(p, addr, "an entry names a slot that nobody uses");
+	default:
+		return wrong(p, addr, "an entry of an unknown kind");
+	}
+}
+
+/* P1 */
 static int check_entry(void *arg, unsigned long addr, unsigned int level, pte_t e)
 	__context_unsafe("a callback: the caller holds all locks")
 {
@@ -148,9 +168,7 @@ static int check_entry(void *arg, unsigned long addr, unsigned int level, pte_t 
 		return wrong(p, addr, "an entry in no area");
 	if (pte_present(p->pt->format, e))
 		return check_leaf(p, vma, addr, level == PT_PMD, e);
-	if (pte_soft_type(p->pt->format, e) != PT_SOFT_GUARD && !pte_is_migrate(p->pt->format, e))
-		return wrong(p, addr, "an entry of an unknown kind");
-	return 0;
+	return check_soft(p, addr, e);
 }
 
 static int look_once(struct mm_struct *mm, enum walk_beside beside, struct text *why)

@@ -253,8 +253,12 @@ static bool unmap_entry(struct rmap_walk *walk, struct pt_slot *slot)
 		unmap->err = -EBUSY;
 		return false;
 	}
-	if (unmap->how->leave == RMAP_LEAVE_SWAP)
+	if (unmap->how->leave == RMAP_LEAVE_SWAP) {
 		leave = pte_soft(PT_SOFT_SWAP, unmap->how->swap_number);
+		swap_get(slot->pt->swap, unmap->how->swap_number);
+		/* Once it is in no table it is nobody's alone; before, a write could go to it. */
+		page_clear_flags(page, PG_EXCLUSIVE);
+	}
 	was = pt_slot_exchange(slot, leave);
 	unmap->how->dirty |= pte_dirty(f, was);
 	unmap->how->nr++;

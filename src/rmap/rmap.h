@@ -11,6 +11,7 @@
 #include "file/filemap.h"
 #include "pgtable/pgtable.h"
 #include "phys/page_lock.h"
+#include "swap/swap.h"
 #include "vma/types.h"
 
 /* ------------------------------------------------------------------------------- frames -- */
@@ -117,8 +118,11 @@ static inline void rmap_gone(struct mmu_gather *gather, const struct pt_zapped *
 {
 	struct page *page = zapped->page;
 
-	if (!page)
+	if (!page) {
+		if (pte_soft_type(gather->pt->format, zapped->entry) == PT_SOFT_SWAP)
+			swap_put(gather->pt->swap, pte_soft_number(zapped->entry));
 		return;
+	}
 	if (pte_dirty(gather->pt->format, zapped->entry) &&
 	    !(page_flags(page) & (PG_ANON | PG_DIRTY)))
 		filemap_mark_dirty(page);

@@ -35,6 +35,8 @@
 	  "the counts of anon_vmas that descend from one another")		\
 	X(MAPPING, "mapping lock", "spinlock",					\
 	  "the index of the pages of one file")					\
+	X(SWAP, "swap lock", "spinlock",					\
+	  "which slots of swap areas are in use, and by which page")		\
 	X(LRU, "lru lock", "spinlock",						\
 	  "the lists of frames by age")						\
 	X(ARENA, "arena lock", "spinlock",					\

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Reverse maps, one thing at a time. */
+#include "../swap/store.h"
 #include "scan.h"
 
 #define MIGRATIONS	3
@@ -177,6 +178,7 @@ static void a_page_is_unmapped_everywhere(void **state)
 	struct page *page, *pinned;
 	struct mm_user *child;
 	struct memory m;
+	struct store store;
 	struct file *file;
 	unsigned int level;
 
@@ -204,15 +206,20 @@ static void a_page_is_unmapped_everywhere(void **state)
 	page = page_at(child, 16);
 	page_get(page);
 	page_lock(page);
-	how = (struct rmap_unmap){ .leave = RMAP_LEAVE_SWAP, .swap_number = 77 };
+	store_on(&store, m.s.v, 8, 0);
+	how = (struct rmap_unmap){ .leave = RMAP_LEAVE_SWAP };
+	assert_int_equal(swap_hold_page(m.s.v->swap, page, &how.swap_number), 0);
 	assert_int_equal(rmap_unmap(page, &how), 0);
 	assert_int_equal(how.nr, 2);
 	page_unlock(page);
 	assert_int_equal(pt_look(mm_from_user(child)->pgt, at(16), &level).raw,
-			 pte_soft(PT_SOFT_SWAP, 77).raw);
+			 pte_soft(PT_SOFT_SWAP, how.swap_number).raw);
+	assert_int_equal(swap_users(m.s.v->swap, how.swap_number), 3);
+	swap_put(m.s.v->swap, how.swap_number);
 	page_put(page);
 	mmput(child);
 	assert_int_equal(space_unmap(&m.s, 16, 1), 0);
+	store_off(&store, m.s.v);
 
 	/* What is pinned stays. */
 	assert_int_equal(space_map(&m.s, 20, 1, RW, ANON), 0);
@@ -408,14 +415,22 @@ static void a_block_that_is_left_is_found_by_one_look(void **state)
 /* Leaves are split for it, and the other 511 stay. */
 static void a_page_of_a_block_is_unmapped_alone(void **state)
 {
-	struct rmap_unmap how = { .leave = RMAP_LEAVE_SWAP, .swap_number = 5 };
+	struct rmap_unmap how = { .leave = RMAP_LEAVE_SWAP };
 	struct mm_user *child;
 	struct page *head;
 	struct memory m;
+	struct page *holder;
+	struct store store;
 	unsigned int level;
 
 	open_with_leaves(&m, 1);
 	assert_int_equal(mm_fork(m.s.mm, &child), 0);
+	/* A slot, by way of a page that nobody maps. */
+	store_on(&store, m.s.v, 8, 0);
+	holder = page_alloc(m.s.v->arena, 0, PAGE_ANYTHING);
+	page_lock(holder);
+	assert_int_equal(swap_hold_page(m.s.v->swap, holder, &how.swap_number), 0);
+	page_unlock(holder);
 	head = page_at(m.s.mm, 0);
 	page_get(head);
 	page_lock(head);
@@ -427,7 +442,7 @@ static void a_page_of_a_block_is_unmapped_alone(void **state)
 	assert_int_equal(page_mapcount(head + 3), 0);
 	assert_int_equal(mm_leaves(m.s.mm) + mm_leaves(child), 0);
 	assert_int_equal(pt_look(mm_from_user(child)->pgt, at(3), &level).raw,
-			 pte_soft(PT_SOFT_SWAP, 5).raw);
+			 pte_soft(PT_SOFT_SWAP, how.swap_number).raw);
 	for (unsigned long i = 0; i < HUGE; i++) {
 		if (i != 3)
 			assert_int_equal(mm_get(child, i), get(&m, i));
@@ -435,6 +450,9 @@ static void a_page_of_a_block_is_unmapped_alone(void **state)
 	page_put(head);
 	assert_int_equal(space_unmap(&m.s, 3, 1), 0);
 	assert_int_equal(mm_munmap(child, at(3), PAGE_SIZE), 0);
+	swap_put(m.s.v->swap, how.swap_number);
+	page_put(holder);
+	store_off(&store, m.s.v);
 	assert_all_found(m.s.mm, child);
 	mmput(child);
 	memory_close(&m);

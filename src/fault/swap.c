@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * A fault on a swap entry.
+ *
+ *	find the page in the cache	not there: read it, without any lock (fault_wait())
+ *	try its page lock		taken: it is being read or written; wait, without any lock
+ *	look again: is it the slot's?
+ *	lock the table, look again
+ *	    the only user, and nobody	out of the cache, and exclusive: as if it had never
+ *	    else has the page		been gone
+ *	    others			read-only, and left in the cache for them
+ *	the entry's use of the slot ends
+ *
+ * An access that the read-only leaf does not allow comes to it as to any other: fault_present()
+ * copies, or takes the page for its own when the others have gone.
+ *
+ * What a page is part of.  A page that was read back knows no anon_vma.  One with a single user is
+ * made in the area where it comes back.  Of one that several may map it is the root of their
+ * family, which all have in their chains.  One that never left the cache keeps what it had: its
+ * entries came by fork from areas that had that.
+ *
+ * Every leaf that is made here is dirty, whatever the slot has: a clean anonymous page is one that
+ * MADV_FREE has given up.
+ */
+#include "fault/swap.h"
+#include "rmap/rmap.h"
+#include "vma/anon.h"
+
+/* What the page belongs to from now on.  Before it is mapped. */
+static void adopt(const struct fault *f, struct page *page, bool exclusive)
+	__must_hold(page) __must_hold_shared(vma_stable)
+{
+	/* Pairs with the release of vma_set_anon(). */
+	const struct anon_chain *chain = atomic_load_acquire(&f->vma->anon);
+	void *now = exclusive ? anon_own(chain) : anon_root(chain);
+
+	if (!page->mapping)
+		page->index = vma_pgoff_at(f->vma, f->addr);
+	if (exclusive)
+		page_set_flags(page, PG_EXCLUSIVE);
+	/* Release pairs with anon_get(). */
+	if (exclusive || !page->mapping)
+		atomic_store_release(&page->mapping, now);
+}
+
+/* The entry names the page's slot. */
+static bool make_leaf(const struct fault *f, struct pt_slot *slot, struct page *page, u64 number)
+	__must_hold(slot) __must_hold(page) __must_hold_shared(vma_stable)
+{
+	const struct pgtable *pt = f->mm->pgt;
+	bool exclusive = swap_claim_page(pt->swap, page, number);
+
+	adopt(f, page, exclusive);
+	page_get(page);
+	atomic_add_relaxed(&page->mapcount, 1);
+	pt_slot_exchange(slot, pte_leaf(pt->format, PT_PTE, page_pfn(page),
+					fault_attrs(f, exclusive) | PT_DIRTY));
+	return exclusive;
+}
+
+/* FAULT_AGAIN: it is not the page, or not the entry, or now a leaf that has to be looked at. */
+static enum mm_fault map_page(struct fault *f, pte_t seen, struct page *page)
+	__must_hold(page) __must_hold_shared(vma_stable)
+	__context_unsafe("the slot is on the stack")
+{
+	const u64 number = pte_soft_number(seen);
+	struct pgtable *pt = f->mm->pgt;
+	bool exclusive = false, same;
+	struct pt_slot slot;
+
+	if (!swap_is_at(page, number) || !pt_slot_lock(pt, f->addr, &slot))
+		return FAULT_AGAIN;
+	same = pt_slot_get(&slot).raw == seen.raw;
+	if (same)
+		exclusive = make_leaf(f, &slot, page, number);
+	pt_slot_unlock(&slot);
+	if (!same)
+		return FAULT_AGAIN;
+	swap_put(pt->swap, number);
+	return exclusive || (f->access != MM_ACCESS_WRITE && !(f->how & FAULT_UNSHARE)) ?
+	       MM_FAULT_DONE : FAULT_AGAIN;
+}
+
+enum mm_fault swap_missing(struct fault *f, pte_t seen)
+{
+	struct page *page = swap_find(f->mm->pgt->swap, pte_soft_number(seen));
+	enum mm_fault outcome = FAULT_RETRY;
+
+	if (page && page_trylock(page)) {
+		outcome = map_page(f, seen, page);
+		page_unlock(page);
+	} else {
+		f->wait_swap = pte_soft_number(seen) + 1;
+	}
+	if (page)
+		page_put(page);
+	return outcome;
+}
+
+enum mm_fault swap_wait(struct fault *f)
+{
+	struct page *page;
+	int err = swap_read_page(f->mm->pgt->swap, f->wait_swap - 1, &page);
+
+	f->wait_swap = 0;
+	if (!err)
+		page_put(page);
+	/* If nobody uses the slot any more, there is another entry to look at. */
+	if (!err || err == -ENOENT)
+		return MM_FAULT_DONE;
+	return err == -ENOMEM ? MM_FAULT_OOM : MM_FAULT_BUS;
+}
+
+/* --------------------------------------------------------------------- without an access -- */
+
+/* Its bytes are lost. */
+static int poison(const struct fault *f, pte_t seen)
+	__must_hold_shared(vma_stable)
+{
+	int err = pt_install(f->mm->pgt, NULL, f->addr, PT_PTE, seen, pte_soft(PT_SOFT_POISON, 0));
+
+	if (!err)
+		swap_put(f->mm->pgt->swap, pte_soft_number(seen));
+	return err == -ENOMEM ? err : 0;
+}
+
+int swap_bring_in(struct fault *f, pte_t seen)
+{
+	struct page *page;
+	int err = swap_read_page(f->mm->pgt->swap, pte_soft_number(seen), &page);
+
+	if (err == -EIO)
+		return poison(f, seen);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	page_lock(page);
+	/* Whatever came of it: the caller looks again. */
+	map_page(f, seen, page);
+	page_unlock(page);
+	page_put(page);
+	return 0;
+}
+
+struct entry_search {
+	const struct pgtable *pt;
+	unsigned int id;
+	unsigned long addr;
+	pte_t found;
+};
+
+static int is_wanted(void *arg, unsigned long addr, unsigned int level, pte_t e)
+{
+	struct entry_search *search = arg;
+
+	if (pte_soft_type(search->pt->format, e) != PT_SOFT_SWAP ||
+	    (search->id != SWAP_ANY && swap_area_of(pte_soft_number(e)) != search->id))
+		return 0;
+	search->addr = addr;
+	search->found = e;
+	return 1;
+}
+
+pte_t swap_next_entry(struct pgtable *pt, unsigned long *addr, unsigned long end, unsigned int id)
+{
+	struct entry_search search = { .pt = pt, .id = id };
+
+	if (!pt_walk(pt, *addr, end, is_wanted, &search))
+		return PTE_NONE;
+	*addr = search.addr;
+	return search.found;
+}
+
+void swap_will_need(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	struct pgtable *pt = vma->vm_mm->pgt;
+
+	if (!pt || !pt_count(pt, PT_SWAP))
+		return;
+	for (; start < end; start += PAGE_SIZE) {
+		pte_t e = swap_next_entry(pt, &start, end, SWAP_ANY);
+		struct page *page;
+		int err;
+
+		if (pte_none(e))
+			return;
+		err = swap_read_page(pt->swap, pte_soft_number(e), &page);
+		if (!err)
+			page_put(page);
+		if (err == -ENOMEM)
+			return;
+	}
+}

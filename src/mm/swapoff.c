@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Swapoff: every page of an area is brought back, and the area ends.
+ *
+ *	close the area: no slot of it is taken any more
+ *	as long as one is in use
+ *	    for each mm of the instance, each swap entry of the area: bring in the page
+ *	    wait for a moment, should nothing of it be left but what others work on
+ *	remove it
+ *
+ * Entries are found by their mms, not by their slots, which do not know them.  An mm that is made
+ * by a fork beside it is on its roll before or after the roll was gone through; it has entries of
+ * the area only as long as its parent had, so a later round finds what is left.  The mmap lock is
+ * held for read, for a few pages at a time.
+ */
+#include "fault/swap.h"
+#include "mm/lifetime.h"
+#include "mm/mm.h"
+#include "vma/handle.h"
+
+/* Then the mmap lock is let go of. */
+#define PAGES_AT_ONCE	32u
+
+/* The first entry at *addr or above, and its area; NULL: there is none. */
+static struct vm_area_struct *find_entry(struct mm_struct *mm, unsigned int id,
+					 unsigned long *addr, pte_t *entry)
+	__must_hold_shared(vma_stable)
+{
+	*entry = swap_next_entry(mm->pgt, addr, pt_limit(mm->pgt), id);
+	return pte_none(*entry) ? NULL : vma_at(mm, *addr);
+}
+
+/* From *addr on; *addr is behind the last when all are done.  -EAGAIN: there are more. */
+static int bring_in_some(struct mm_struct *mm, unsigned int id, unsigned long *addr)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	for (unsigned int i = 0; i < PAGES_AT_ONCE; i++) {
+		struct fault f = { .mm = mm, .lock = FAULT_MMAP_LOCK };
+		pte_t entry;
+		int err;
+
+		f.vma = find_entry(mm, id, addr, &entry);
+		if (!f.vma)
+			return 0;
+		f.addr = *addr;
+		err = swap_bring_in(&f, entry);
+		if (err)
+			return err;
+		*addr += PAGE_SIZE;
+	}
+	return -EAGAIN;
+}
+
+static int bring_in_mm(struct mm_struct *mm, unsigned int id)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	unsigned long addr = 0;
+	int err = 0;
+
+	if (!mm_has_pages(mm) || !pt_count(mm->pgt, PT_SWAP))
+		return 0;
+	do {
+		mm_read_lock(mm);
+		err = bring_in_some(mm, id, &addr);
+		mm_read_unlock(mm);
+	} while (err == -EAGAIN);
+	return err;
+}
+
+static int bring_in_roll(struct instance_roll *roll, unsigned int id)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct mm_struct *mm = NULL;
+	int err = 0;
+
+	while (!err && (mm = mm_next_on_roll(roll, mm))) {
+		struct mm_user *user = mmget_not_zero(mm);
+
+		if (!user)
+			continue;
+		err = bring_in_mm(mm, id);
+		mmput(user);
+	}
+	if (mm)
+		mmdrop(mm);
+	return err;
+}
+
+static int bring_in_all(struct vmarea *instance, unsigned int id)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < INSTANCE_ROLLS; i++)
+		err = bring_in_roll(&instance->rolls[i], id);
+	return err;
+}
+
+int vmarea_swapoff(struct vmarea *instance, unsigned int id)
+	__context_unsafe("what it says of the mmap lock is for its own")
+{
+	witness_call();
+	struct swap_space *space = instance->swap;
+	int err;
+
+	might_sleep();
+	if (!space)
+		return -EINVAL;
+	err = swap_area_close(space, id);
+	if (err)
+		return err;
+	while (!err && swap_area_is_used(space, id)) {
+		u32 nr_freed = swap_area_nr_freed(space, id);
+
+		err = bring_in_all(instance, id);
+		if (!err && swap_area_is_used(space, id))
+			swap_area_wait_freed(space, id, nr_freed);
+	}
+	if (err)
+		swap_area_reopen(space, id);
+	else
+		swap_area_remove(space, id);
+	return err;
+}

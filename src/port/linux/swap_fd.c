@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Slots of a swap area in a file of the host. */
+#include <errno.h>
+#include <unistd.h>
+
+#include <vmarea/swap.h>
+
+#include "base/bits.h"
+
+static int fd_of(void *private_data)
+{
+	return (int)(intptr_t)private_data;
+}
+
+static int fd_read(void *private_data, uint64_t slot, void *to)
+{
+	size_t done = 0;
+
+	while (done < PAGE_SIZE) {
+		ssize_t nr = pread(fd_of(private_data), (char *)to + done, PAGE_SIZE - done,
+				   (off_t)(slot * PAGE_SIZE + done));
+
+		if (nr > 0)
+			done += (size_t)nr;
+		else if (!nr)
+			return -EIO;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+static int fd_write(void *private_data, uint64_t slot, const void *from)
+{
+	size_t done = 0;
+
+	while (done < PAGE_SIZE) {
+		ssize_t nr = pwrite(fd_of(private_data), (const char *)from + done,
+				    PAGE_SIZE - done, (off_t)(slot * PAGE_SIZE + done));
+
+		if (nr > 0)
+			done += (size_t)nr;
+		else if (!nr)
+			return -EIO;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+const struct swap_ops swap_fd_ops = { .read_page = fd_read, .write_page = fd_write };
