@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Pages that go to swap, and come back.  The essays are in swap/swap.c and swap.c. */
+/* Pages that come back from swap.  The essay is in swap.c. */
 #ifndef FAULT_SWAP_H
 #define FAULT_SWAP_H
 
@@ -30,19 +30,5 @@ pte_t swap_next_entry(struct pgtable *pt, unsigned long *addr, unsigned long end
 /* Swapped pages of the range are read, and found by the faults to come.  As many as can be had. */
 void swap_will_need(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep;
-
-/*
- * The locked anonymous page goes to swap; the caller has one reference, and has taken it off its
- * list.  0: it is mapped nowhere, its bytes are in a slot if anybody may still want them, and the
- * frame is the caller's alone.  After an error it is where it was, or in the swap cache, and comes
- * back by a fault:
- *
- *	-ENOSPC		no swap, or none free
- *	-EBUSY		somebody has pinned it; a page of a block that others use, too
- *	-EAGAIN		somebody uses it just now
- *	-EIO		it could not be written
- */
-int swap_out(struct vmarea *instance, struct page *page)
-	__must_hold(page) __may_sleep __must_check;
 
 #endif

@@ -181,6 +181,16 @@ void mm_publish(struct mm_struct *mm)
 	instance_enlist_mm(mm->instance, &mm->on_roll);
 }
 
+/* One whose last mmdrop() waits to take it from the roll is gone already. */
+static bool try_grab(struct mm_struct *mm)
+{
+	u32 count = atomic_load_relaxed(&mm->mm_count);
+
+	while (count && !atomic_cas_relaxed(&mm->mm_count, &count, count + 1))	/* (B) */
+		;
+	return count;
+}
+
 struct mm_struct *mm_next_on_roll(struct instance_roll *roll, struct mm_struct *mm)
 {
 	struct mm_struct *next = NULL;
@@ -188,9 +198,10 @@ struct mm_struct *mm_next_on_roll(struct instance_roll *roll, struct mm_struct *
 
 	spin_lock(&roll->lock);
 	link = mm ? mm->on_roll.link.next : roll->mms.next;
-	if (link != &roll->mms) {
+	for (; link != &roll->mms && !next; link = link->next) {
 		next = list_entry(link, struct mm_struct, on_roll.link);
-		mmgrab(next);
+		if (!try_grab(next))
+			next = NULL;
 	}
 	spin_unlock(&roll->lock);
 	if (mm)

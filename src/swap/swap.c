@@ -12,7 +12,7 @@
  *	 mm B: entry --+--> users 2, pfn ----> PG_SWAPPED, private
  *	 mm C: leaf  ----------------------->
  *
- * How a page goes out (fault/swap_out.c):
+ * How a page goes out (reclaim/swap_out.c):
  *
  *	1. the page gets a slot, and is in the cache
  *	2. each leaf of it becomes an entry that names the slot: nobody can write to it any more

@@ -9,6 +9,7 @@
 
 #include "../fault/memory.h"
 #include "fault/swap.h"
+#include "reclaim/swap_out.h"
 #include "rmap/rmap.h"
 
 struct store {

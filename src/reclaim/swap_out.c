@@ -11,9 +11,8 @@
  * A pin is of an exclusive page, taken under the lock of its table, as the walk looks for it.  So
  * is a write: after the entry has been exchanged nobody has a translation that allows one.
  */
-#include "fault/swap.h"
+#include "reclaim/swap_out.h"
 #include "rmap/rmap.h"
-#include "vma/anon.h"
 
 /* In its slot, and taken out of the cache. */
 static int write_out(struct swap_space *space, struct page *page, u64 number)
