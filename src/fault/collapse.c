@@ -2,7 +2,8 @@
 /*
  * MADV_COLLAPSE: 512 small pages become a block.
  *
- *	look at the entries	a page that others hold: -EAGAIN
+ *	look at the entries	a page that others hold, or that went to swap since it was
+ *				brought in for this (mm/madvise.c): -EAGAIN
  *	a block			none: -ENOMEM
  *	a guard among them	-EINVAL
  *	detach the table	the 2 MiB are empty, and nobody has a translation
@@ -89,7 +90,8 @@ static int look_at_entries(const struct collapse *c, bool *guard)
 
 		if (page && is_held(&slot, page))
 			err = -EAGAIN;
-		if (pte_is_migrate(pt->format, e))
+		if (pte_is_migrate(pt->format, e) ||
+		    pte_soft_type(pt->format, e) == PT_SOFT_SWAP)
 			err = -EAGAIN;
 		else
 			*guard |= pte_is_soft(pt->format, e);

@@ -10,7 +10,8 @@
  *	GUARD	PAGES, and what it leaves on the area: all of it may have guard regions from then
  *		on, for good, and an anonymous one has an anon_vma (it is touched).  For each page
  *		of the range an entry that says so, in tables that are prepared first
- *	COLLAPSE	PAGES, with the mmap lock for write: faults have to wait
+ *	COLLAPSE	PAGES, with the mmap lock for write: faults have to wait.  What is in swap
+ *		is brought in before
  *	TOUCH	makes the pages at once, as if each had been read or written
  *	POISON	for tests of memory failures: needs MM_CAP_SYS_ADMIN
  *
@@ -573,6 +574,14 @@ static void unlock_for(struct mm_struct *mm, const struct advice *advice)
 		mm_read_unlock(mm);
 }
 
+/* A block is made of pages that are there. */
+static int swap_in_for(struct mm_struct *mm, const struct advice *advice, unsigned long start,
+		       unsigned long end)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	return advice->kind == ADVISE_COLLAPSE ? mm_swap_in(mm, start, end, SWAP_ANY) : 0;
+}
+
 long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int number)
 {
 	witness_call();
@@ -587,6 +596,9 @@ long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int
 	err = mm_check_advised(addr, len, &end);
 	if (err)
 		return err < 0 ? err : 0;
+	err = swap_in_for(mm, advice, addr, end);
+	if (err)
+		return err;
 	err = lock_for(mm, advice);
 	if (err)
 		return err;
@@ -644,6 +656,22 @@ static int reserve_ranges(struct mm_struct *mm, const struct mm_range *ranges, u
 	return reserve(mm, &need);
 }
 
+static int swap_in_ranges(struct mm_struct *mm, const struct mm_range *ranges, unsigned long left,
+			  const struct advice *advice)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	int err = 0;
+
+	for (size_t i = 0; left && !err; i++) {
+		unsigned long len = min(ranges[i].len, left), end;
+
+		if (!mm_check_advised(ranges[i].addr, len, &end))
+			err = swap_in_for(mm, advice, ranges[i].addr, end);
+		left -= len;
+	}
+	return err;
+}
+
 /* Up to the first error; an empty range is looked at only if it comes first, as in Linux. */
 static long advise_ranges(struct mm_struct *mm, const struct mm_range *ranges,
 			  unsigned long total, const struct advice *advice)
@@ -687,6 +715,9 @@ long mm_process_madvise(struct mm_user *user, const struct mm_range *ranges, siz
 	/* Linux asks if there is such an advice when it comes to a range. */
 	if (!advice)
 		return total ? -EINVAL : 0;
+	err = swap_in_ranges(mm, ranges, total, advice);
+	if (err)
+		return err;
 	err = lock_for(mm, advice);
 	if (err)
 		return err;

@@ -108,6 +108,15 @@ void hugetlb_forget(const struct vm_area_struct *vma)
 /* Is it what shmat() maps for a segment? */
 bool shm_is_attach(const struct file *file);
 
+/* ---- swapoff.c */
+
+/*
+ * Swapped pages of [start, end) are brought in, those of swap area @id (SWAP_ANY: of any), whatever
+ * their areas allow.  0; -ENOMEM: not all.
+ */
+int mm_swap_in(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned int id)
+	__must_not_hold(vma_stable) __may_sleep __must_check;
+
 /* ---- mlock.c */
 
 /* What MAP_POPULATE, VM_LOCKED and their kind do after the lock is dropped: touch the range. */

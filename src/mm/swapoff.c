@@ -21,28 +21,21 @@
 /* Then the mmap lock is let go of. */
 #define PAGES_AT_ONCE	32u
 
-/* The first entry at *addr or above, and its area; NULL: there is none. */
-static struct vm_area_struct *find_entry(struct mm_struct *mm, unsigned int id,
-					 unsigned long *addr, pte_t *entry)
-	__must_hold_shared(vma_stable)
-{
-	*entry = swap_next_entry(mm->pgt, addr, pt_limit(mm->pgt), id);
-	return pte_none(*entry) ? NULL : vma_at(mm, *addr);
-}
-
-/* From *addr on; *addr is behind the last when all are done.  -EAGAIN: there are more. */
-static int bring_in_some(struct mm_struct *mm, unsigned int id, unsigned long *addr)
+/* Of [*addr, end); *addr is where it got.  -EAGAIN: there may be more. */
+static int bring_in_some(struct mm_struct *mm, unsigned long *addr, unsigned long end,
+			 unsigned int id)
 	__must_hold_shared(vma_stable) __may_sleep
 {
 	for (unsigned int i = 0; i < PAGES_AT_ONCE; i++) {
 		struct fault f = { .mm = mm, .lock = FAULT_MMAP_LOCK };
-		pte_t entry;
+		pte_t entry = swap_next_entry(mm->pgt, addr, end, id);
 		int err;
 
-		f.vma = find_entry(mm, id, addr, &entry);
-		if (!f.vma)
+		if (pte_none(entry))
 			return 0;
 		f.addr = *addr;
+		f.vma = vma_at(mm, *addr);
+		VM_BUG_ON(!f.vma, "an entry at %lx lies in no area", *addr);
 		err = swap_bring_in(&f, entry);
 		if (err)
 			return err;
@@ -51,17 +44,16 @@ static int bring_in_some(struct mm_struct *mm, unsigned int id, unsigned long *a
 	return -EAGAIN;
 }
 
-static int bring_in_mm(struct mm_struct *mm, unsigned int id)
-	__must_not_hold(vma_stable) __may_sleep
+int mm_swap_in(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned int id)
 {
-	unsigned long addr = 0;
 	int err = 0;
 
 	if (!mm_has_pages(mm) || !pt_count(mm->pgt, PT_SWAP))
 		return 0;
+	end = min(end, pt_limit(mm->pgt));
 	do {
 		mm_read_lock(mm);
-		err = bring_in_some(mm, id, &addr);
+		err = bring_in_some(mm, &start, end, id);
 		mm_read_unlock(mm);
 	} while (err == -EAGAIN);
 	return err;
@@ -78,7 +70,7 @@ static int bring_in_roll(struct instance_roll *roll, unsigned int id)
 
 		if (!user)
 			continue;
-		err = bring_in_mm(mm, id);
+		err = mm_swap_in(mm, 0, ~0ul, id);
 		mmput(user);
 	}
 	if (mm)

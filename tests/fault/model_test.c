@@ -8,14 +8,15 @@
  * and which frames, is not modelled: the walker checks these after every few steps.
  *
  * Once with small pages, and once in a larger window with an instance that makes huge pages
- * wherever it can: there many of the ranges are of whole 2 MiB.
+ * wherever it can: there many of the ranges are of whole 2 MiB.  And both again with two swap areas:
+ * pages go to swap all the time, and now and then one of the areas is turned off and on again.
  *
  * The seed is printed, and taken from VMAREA_SEED.
  */
 #include <stdlib.h>
 #include <time.h>
 
-#include "memory.h"
+#include "../swap/store.h"
 
 #define WINDOW		700ul		/* pages; crosses a table's end */
 #define HUGE_WINDOW	1800ul		/* three times 2 MiB, and some */
@@ -41,7 +42,9 @@ struct world {
 	unsigned char objects[OBJECTS][OBJECT_PAGES];
 	unsigned int nr_objects;
 	unsigned long window;
-	bool huge;
+	bool huge, swaps;
+	struct store stores[2];
+	unsigned long nr_out;
 	unsigned long nr_leaves, nr_collapsed;	/* so that a run that shows nothing is noticed */
 	unsigned long random;
 };
@@ -338,10 +341,35 @@ static void do_debug_write(struct world *w)
 		*value_of(w, c) = value;
 }
 
+/* Leaves the bytes alone. */
+static void do_swap(struct world *w)
+{
+	struct span s = pick_span(w, 60);
+	struct store *other = &w->stores[1];
+
+	if (!pick(w, 100)) {
+		store_off(other, w->m.s.v);
+		store_on(other, w->m.s.v, 2000, (int)pick(w, 3));
+	} else if (!pick(w, 10)) {
+		assert_int_equal(mm_madvise(w->mm[s.mm], at(s.start), s.nr * 4096, MADV_WILLNEED),
+				 all_mapped(w, &s) ? 0 : -ENOMEM);
+	}
+	for (unsigned long i = 0; i < s.nr; i++) {
+		int err = mm_swap_out(w->mm[s.mm], w->m.s.v, s.start + i);
+
+		assert_true(!err || err == -ENOENT);
+		w->nr_out += !err;
+	}
+}
+
 static void step(struct world *w)
 {
 	struct span s = pick_span(w, 1);
 
+	if (w->swaps && !pick(w, 8)) {
+		do_swap(w);
+		return;
+	}
 	switch (pick(w, w->huge ? 45 : 40)) {
 	case 0: do_map(w); break;
 	case 1: do_unmap(w); break;
@@ -368,7 +396,7 @@ static unsigned long seed_of_run(void)
 	return text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
 }
 
-static void run(bool huge, int steps)
+static void run(bool huge, bool swaps, int steps)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	unsigned long seed = seed_of_run();
@@ -376,10 +404,13 @@ static void run(bool huge, int steps)
 	print_message("VMAREA_SEED=%lu\n", seed);
 	w->random = seed;
 	w->huge = huge;
+	w->swaps = swaps;
 	w->window = huge ? HUGE_WINDOW : WINDOW;
 	memory_init(&w->m, MEMORY_BYTES);
 	w->m.s.config.thp = huge ? VMAREA_THP_ALWAYS : VMAREA_THP_NEVER;
 	memory_create(&w->m);
+	for (int i = 0; swaps && i < 2; i++)
+		store_on(&w->stores[i], w->m.s.v, 6000, 1);
 	w->mm[0] = w->m.s.mm;
 	for (int i = 0; i < steps; i++) {
 		bool any = false;
@@ -396,14 +427,20 @@ static void run(bool huge, int steps)
 			memset(w->cells, 0, sizeof(w->cells));
 			assert_int_equal(mm_create(w->m.s.v, &w->m.s.mm_config, &w->mm[0]), 0);
 		}
-		if (i % 2000 == 0)
+		if (i % 2000 == 0) {
+			instance_validate(w->m.s.v);
 			check_all(w);
+		}
 	}
 	check_all(w);
 	for (int mm = 0; mm < MMS; mm++)
 		if (w->mm[mm])
 			mmput(w->mm[mm]);
-	assert_true(!huge || (w->nr_leaves > 1000 && w->nr_collapsed > 5));
+	if (huge)
+		assert_true(w->nr_leaves > (swaps ? 200 : 1000) && w->nr_collapsed > (swaps ? 0 : 5));
+	assert_true(!swaps || w->nr_out > 1000);
+	for (int i = 0; swaps && i < 2; i++)
+		store_off(&w->stores[i], w->m.s.v);
 	assert_int_equal(memory_free_frames(w->m.s.v), w->m.frames);
 	vmarea_destroy(w->m.s.v);
 	free(w);
@@ -411,12 +448,22 @@ static void run(bool huge, int steps)
 
 static void each_byte_is_what_the_model_says(void **state)
 {
-	run(false, 60000);
+	run(false, false, 60000);
 }
 
 static void and_with_huge_pages(void **state)
 {
-	run(true, 30000);
+	run(true, false, 30000);
+}
+
+static void and_with_swap(void **state)
+{
+	run(false, true, 40000);
+}
+
+static void and_with_both(void **state)
+{
+	run(true, true, 25000);
 }
 
 int main(void)
@@ -424,6 +471,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_byte_is_what_the_model_says),
 		cmocka_unit_test(and_with_huge_pages),
+		cmocka_unit_test(and_with_swap),
+		cmocka_unit_test(and_with_both),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -245,6 +245,24 @@ static void mlock_and_willneed_read_in(void **state)
 	close_with_swap();
 }
 
+/* 512 pages, some of them in swap: a block is made of them all the same. */
+static void a_collapse_brings_in_what_it_needs(void **state)
+{
+	const unsigned long first = 512;
+
+	open_with_swap(600);
+	map_and_fill(first, 512);
+	assert_int_equal(mm_madvise(m.s.mm, at(first), 512 * PAGE_SIZE, MADV_HUGEPAGE), 0);
+	for (unsigned long i = 0; i < 512; i += 3)
+		assert_int_equal(swap_out_at(first + i), 0);
+	assert_int_equal(mm_madvise(m.s.mm, at(first), 512 * PAGE_SIZE, MADV_COLLAPSE), 0);
+	assert_int_equal(mm_leaves(m.s.mm), 1);
+	assert_int_equal(store_used(&s, m.s.v), 0);
+	for (unsigned long i = 0; i < 512; i++)
+		assert_int_equal(get(&m, first + i), (first + i + 1) & 0xff);
+	close_with_swap();
+}
+
 static void a_pin_of_a_swapped_page_brings_it_back_and_keeps_it(void **state)
 {
 	struct page *pinned;
@@ -520,6 +538,7 @@ int main(void)
 		cmocka_unit_test(what_takes_pages_away_frees_slots),
 		cmocka_unit_test(mremap_and_mprotect_take_it_along),
 		cmocka_unit_test(mlock_and_willneed_read_in),
+		cmocka_unit_test(a_collapse_brings_in_what_it_needs),
 		cmocka_unit_test(a_pin_of_a_swapped_page_brings_it_back_and_keeps_it),
 		cmocka_unit_test(a_page_that_is_held_stays_in_the_cache),
 		cmocka_unit_test(what_is_full_or_fails_leaves_the_page),
