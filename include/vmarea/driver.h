@@ -431,14 +431,34 @@ struct file_operations {
 	 * dirty, and who syncs next is told (file.h).  Asked of files that are FILE_WRITE, and not
 	 * for FILE_SHMEM and FILE_HUGETLB.  NULL: what is stored stays in the pages.
 	 *
-	 * Only the lock of this page is held, so what holds for read_page() does here, too, but that
-	 * the size may change meanwhile: a file that becomes shorter is shortened here first
-	 * (file_set_size() waits for its pages), and then where its bytes are kept; one that becomes
-	 * longer there first.  The bytes may change while they are read: the page is written again
-	 * then.  Also called while the last reference goes, before release().
+	 * The same locks are held as for read_page(), and the same holds here, but that the file may
+	 * become longer meanwhile.  The bytes may change while they are read: the page is written
+	 * again then.  Also called while the last reference goes, before release().
 	 */
 	int (*__nullable write_page)(struct file *file, uint64_t offset, const void *from,
 				     size_t bytes);
+
+	/*
+	 * file_truncate(): the file's bytes end at @bytes from now on where they are kept; what
+	 * comes after an old end reads as zeros.  0 or -errno, which the call returns: nothing
+	 * changed.
+	 *
+	 * This and the next two are called with the lock of the file against truncation, for write:
+	 * nobody reads or writes a page of it meanwhile.  No lock of an mm is held, but for
+	 * punch_hole() by MADV_REMOVE the mmap lock for read.  What holds for read_page() does here.
+	 */
+	int (*__nullable set_size)(struct file *file, uint64_t bytes);
+	/*
+	 * The range reads as zeros from now on, the size stays; which is file_size(), though what made
+	 * the file so long may not have been written yet and be in the hole.  0 or -errno: nothing
+	 * changed.
+	 */
+	int (*__nullable punch_hole)(struct file *file, uint64_t offset, uint64_t bytes);
+	/*
+	 * file_refresh(): *bytes is how long the file is here; if it was made longer or shorter
+	 * where its bytes are kept, by others, then how long it is now.  0 or -errno.
+	 */
+	int (*__nullable get_size)(struct file *file, uint64_t *bytes);
 };
 
 /* What a hook says of a fault: VM_FAULT_*, of vmarea/driver_fault.h. */

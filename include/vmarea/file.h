@@ -36,6 +36,28 @@ __nonnull_begin
 VMAREA_API int file_sync(struct file *file, uint64_t start, uint64_t end)
 	__may_sleep __must_check;
 
+/* ----------------------------------------------------------------- size -- */
+
+/*
+ * As ftruncate(): file_set_size(), and set_size() (driver.h) where the bytes are kept, as one step:
+ * nothing is read or written back in between.
+ *
+ * -EINVAL: not open for writing, @bytes is 2^63 or more, or not whole pages of FILE_HUGETLB; -EFBIG:
+ * past max_bytes; -EPERM: FILE_APPEND_ONLY; or what set_size() returned.  Nothing changed.
+ */
+VMAREA_API int file_truncate(struct file *file, uint64_t bytes)	__may_sleep __must_check;
+
+/*
+ * Others have perhaps made the file longer or shorter where its bytes are kept: asks get_size()
+ * (driver.h), and if so does what file_set_size() does.  Of a file that became longer the rest of
+ * the page that was the last is read anew.  Bytes that others changed inside of the file are seen
+ * in pages that are read from then on, not in those that are here.
+ *
+ * 0; -EOPNOTSUPP: no get_size(); -ENOMEM; or what get_size() or read_page() returned.  Nothing
+ * changed.
+ */
+VMAREA_API int file_refresh(struct file *file)			__may_sleep __must_check;
+
 __nonnull_end
 #ifdef __cplusplus
 }

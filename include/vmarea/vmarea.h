@@ -194,8 +194,8 @@ VMAREA_API void file_put(struct file *file);
 /*
  * As ftruncate(), for every file that is open on the inode: counts from the next access on.  Mapped
  * areas stay as they are.  Pages past a new end are dropped, and the rest of the last one is zero.
- * Who keeps the bytes (read_page()) changes them first, but shortens them last if they are written
- * back, too.  Waits for reads and writes of pages in progress: not from read_page() or write_page().
+ * Who keeps the bytes (read_page()) hears nothing of it: file_truncate() (file.h) tells him, too.
+ * Waits for reads and writes of pages in progress: not from read_page() or write_page().
  */
 VMAREA_API void file_set_size(struct file *file, uint64_t bytes)	__may_sleep;
 VMAREA_API uint64_t file_size(const struct file *file);
@@ -220,9 +220,9 @@ VMAREA_API long file_write(struct file *file, uint64_t offset, const void *from,
 	__may_sleep __must_check;
 /*
  * As fallocate() with FALLOC_FL_PUNCH_HOLE and KEEP_SIZE: the range reads as zeros, and whole pages
- * of it are dropped, so that read_page() will be asked for them again: who keeps the bytes punches
- * them first.  0; -EBADF: not open for writing; -EINVAL: @bytes is 0, or the end is past 2^63 - 1;
- * -EPERM: FILE_SEAL_WRITE.
+ * of it are dropped, so that read_page() will be asked for them again: who keeps the bytes has to
+ * have punch_hole(), too.  0; -EBADF: not open for writing; -EINVAL: @bytes is 0, or the end is past
+ * 2^63 - 1; -EPERM: FILE_SEAL_WRITE; or what punch_hole() returned.  After an error nothing changed.
  */
 VMAREA_API int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
 	__may_sleep __must_check;

@@ -147,9 +147,9 @@ enum mm_fault file_missing(struct fault *f)
 void file_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		  unsigned char *vec)
 	__must_hold_shared(vma_stable);
-/* MADV_REMOVE: a hole in the file. */
-void file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
-	__must_hold_shared(vma_stable) __may_sleep;
+/* MADV_REMOVE: a hole in the file.  0, or what its hook says. */
+int file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep __must_check;
 
 /* ---- driver.c: what a driver is asked. */
 

@@ -149,10 +149,11 @@ void file_in_core(const struct vm_area_struct *vma, unsigned long start, unsigne
 	}
 }
 
-void file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
+int file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
 	u64 offset = (u64)vma_pgoff_at(vma, start) << PAGE_SHIFT;
 
-	if (start < end && vma_maps_file(vma) && mm_has_pages(vma->vm_mm))
-		filemap_punch(vma->vm_file->mapping, offset, offset + (end - start));
+	if (start >= end || !vma_maps_file(vma) || !mm_has_pages(vma->vm_mm))
+		return 0;
+	return filemap_punch(vma->vm_file, offset, offset + (end - start));
 }

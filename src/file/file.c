@@ -151,12 +151,13 @@ void file_put(struct file *file)
 	atomic_sub_release(&instance->nr_objects, 1);	/* pairs with vmarea_destroy() */
 }
 
-/* Huge pages beyond the new end are kept no longer. */
-static void unreserve(struct file *file, uint64_t bytes)
+void file_unreserve(struct file *file, u64 bytes)
 {
 	unsigned long pages = (bytes + (1ul << file->huge_shift) - 1) >> file->huge_shift;
 	unsigned long kept = atomic_load_relaxed(&file->reserved);
 
+	if (!(file_flags(file) & FILE_HUGETLB))
+		return;
 	while (kept > pages && !atomic_cas_relaxed(&file->reserved, &kept, pages))
 		;
 	if (kept > pages)
@@ -165,8 +166,7 @@ static void unreserve(struct file *file, uint64_t bytes)
 
 void file_set_size(struct file *file, uint64_t bytes)
 {
-	if (file_flags(file) & FILE_HUGETLB)
-		unreserve(file, bytes);
+	file_unreserve(file, bytes);
 	filemap_set_size(file->mapping, bytes);
 }
 

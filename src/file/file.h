@@ -42,6 +42,9 @@ struct file {
 /* From a pointer found under the RCU read lock: false if the last reference is gone. */
 bool file_get_rcu(struct file *file);
 
+/* FILE_HUGETLB: huge pages beyond the new end are kept no longer. */
+void file_unreserve(struct file *file, u64 bytes);
+
 static inline u32 file_flags(const struct file *file)
 {
 	return atomic_load_relaxed(&file->flags);

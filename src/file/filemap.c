@@ -90,12 +90,15 @@ static void node_free(struct pi_memory *memory, struct pi_node *node)
 }
 
 int page_cache_create(struct vmarea *instance)
+	__context_unsafe("nobody else knows it yet")
 {
 	struct page_cache *cache = port_alloc(sizeof(*cache));
 
 	if (!cache)
 		return -ENOMEM;
 	cache->memory = (struct pi_memory){ .alloc = node_alloc, .free = node_free };
+	spin_lock_init(&cache->host_lock, LOCK_RANK_INSTANCE);
+	list_init(&cache->host_files);
 	objects_init(&cache->nodes, instance->arena, sizeof(struct pi_node));
 	instance->cache = cache;
 	return 0;

@@ -77,6 +77,9 @@ typedef int mkclean_page_fn(struct page *page);
 struct page_cache {
 	struct pi_memory memory;		/* 1 */
 	struct objects nodes;			/* i	of the indexes */
+	struct spinlock host_lock;		/* i */
+	struct list_head host_files __guarded_by(&host_lock); /* host_lock	host_file.link */
+	u32 host_changes;			/* a	of the list: to wait for */
 	unmap_pages_fn *unmap;			/* 1	the reverse map's */
 	mkclean_page_fn *mkclean;		/* 1	the reverse map's */
 };
@@ -176,8 +179,11 @@ static inline unsigned long mapping_end(const struct address_space *mapping)
 
 /* file_set_size(), for all that are open. */
 void filemap_set_size(struct address_space *mapping, u64 bytes)	__may_sleep;
-/* The bytes [start, end) become a hole: whole pages leave, parts of pages become zero. */
-void filemap_punch(struct address_space *mapping, u64 start, u64 end)	__may_sleep;
+/*
+ * The bytes [start, end) become a hole: whole pages leave, parts of pages become zero.  0, or what
+ * punch_hole() of @file says: nothing changed.
+ */
+int filemap_punch(struct file *file, u64 start, u64 end)	__may_sleep __must_check;
 
 /*
  * The walker: every invariant, while nobody calls anything.  True; or false and the first violation

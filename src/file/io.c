@@ -201,6 +201,5 @@ int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
 		return err;
 	if (!bytes || check_add_overflow(offset, bytes, &end) || end > INT64_MAX)
 		return -EINVAL;
-	filemap_punch(file->mapping, offset, end);
-	return 0;
+	return filemap_punch(file, offset, end);
 }

@@ -6,8 +6,11 @@
  * lock, as long as their page locks are free and nobody maps them; the one that is not is dealt
  * with alone, where its lock can be waited for.
  */
+#include <vmarea/file.h>
+
 #include "base/str.h"
 #include "file/filemap.h"
+#include "sync/witness.h"
 
 #define ALL_PAGES		BIT(PI_INDEX_BITS)
 #define BATCH			64u		/* what one node of the index holds */
@@ -119,12 +122,11 @@ void filemap_zero_tail(struct address_space *mapping)
 	rwsem_write_unlock(&mapping->invalidate_lock);
 }
 
-void filemap_set_size(struct address_space *mapping, u64 bytes)
+static void set_size(struct address_space *mapping, u64 bytes)
+	__must_hold(&mapping->invalidate_lock) __may_sleep
 {
-	u64 before;
+	u64 before = mapping_size(mapping);
 
-	rwsem_write_lock(&mapping->invalidate_lock);
-	before = mapping_size(mapping);
 	if (bytes > before)
 		forget_past_end(mapping);
 	atomic_store_relaxed(&mapping->size_bytes, bytes);
@@ -135,14 +137,107 @@ void filemap_set_size(struct address_space *mapping, u64 bytes)
 		unmap(mapping, mapping_end(mapping), ALL_PAGES, UNMAP_COPIES);
 		zero_rest(mapping, bytes);
 	}
+}
+
+void filemap_set_size(struct address_space *mapping, u64 bytes)
+{
+	rwsem_write_lock(&mapping->invalidate_lock);
+	set_size(mapping, bytes);
 	rwsem_write_unlock(&mapping->invalidate_lock);
 }
 
-void filemap_punch(struct address_space *mapping, u64 start, u64 end)
+static int may_truncate(const struct file *file, u64 bytes)
+{
+	u32 flags = file_flags(file);
+
+	if (!(flags & FILE_WRITE) || bytes > INT64_MAX)
+		return -EINVAL;
+	if ((flags & FILE_HUGETLB) && !IS_ALIGNED(bytes, BIT(file->huge_shift)))
+		return -EINVAL;
+	if (file->max_bytes && bytes > file->max_bytes)
+		return -EFBIG;
+	return flags & FILE_APPEND_ONLY ? -EPERM : 0;
+}
+
+int file_truncate(struct file *file, uint64_t bytes)
+{
+	struct address_space *mapping = file->mapping;
+	int err = may_truncate(file, bytes);
+	witness_call();
+
+	if (err)
+		return err;
+	rwsem_write_lock(&mapping->invalidate_lock);
+	if (file->ops && file->ops->set_size)
+		err = file->ops->set_size(file, bytes);
+	if (!err)
+		set_size(mapping, bytes);
+	rwsem_write_unlock(&mapping->invalidate_lock);
+	if (!err)
+		file_unreserve(file, bytes);
+	return err;
+}
+
+/* ------------------------------------------------------------------------ told by others -- */
+
+/* The page that the file ended in, if it is there: what comes behind that end, as it is now. */
+static int read_rest(struct file *file, u64 before, u64 now)
+	__must_hold(&file->mapping->invalidate_lock) __may_sleep
+{
+	u64 start = ALIGN_DOWN(before, PAGE_SIZE), bytes = min(now - start, (u64)PAGE_SIZE);
+	struct page *page, *fresh;
+	int err;
+
+	if (start == before || !file->ops->read_page)
+		return 0;
+	page = filemap_find_any(file->mapping, start >> PAGE_SHIFT);
+	if (!page)
+		return 0;
+	fresh = page_alloc(file->instance->arena, 0, PAGE_ANYTHING);
+	err = fresh ? file->ops->read_page(file, start, page_bytes(fresh), bytes) : -ENOMEM;
+	if (!err) {
+		page_lock(page);
+		memcpy((char *)page_bytes(page) + (before - start),
+		       (char *)page_bytes(fresh) + (before - start), start + bytes - before);
+		page_unlock(page);
+	}
+	if (fresh)
+		page_put(fresh);
+	page_put(page);
+	return err;
+}
+
+int file_refresh(struct file *file)
+{
+	struct address_space *mapping = file->mapping;
+	u64 before, now;
+	int err;
+	witness_call();
+
+	if (!file->ops || !file->ops->get_size)
+		return -EOPNOTSUPP;
+	rwsem_write_lock(&mapping->invalidate_lock);
+	before = now = mapping_size(mapping);
+	err = file->ops->get_size(file, &now);
+	if (!err && now > before) {
+		forget_past_end(mapping);
+		err = read_rest(file, before, now);
+		if (!err)
+			atomic_store_relaxed(&mapping->size_bytes, now);
+	} else if (!err && now < before) {
+		set_size(mapping, now);
+	}
+	rwsem_write_unlock(&mapping->invalidate_lock);
+	return err;
+}
+
+/* --------------------------------------------------------------------------------- holes -- */
+
+static void punch(struct address_space *mapping, u64 start, u64 end)
+	__must_hold(&mapping->invalidate_lock) __may_sleep
 {
 	unsigned long first = DIV_ROUND_UP(start, PAGE_SIZE), last = end >> PAGE_SHIFT;
 
-	rwsem_write_lock(&mapping->invalidate_lock);
 	if (first > last) {
 		zero_part(mapping, start, end);
 	} else {
@@ -153,7 +248,20 @@ void filemap_punch(struct address_space *mapping, u64 start, u64 end)
 		unmap(mapping, first, last, UNMAP_SHARED);
 		drop_pages(mapping, first, last, UNMAP_SHARED);
 	}
+}
+
+int filemap_punch(struct file *file, u64 start, u64 end)
+{
+	struct address_space *mapping = file->mapping;
+	int err = 0;
+
+	rwsem_write_lock(&mapping->invalidate_lock);
+	if (file->ops && file->ops->punch_hole)
+		err = file->ops->punch_hole(file, start, end - start);
+	if (!err)
+		punch(mapping, start, end);
 	rwsem_write_unlock(&mapping->invalidate_lock);
+	return err;
 }
 
 void filemap_drop_all(struct address_space *mapping)

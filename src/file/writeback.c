@@ -15,9 +15,11 @@
  *	   |       write_page()        v                              |
  *	   +---------------------- write-back ------------------------+
  *
- * All of it is done under the page lock.  So a truncation waits for it, and so does who wants to
- * map the page anew; who has it mapped may load as before, and store after a fault, which takes no
- * page lock: it makes the page dirty beside the write-back, and the next one writes it again.
+ * All of it is done under the page lock, so who wants to map the page anew waits for it; who has it
+ * mapped may load as before, and store after a fault, which takes no page lock: it makes the page
+ * dirty beside the write-back, and the next one writes it again.  The invalidate lock is held for
+ * read, too: while a truncation or a hole has that, nothing is on its way to where the bytes are
+ * kept, and so they can be cut there first, without old bytes coming back.
  *
  * A sync waits for the write-back that another thread has begun of a page in its range: that has
  * FILEMAP_WRITEBACK until it has ended, and is locked.
@@ -209,6 +211,7 @@ static void write_page(struct file *writer, struct page *page, unsigned long ind
 {
 	struct address_space *mapping = writer->mapping;
 
+	rwsem_read_lock(&mapping->invalidate_lock);
 	page_lock(page);
 	if (filemap_is_at(page, mapping, index) && begin(mapping, page)) {
 		bool again = protect(writer->instance->cache, page);
@@ -219,6 +222,7 @@ static void write_page(struct file *writer, struct page *page, unsigned long ind
 		end(mapping, page, err);
 	}
 	page_unlock(page);
+	rwsem_read_unlock(&mapping->invalidate_lock);
 }
 
 /* The first page at *@index or behind it with the mark, and a reference. */

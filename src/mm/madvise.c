@@ -2,7 +2,7 @@
 /*
  * madvise() and process_madvise().
  *
- * Each advice is a row of a table.  There are six kinds:
+ * Each advice is a row of a table.  There are these kinds:
  *
  *	FLAGS	sets and clears flags of the areas, which are split and merged for it
  *	PAGES	is about pages: which a bookkeeping mm has none of, and there what remains is
@@ -10,6 +10,7 @@
  *	GUARD	PAGES, and what it leaves on the area: all of it may have guard regions from then
  *		on, for good, and an anonymous one has an anon_vma (it is touched).  For each page
  *		of the range an entry that says so, in tables that are prepared first
+ *	REMOVE	PAGES, in the file, which may refuse
  *	COLLAPSE	PAGES, with the mmap lock for write: faults have to wait.  What is in swap
  *		is brought in before
  *	TOUCH	makes the pages at once, as if each had been read or written
@@ -32,7 +33,8 @@
 #define HUGE_PAGE	(1ul << 21)
 
 enum advice_kind {
-	ADVISE_FLAGS, ADVISE_PAGES, ADVISE_GUARD, ADVISE_COLLAPSE, ADVISE_TOUCH, ADVISE_POISON,
+	ADVISE_FLAGS, ADVISE_PAGES, ADVISE_GUARD, ADVISE_REMOVE, ADVISE_COLLAPSE, ADVISE_TOUCH,
+	ADVISE_POISON,
 };
 
 /* What a check says if the advice is to be ignored for this area. */
@@ -243,12 +245,6 @@ static void act_guard_remove(const struct area_part *part)
 	zap(part, ZAP_GUARDS);
 }
 
-static void act_remove(const struct area_part *part)
-	__must_hold_shared(vma_stable) __may_sleep
-{
-	file_remove(part->vma, part->start, whole_end(part));
-}
-
 /* Nothing takes them away yet; but from now on they say whether they were written to again. */
 static void act_free(const struct area_part *part)
 	__must_hold_shared(vma_stable)
@@ -292,13 +288,13 @@ static const struct advice advices[] = {
 	PAGES_ADVICE(MADV_DONTNEED_LOCKED, .discards = true, .check = check_dontneed_locked,
 		     .act = act_dontneed),
 	PAGES_ADVICE(MADV_FREE, .discards = true, .check = check_free, .act = act_free),
-	PAGES_ADVICE(MADV_REMOVE, .discards = true, .check = check_remove, .act = act_remove),
 	PAGES_ADVICE(MADV_COLD, .remote = true, .check = check_reclaim, .act = act_cold),
 	PAGES_ADVICE(MADV_PAGEOUT, .remote = true, .check = check_reclaim, .act = act_cold),
 	PAGES_ADVICE(MADV_GUARD_REMOVE, .check = check_guard_remove, .act = act_guard_remove),
 
 	{ MADV_GUARD_INSTALL, .kind = ADVISE_GUARD, .discards = true,
 	  .check = check_guard_install },
+	{ MADV_REMOVE, .kind = ADVISE_REMOVE, .discards = true, .check = check_remove },
 	{ MADV_COLLAPSE, .kind = ADVISE_COLLAPSE, .remote = true, .check = check_collapse,
 	  .feature = VMAREA_FEATURE_THP },
 	{ MADV_POPULATE_READ, .kind = ADVISE_TOUCH },
@@ -418,6 +414,14 @@ static int install_guard(struct area_part *part, const void *arg)
 	if (!err && has_feature(vma->vm_mm->instance, VMAREA_FEATURE_GUARD_FLAG))
 		map_set_flags(vma, vma->vm_flags | VM_MAYBE_GUARD);
 	return err;
+}
+
+static int remove_part(struct area_part *part, const void *arg)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	int err = check_part(part, arg);
+
+	return err ? err : file_remove(part->vma, part->start, whole_end(part));
 }
 
 static int collapse_part(struct area_part *part, const void *arg)
@@ -543,6 +547,8 @@ static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
 		return mm_advise_range(mm, start, end, advise_pages, advice);
 	case ADVISE_GUARD:
 		return mm_advise_range(mm, start, end, install_guard, advice);
+	case ADVISE_REMOVE:
+		return mm_advise_range(mm, start, end, remove_part, advice);
 	case ADVISE_COLLAPSE:
 		return mm_advise_range(mm, start, end, collapse_part, advice);
 	case ADVISE_TOUCH:

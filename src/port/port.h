@@ -55,6 +55,24 @@
  *	When the host has no memory left for a page that is touched, it ends the process, as it does
  *	with any other memory that it promised.
  *
+ * Files
+ *	int port_file_look(int fd, struct port_file_info *info)
+ *		What the host knows of the file that @fd is open on.  0; -errno; -EOPNOTSUPP: this
+ *		port has no files.  After an error *info is anything.
+ *	int port_file_dup(int fd)
+ *		Another descriptor of the same open file, that an exec() of the host closes; or
+ *		-errno.
+ *	void port_file_close(int fd)
+ *	int port_file_read(int fd, u64 offset, void *to, size_t bytes)
+ *		As many bytes as are there, and then zeros.  0; -errno.
+ *	int port_file_write(int fd, u64 offset, const void *from, size_t bytes)
+ *		All of them, and the file is as long as needed.  0; -errno: a part may be written.
+ *	int port_file_get_bytes(int fd, u64 *bytes), port_file_set_bytes(int fd, u64 bytes)
+ *		How long the file is.  0; -errno: nothing changed.
+ *	int port_file_punch(int fd, u64 offset, u64 bytes)
+ *		The range reads as zeros; the file is as long as it was.  0; -errno.
+ *	All of them leave errno alone.
+ *
  * Windows
  *	int port_window_create(struct port_window *window, void *base, size_t bytes)
  *		A place of @bytes, a multiple of PORT_WINDOW_ALIGN, at @base, or if that is NULL
@@ -203,6 +221,7 @@
 #endif
 
 #include "port/arena.h"
+#include "port/file.h"
 #include "port/window.h"
 
 #ifdef VMAREA_PORT_LINUX

@@ -2,7 +2,12 @@
 /* What makes and drops things, asks and reports: the rest of vmarea.h, and driver.h. */
 #include "scenario.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <vmarea/core.h>
+#include <vmarea/host_file.h>
 
 #include "mmu/host.h"
 #include "mmu/soft.h"
@@ -73,6 +78,28 @@ static long another_file(struct mm_user *mm)
 	if (!err)
 		file_put(file);
 	return err;
+}
+
+/* Twice, so that the second joins the first. */
+static long host_files(struct mm_user *mm)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct file *file, *other;
+	int err = host_file_open(w.v, fd, HOST_FILE_DUP, &file);
+	char byte;
+	long n;
+
+	if (!err) {
+		err = host_file_open(w.v, fd, HOST_FILE_DUP, &other);
+		if (!err) {
+			n = file_read(other, 100, &byte, 1);
+			err = n < 0 ? (int)n : 0;
+			file_put(other);
+		}
+		file_put(file);
+	}
+	close(fd);
+	return err == -EOPNOTSUPP ? 0 : err;	/* without frames */
 }
 
 static long another_page(struct mm_user *mm)
@@ -386,7 +413,7 @@ static long backends(struct mm_user *mm)
 #define S(name, ...)	{ #name, name, __VA_ARGS__ }
 
 const struct scenario object_calls[] = {
-	S(another_machine), S(machine_with_pages), S(another_file), S(another_page), S(another_mm),
+	S(another_machine), S(machine_with_pages), S(another_file), S(host_files), S(another_page), S(another_mm),
 	S(add_plain), S(add_touched), S(add_file), S(add_special),
 	S(fork_it), { "fork_old_family", fork_it, old_family },
 	{ "fork_not_all", fork_it, wiped_and_left_out },

@@ -8,11 +8,15 @@
  * the table of sites.
  */
 #include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include <vmarea/host_file.h>
 #include <vmarea/shrinker.h>
 
 #include "failure.h"
 #include "base/atomic.h"
+#include "file/filemap.h"
 #include "mm/mm.h"
 #include "mmu/soft.h"
 #include "phys/page_lock.h"
@@ -456,6 +460,61 @@ static void shrinker_wakes(void)
 	done = 0;
 }
 
+static struct vmarea *machine;
+static int host_fd;
+
+static void *put_last(void *arg)
+{
+	file_put(arg);
+	return NULL;
+}
+
+static void *open_again(void *arg)
+{
+	struct file *file;
+
+	assert_int_equal(host_file_open(machine, host_fd, HOST_FILE_DUP, &file), 0);
+	atomic_add_relaxed(&done, 1);
+	file_put(file);
+	return NULL;
+}
+
+/* Who opens a file of the host waits for who writes back the last of it. */
+static void host_file_wakes(void)
+{
+	const char *path = "src/file/host.c";
+	unsigned long before = failures_in(path, PORT_FAIL_WAKE).times;
+	struct vmarea_config config = VMAREA_CONFIG_INIT;
+	char name[] = "waits-XXXXXX";
+	struct address_space *mapping;
+	pthread_t puts, opens;
+	struct file *file;
+
+	host_fd = mkstemp(name);
+	assert_true(host_fd >= 0);
+	assert_int_equal(unlink(name), 0);
+	config.arena_bytes = 8ul << 20;
+	assert_int_equal(vmarea_create(&config, &machine), 0);
+	assert_int_equal(host_file_open(machine, host_fd, HOST_FILE_DUP, &file), 0);
+	assert_int_equal(file_write(file, 0, "late", 4), 4);
+	mapping = mapping_get(file->mapping);
+	rwsem_write_lock(&mapping->invalidate_lock);
+	run_thread(&puts, put_last, file);
+	while (atomic_load_relaxed(&file->refs))
+		port_yield();
+	run_thread(&opens, open_again, NULL);
+	until_woken_for_nothing(path, before);
+	assert_int_equal(atomic_load_relaxed(&done), 0);
+	rwsem_write_unlock(&mapping->invalidate_lock);
+	pthread_join(puts, NULL);
+	pthread_join(opens, NULL);
+	assert_int_equal(atomic_load_relaxed(&done), 1);
+	mapping_put(mapping);
+	vmarea_destroy(machine);
+	close(host_fd);
+	done = 0;
+}
+
 static void calls_beside_one_another(void)
 {
 	pthread_t threads[3];
@@ -479,6 +538,7 @@ void waits_end_for_no_reason(void **state)
 	background_wakes();
 	section_wakes();
 	shrinker_wakes();
+	host_file_wakes();
 	port_fail_random(2, 2);
 	calls_beside_one_another();
 	close_world("waits");
