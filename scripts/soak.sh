@@ -53,5 +53,12 @@ for seed in $(seq 1 "$seeds"); do
 		done
 	done
 done
+echo "== the same with files that change under their mappings"
+for seed in $(seq 1 "$seeds"); do
+	for mmu in soft host; do
+		build/tools/vmarea diff --touch --files --mmu "$mmu" --seed "$seed" \
+			--jobs "$(nproc)" --calls "$touching" --quiet
+	done
+done
 echo "== fuzzing for $fuzz seconds on all cores"
 scripts/fuzz.sh "$fuzz"

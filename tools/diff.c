@@ -70,6 +70,8 @@ static void help(void)
 	      "  --touch         load and store, too, and compare bytes, signals and pages\n"
 	      "  --mmu PATH      with --touch, how the library's memory is accessed: none\n"
 	      "                  (default); soft, a software TLB; host, windows of this process\n"
+	      "  --files         with --touch: also change files under their mappings, read and\n"
+	      "                  write them, and compare their bytes and sizes\n"
 	      "  --levels N      with --touch, of the library's page tables: 4 (default) or 5\n"
 	      "  --script FILE   the calls of this file instead, as a difference left them\n"
 	      "  --overcommit N  set vm.overcommit_memory to it for the while (whole machine)\n"
@@ -89,7 +91,7 @@ static void help(void)
 }
 
 enum { OPT_SEED = 256, OPT_CALLS, OPT_ROUND, OPT_JOBS, OPT_WINDOW, OPT_ONLY, OPT_WITHOUT,
-       OPT_TOUCH, OPT_MMU, OPT_LEVELS, OPT_SCRIPT, OPT_OVERCOMMIT, OPT_KEEP_GOING,
+       OPT_TOUCH, OPT_MMU, OPT_LEVELS, OPT_FILES, OPT_SCRIPT, OPT_OVERCOMMIT, OPT_KEEP_GOING,
        OPT_NO_SHRINK, OPT_JSON, OPT_QUIET };
 
 static const struct option longs[] = {
@@ -104,6 +106,7 @@ static const struct option longs[] = {
 	{ "touch", no_argument, NULL, OPT_TOUCH },
 	{ "mmu", required_argument, NULL, OPT_MMU },
 	{ "levels", required_argument, NULL, OPT_LEVELS },
+	{ "files", no_argument, NULL, OPT_FILES },
 	{ "script", required_argument, NULL, OPT_SCRIPT },
 	{ "overcommit", required_argument, NULL, OPT_OVERCOMMIT },
 	{ "keep-going", no_argument, NULL, OPT_KEEP_GOING },
@@ -169,10 +172,16 @@ static int choose_ops(struct options *o, uint64_t only, uint64_t without)
 	const uint64_t accesses = 1ul << OP_LOAD | 1ul << OP_STORE | 1ul << OP_PEEK |
 				  1ul << OP_POKE;
 
+	const uint64_t file_io = 1ul << OP_PUNCH | 1ul << OP_FILE_READ | 1ul << OP_FILE_WRITE;
+
 	if (!o->memory.touch && (only & accesses))
 		return cli_usage("diff", "load, store, peek, poke: no bytes without --touch");
+	if (!o->memory.files && (only & file_io))
+		return cli_usage("diff", "punch, file_read, file_write: not without --files");
 	if (!o->memory.touch)
 		without |= accesses;
+	if (!o->memory.files)
+		without |= file_io;
 	o->ops = (only ? only | 1ul << OP_MMAP : ~0ul) & ~without & ~(1ul << OP_CHECK);
 	return -1;
 }
@@ -212,6 +221,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case OPT_LEVELS:
 			good = levels_option(&o->memory);
 			needs_touch = "--levels";
+			break;
+		case OPT_FILES:
+			o->memory.files = true;
+			needs_touch = "--files";
 			break;
 		case OPT_KEEP_GOING:
 			o->keep_going = true;
@@ -387,6 +400,17 @@ static void start_job(struct job *job)
 	_exit(EXIT_GOOD);
 }
 
+static void tell_round(const struct options *o, const struct finding *finding)
+{
+	fputs("as it was met: vmarea diff", stderr);
+	if (o->memory.touch)
+		fprintf(stderr, " --touch --mmu %s --levels %u%s", path_name(o->memory.path),
+			o->memory.levels, o->memory.files ? " --files" : "");
+	fprintf(stderr, " --seed %llu --round %llu --calls %u\n",
+		(unsigned long long)finding->seed, (unsigned long long)finding->round,
+		ROUND_MAX_CALLS);
+}
+
 static void tell(struct run *run, struct finding *finding)
 {
 	char *path;
@@ -403,9 +427,7 @@ static void tell(struct run *run, struct finding *finding)
 	if (path)
 		fprintf(stderr, "again: vmarea diff --script %s\n", path);
 	if (!run->options->script)
-		fprintf(stderr, "as it was met: vmarea diff --seed %llu --round %llu --calls %u\n",
-			(unsigned long long)finding->seed, (unsigned long long)finding->round,
-			ROUND_MAX_CALLS);
+		tell_round(run->options, finding);
 	free(path);
 }
 

@@ -35,6 +35,8 @@ struct machine {
 void machine_probe(struct machine *m);
 /* How often khugepaged has made a huge page of small ones, in anybody's memory. */
 unsigned long machine_nr_collapsed(void);
+/* How many pages of files were written to disks. */
+unsigned long machine_nr_written(void);
 
 /* ---------------------------------------------------------- diff_files.c: what can be mapped -- */
 
@@ -77,6 +79,7 @@ struct memory_setup {
 	bool touch;			/* areas have pages, and pages have bytes */
 	enum memory_path path;
 	unsigned int levels;		/* of the page tables */
+	bool files;			/* whose bytes change in other ways, too */
 };
 
 /* What a list of calls needs to know to be made again. */
@@ -105,6 +108,7 @@ struct script {
 const char *op_name(unsigned int op);
 int op_by_name(const char *name);		/* -1: none */
 unsigned int op_nr_args(unsigned int op);
+const char *path_name(enum memory_path path);
 int path_by_name(const char *name);		/* -1: none */
 /* The call as a person reads it, with names for bits. */
 void call_print(FILE *to, const struct diff_call *call, const struct test_files *files);
@@ -222,11 +226,23 @@ long memory_remote(struct side *side, struct diff_call *call);
 /* Are its pages compared, and those in core?  Says so in what was seen. */
 void memory_mark(const struct side *side, struct side_area *area);
 /* What is where @call was. */
-void memory_see_pages(const struct side_proc *proc, struct diff_call *call);
+void memory_see_pages(const struct side *side, const struct side_proc *proc,
+		      struct diff_call *call);
 /* All pages that are compared, as lines of text after @bytes of it.  Returns the new length. */
-size_t memory_write_runs(const struct side_proc *proc, char *text, size_t bytes, size_t max);
+size_t memory_write_runs(const struct side *side, const struct side_proc *proc, char *text,
+			 size_t bytes, size_t max);
 /* Files and segments as they were at first, without pages. */
 void memory_reset_files(struct side *side);
+
+/* ------------------------------- diff_file_io.c: the library's files, other than by mappings -- */
+
+/* OP_TRUNCATE, OP_PUNCH, OP_FILE_READ, OP_FILE_WRITE: what the agent is to return. */
+long file_call(struct side *side, struct diff_call *call);
+/* A bit for each file whose bytes are compared with the texts. */
+uint32_t files_compared(const struct test_files *files);
+/* A line for each of those, after @bytes of @text.  Returns the new length. */
+size_t files_write_lines(const struct side *side, char *text, size_t bytes, size_t max);
+bool same_inode(const struct test_file *a, const struct test_file *b);
 
 /* ------------------------------------------- diff_skip.c: which calls cannot be compared -- */
 
@@ -300,6 +316,7 @@ struct gen {
 	bool fill;			/* up to the area limit, some time */
 	uint32_t anon_share;		/* of 16 */
 	bool huge;			/* about huge pages */
+	bool about_files;		/* and what changes them */
 };
 
 void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_options *options);

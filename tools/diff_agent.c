@@ -15,6 +15,7 @@
 
 #include "diff_agent.h"
 #include "diff_agent_parts.h"
+#include "diff_bytes.h"
 #include "diff_text.h"
 
 /* The compiler may ask for these whatever it is told. */
@@ -58,6 +59,7 @@ static char text[4 * AGENT_TEXT_BYTES];		/* smaps as read */
 static char condensed[AGENT_TEXT_BYTES];
 static unsigned char in_core[PAGE];		/* mincore()'s answer */
 static uint64_t words[AGENT_MAX_PAGES];		/* pagemap's */
+static unsigned char io[AGENT_IO_BYTES];	/* of a file */
 
 char agent_stack[STACK_BYTES] __attribute__((aligned(16)));
 
@@ -208,6 +210,8 @@ static unsigned int kind_of_page(const struct diff_area *area, uint32_t i)
 
 	if (words[i] & PAGE_GUARD)
 		return kind | RUN_GUARD;
+	if (shared->whole_files && !(area->prot & AREA_CORE))
+		kind |= RUN_READ;
 	if (!is_own_page(words[i], area->prot & AREA_ANONYMOUS))
 		return kind;
 	if ((words[i] & PAGE_EXCLUSIVE) && (area->prot & AREA_EXCLUSIVE))
@@ -221,11 +225,30 @@ static void add_area(struct page_runs *runs, const struct diff_area *area)
 
 	for (uint32_t i = 0; i < nr; i++) {
 		unsigned int kind = kind_of_page(area, i);
-		int readable = (kind & (RUN_CORE | RUN_PRESENT)) && (area->prot & 7);
+		int readable = (kind & RUN_HAS_BYTES) && (area->prot & 7);
 
 		runs_add(runs, area->start + i * PAGE, kind,
 			 readable ? hash_page(area->start + i * PAGE) : 0);
 	}
+}
+
+/* Size and bytes of each file that the calls change. */
+static char *read_files(char *to)
+{
+	for (unsigned int i = 0; i < AGENT_MAX_FILES; i++) {
+		uint64_t fd = AGENT_FILE_FD + i, at = 0, hash = 0;
+		long n;
+
+		if (!(shared->whole_files >> i & 1) ||
+		    to + FILE_LINE_MAX > condensed + sizeof(condensed))
+			continue;
+		while ((n = MUST(sys4(NR_pread64, fd, ptr(io), sizeof(io), at))) > 0) {
+			hash = bytes_hash(hash, io, (uint64_t)n);
+			at += (uint64_t)n;
+		}
+		to = file_line_put(to, i, (uint64_t)MUST(sys3(NR_lseek, fd, 0, 2)), hash);
+	}
+	return to;
 }
 
 static size_t read_text(const struct diff_map *map)
@@ -244,7 +267,7 @@ static size_t read_text(const struct diff_map *map)
 		if (map->area[i].prot & AREA_PAGES)
 			add_area(&runs, &map->area[i]);
 	runs_end(&runs);
-	return (size_t)(runs.to - condensed);
+	return (size_t)(read_files(runs.to) - condensed);
 }
 
 /* Leaves behind what is found now, for the report. */
@@ -410,6 +433,27 @@ static int fd_of(uint64_t file)
 	return file < AGENT_MAX_FILES ? AGENT_FILE_FD + (int)file : -1;
 }
 
+static long do_file(unsigned int op, const uint64_t *a)
+{
+	uint64_t fd = (uint64_t)fd_of(a[0]);
+	long ret;
+
+	switch (op) {
+	case OP_TRUNCATE:
+		return sys2(NR_ftruncate, fd, a[1]);
+	case OP_PUNCH:
+		/* KEEP_SIZE | PUNCH_HOLE */
+		return sys4(NR_fallocate, fd, 3, a[1], a[2]);
+	case OP_FILE_READ:
+		ret = sys4(NR_pread64, fd, ptr(io), a[2], a[1]);
+		loaded = ret > 0 ? bytes_hash(0, io, (uint64_t)ret) : 0;
+		return ret;
+	default:
+		bytes_make(io, a[1], a[2], a[3]);
+		return sys4(NR_pwrite64, fd, ptr(io), a[2], a[1]);
+	}
+}
+
 static long do_other(const struct diff_call *c)
 {
 	const uint64_t *a = c->arg;
@@ -444,7 +488,10 @@ static long do_other(const struct diff_call *c)
 	case OP_READ_INTO:
 		return do_read_into(a[0], a[1]);
 	case OP_TRUNCATE:
-		return sys2(NR_ftruncate, (uint64_t)fd_of(a[0]), a[1]);
+	case OP_PUNCH:
+	case OP_FILE_READ:
+	case OP_FILE_WRITE:
+		return do_file(c->op, a);
 	case OP_FILL:
 		return do_fill(a[1]);
 	case OP_FORK:
@@ -540,12 +587,19 @@ static struct diff_pages look_at_pages(const struct diff_pages *at)
 
 static int same_pages(const struct diff_pages *a, const struct diff_pages *found)
 {
+	/* A file on a disk that is cut short loses entries of pages that stay, where these were large. */
+	uint64_t must_have = shared->whole_files ? a->file & a->core_compared : a->file;
 	uint64_t differ = (a->present ^ found->present) | (a->guard ^ found->guard) |
-			  (a->file & ~found->file) |
+			  (must_have & ~found->file) |
 			  ((a->exclusive ^ found->exclusive) & a->exclusive_compared);
 
 	return a->result == found->result && !(differ & a->compared) &&
 		!((a->in_core ^ found->in_core) & a->core_compared);
+}
+
+static int loads(const struct diff_call *c)
+{
+	return c->op == OP_LOAD || c->op == OP_PEEK || c->op == OP_FILE_READ;
 }
 
 static void compare(uint32_t i, long result)
@@ -555,7 +609,7 @@ static void compare(uint32_t i, long result)
 
 	if (!same_result(c, result))
 		differs(i, DIFFERS_RESULT, result);
-	if ((c->op == OP_LOAD || c->op == OP_PEEK) && loaded != c->value) {
+	if (loads(c) && loaded != c->value) {
 		shared->value = loaded;
 		differs(i, DIFFERS_VALUE, result);
 	}

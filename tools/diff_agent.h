@@ -72,6 +72,9 @@ enum diff_op {
 	OP_STORE,			/* addr bytes value */
 	OP_PEEK,			/* addr bytes process REMOTE_* */
 	OP_POKE,			/* addr bytes process REMOTE_* value */
+	OP_PUNCH,			/* file offset bytes: fallocate(PUNCH_HOLE) */
+	OP_FILE_READ,			/* file offset bytes: pread() */
+	OP_FILE_WRITE,			/* file offset bytes seed: pwrite() */
 	NR_OPS
 };
 
@@ -81,6 +84,8 @@ enum diff_op {
  */
 #define AGENT_EXEC_SLOT		0x800u
 #define AGENT_EXEC_BYTES	2u
+
+#define AGENT_IO_BYTES		(8u * 4096)	/* that OP_FILE_READ and OP_FILE_WRITE are about */
 
 /* By process_vm_readv(2) and its kind, or as a debugger, by /proc/PID/mem. */
 enum remote_kind { REMOTE_PLAIN, REMOTE_FORCED, NR_REMOTE_KINDS };
@@ -128,7 +133,8 @@ struct diff_call {
 	uint32_t map;			/* expected map: 8-byte units into arena */
 	int64_t result;			/* expected */
 	uint64_t arg[6];
-	uint64_t value;			/* OP_LOAD, OP_PEEK: what it is to find, else 0 */
+	uint64_t value;			/* OP_LOAD, OP_PEEK: what it is to find; OP_FILE_READ: */
+					/* a hash of that; else 0 */
 	struct diff_pages pages;	/* after it, where it was */
 };
 
@@ -189,6 +195,7 @@ struct agent_shared {
 	uint32_t owner;			/* the program's pid */
 	int32_t segment[8];		/* SysV ids */
 	uint32_t keep_vdso;
+	uint32_t whole_files;		/* bit for each that is compared with the texts */
 	uint64_t own_end;		/* areas below it are the agent's own */
 
 	/* Set by the agent. */
@@ -197,7 +204,7 @@ struct agent_shared {
 	uint32_t at;			/* the call that differs, or the one under way */
 	uint32_t difference;		/* enum agent_difference */
 	int64_t result;			/* found */
-	uint64_t value;			/* found by OP_LOAD or OP_PEEK */
+	uint64_t value;			/* found by OP_LOAD, OP_PEEK, OP_FILE_READ */
 	struct diff_pages pages;	/* found */
 	uint64_t fault_addr;		/* AGENT_CRASHED */
 	uint64_t where;			/* AGENT_CRASHED, AGENT_BROKEN: rip or line */

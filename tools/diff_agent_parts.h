@@ -20,7 +20,7 @@ enum {
 	NR_personality = 135, NR_mlock = 149, NR_munlock = 150, NR_mlockall = 151,
 	NR_munlockall = 152, NR_prctl = 157, NR_futex = 202, NR_remap_file_pages = 216,
 	NR_prlimit64 = 302, NR_process_vm_readv = 310, NR_process_vm_writev = 311,
-	NR_mlock2 = 325, NR_pkey_mprotect = 329, NR_pidfd_open = 434,
+	NR_fallocate = 285, NR_mlock2 = 325, NR_pkey_mprotect = 329, NR_pidfd_open = 434,
 	NR_process_madvise = 440, NR_mseal = 462,
 };
 

@@ -213,7 +213,7 @@ uint64_t hash_page(uint64_t addr)
 	uint64_t hash = 0;
 
 	fault_kind = TOUCH_DONE;
-	for (uint64_t at = addr; at < addr + PAGE; at += 8)
+	for (uint64_t at = addr; at < addr + PAGE && fault_kind == TOUCH_DONE; at += 8)
 		hash = page_hash(hash, access_once(at, 8, 0));
 	return fault_kind == TOUCH_DONE ? hash : 0;
 }

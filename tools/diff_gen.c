@@ -43,6 +43,7 @@ static const uint8_t usual_weight[NR_OPS] = {
 	[OP_BRK] = 6, [OP_SETRLIMIT] = 2, [OP_PERSONALITY] = 1, [OP_TOUCH] = 60,
 	[OP_READ_INTO] = 4, [OP_TRUNCATE] = 2, [OP_FORK] = 1, [OP_EXIT] = 1,
 	[OP_LOAD] = 50, [OP_STORE] = 60, [OP_PEEK] = 5, [OP_POKE] = 5,
+	[OP_PUNCH] = 4, [OP_FILE_READ] = 8, [OP_FILE_WRITE] = 8,
 };
 
 static const struct {
@@ -97,10 +98,27 @@ static void draw_huge(struct gen *gen)
 			gen->map_flag_chance[i] = 0;
 }
 
+/* Files, their mappings, and all that changes the one under the other. */
+static void draw_files(struct gen *gen)
+{
+	static const uint8_t ops[] = {
+		OP_MMAP, OP_MUNMAP, OP_MPROTECT, OP_MREMAP, OP_MADVISE, OP_MSYNC, OP_MINCORE,
+		OP_TOUCH, OP_FORK, OP_EXIT, OP_LOAD, OP_STORE, OP_PEEK, OP_POKE, OP_TRUNCATE,
+		OP_PUNCH, OP_FILE_READ, OP_FILE_WRITE, OP_SHMAT, OP_MLOCK, OP_MUNLOCK,
+	};
+	static const uint8_t weights[] = {
+		30, 8, 15, 15, 15, 6, 3, 20, 3, 2, 80, 80, 5, 5, 15, 10, 20, 20, 3, 1, 1,
+	};
+
+	set_weights(gen, ops, weights, sizeof(ops));
+	gen->about_files = true;
+}
+
 static void draw_weights(struct gen *gen)
 {
 	gen->total_weight = 0;
-	for (int op = 0; op < NR_OPS; op++) {
+	/* The last ones are about files. */
+	for (int op = 0; op < (gen->setup.memory.files ? NR_OPS : OP_PUNCH); op++) {
 		static const uint8_t times[] = { 0, 1, 1, 1, 2, 4 };
 		uint32_t weight = usual_weight[op] * times[below(gen, sizeof(times))];
 
@@ -126,6 +144,8 @@ static void draw_weights(struct gen *gen)
 		gen->weight[OP_PERSONALITY] = gen->weight[OP_MEMORY_MERGE] = 0;
 	if (gen->huge)
 		draw_huge(gen);
+	else if (gen->setup.memory.files && !one_in(gen, 3))
+		draw_files(gen);
 	else if (one_in(gen, 8))
 		draw_family(gen);
 	for (int op = 0; op < NR_OPS; op++)
@@ -176,6 +196,8 @@ void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_
 		gen->files = ~0u;
 	gen->odd_arguments = !one_in(gen, 4);
 	gen->anon_share = (uint32_t)(below(gen, 4) ? 8 + below(gen, 9) : below(gen, 8));
+	if (gen->about_files)
+		gen->anon_share = (uint32_t)below(gen, 6);
 }
 
 /* ------------------------------------------------------------------------------ addresses -- */
@@ -425,6 +447,7 @@ static void gen_mremap(struct gen *gen, const struct side_proc *proc, uint64_t *
 
 static uint64_t some_advice(struct gen *gen)
 {
+	static const uint8_t of_files[] = { MADV_REMOVE, MADV_DONTNEED, MADV_WILLNEED };
 	static const uint8_t list[] = {
 		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
 		MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE,
@@ -435,6 +458,8 @@ static uint64_t some_advice(struct gen *gen)
 		MADV_DODUMP, MADV_NORMAL, MADV_RANDOM, 5, 26, 99, 104, 255,
 	};
 
+	if (gen->about_files && one_in(gen, 2))
+		return of_files[below(gen, sizeof(of_files))];
 	return list[below(gen, sizeof(list))];
 }
 
@@ -563,6 +588,57 @@ static void gen_shm(struct gen *gen, const struct side_proc *proc, struct diff_c
 		a[2] |= 0x200000;
 }
 
+/* A place in a file: near its end, or near where a page begins. */
+static uint64_t some_file_offset(struct gen *gen, uint64_t file)
+{
+	uint64_t size = file < AGENT_MAX_FILES && gen->side->file[file] ?
+		file_size(gen->side->file[file]) : 0;
+	uint64_t pages = below(gen, one_in(gen, 4) ? 70 : 8), near = below(gen, 24);
+
+	switch (below(gen, 6)) {
+	case 0:
+		return size;
+	case 1:
+		return size + near;
+	case 2:
+		return size > near ? size - near : 0;
+	case 3:
+		return pages * DIFF_PAGE + below(gen, DIFF_PAGE);
+	default:
+		return pages * DIFF_PAGE + one_in(gen, 3) * near;
+	}
+}
+
+static uint64_t some_nr_bytes(struct gen *gen)
+{
+	switch (below(gen, 6)) {
+	case 0:
+		return below(gen, 3);
+	case 1:
+		return 1 + below(gen, AGENT_IO_BYTES);
+	case 2:
+	case 3:
+		return (1 + below(gen, AGENT_IO_BYTES / DIFF_PAGE)) * DIFF_PAGE;
+	default:
+		return 1 + below(gen, 300);
+	}
+}
+
+static void gen_file(struct gen *gen, struct diff_call *c)
+{
+	uint64_t *a = c->arg;
+
+	a[0] = some_file(gen);
+	a[1] = some_file_offset(gen, a[0]);
+	if (c->op == OP_TRUNCATE)
+		return;
+	a[2] = some_nr_bytes(gen);
+	if (c->op == OP_PUNCH && !a[2])
+		a[2] = 1;
+	if (c->op == OP_FILE_WRITE)
+		a[3] = rng_next(&gen->rng) >> 40;
+}
+
 static void gen_small(struct gen *gen, struct diff_call *c)
 {
 	uint64_t *a = c->arg;
@@ -581,6 +657,10 @@ static void gen_small(struct gen *gen, struct diff_call *c)
 		a[0] = 0x40000 | (one_in(gen, 2) ? MM_PERS_READ_IMPLIES_EXEC : 0);
 		break;
 	case OP_TRUNCATE:
+		if (gen->setup.memory.files) {
+			gen_file(gen, c);
+			break;
+		}
 		a[0] = some_file(gen);
 		a[1] = below(gen, 70) * DIFF_PAGE + below(gen, 2) * below(gen, DIFF_PAGE);
 		break;
@@ -653,6 +733,11 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 	case OP_PEEK:
 	case OP_POKE:
 		gen_access(gen, proc, c);
+		break;
+	case OP_PUNCH:
+	case OP_FILE_READ:
+	case OP_FILE_WRITE:
+		gen_file(gen, c);
 		break;
 	case OP_MUNMAP:
 	case OP_MLOCK:

@@ -141,6 +141,20 @@ unsigned long machine_nr_collapsed(void)
 	return read_number("/sys/kernel/mm/transparent_hugepage/khugepaged/pages_collapsed", 0);
 }
 
+unsigned long machine_nr_written(void)
+{
+	FILE *f = fopen("/proc/vmstat", "r");
+	unsigned long written = 0, value;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "nr_written %lu", &value) == 1)
+			written = value;
+	if (f)
+		fclose(f);
+	return written;
+}
+
 void machine_probe(struct machine *m)
 {
 	struct utsname name;

@@ -372,8 +372,28 @@ long memory_remote(struct side *side, struct diff_call *c)
 
 /* ------------------------------------------------------------------------- what is there -- */
 
+/* The first area that maps it. */
+static bool place_of_file(const struct side *side, const struct side_proc *proc, uint64_t file,
+			  uint64_t *addr, uint64_t *len)
+{
+	const struct file_desc *desc = &side->files->file[file].desc;
+	uint32_t dev = desc->dev_major << 20 | desc->dev_minor;
+
+	for (uint32_t i = 0; i < proc->nr; i++) {
+		const struct diff_area *area = &proc->area[i].seen;
+
+		if (area->inode != desc->inode || area->dev != dev)
+			continue;
+		*addr = area->start;
+		*len = area->end - area->start;
+		return true;
+	}
+	return false;
+}
+
 /* Where the call was, as far as that is known: its first pages. */
-static bool place_of(const struct diff_call *c, uint64_t *addr, uint64_t *len)
+static bool place_of(const struct side *side, const struct side_proc *proc,
+		     const struct diff_call *c, uint64_t *addr, uint64_t *len)
 {
 	bool moved = c->op == OP_MMAP || c->op == OP_MREMAP || c->op == OP_SHMAT;
 
@@ -400,6 +420,10 @@ static bool place_of(const struct diff_call *c, uint64_t *addr, uint64_t *len)
 	case OP_LOAD:
 	case OP_STORE:
 		return true;
+	case OP_TRUNCATE:
+	case OP_PUNCH:
+	case OP_FILE_WRITE:
+		return place_of_file(side, proc, c->arg[0], addr, len);
 	default:
 		return false;
 	}
@@ -455,13 +479,13 @@ static void note_page(struct diff_pages *pages, uint32_t i, uint64_t word, bool 
 	pages->file |= (word & PAGE_PRESENT) && !own ? bit : 0;
 }
 
-void memory_see_pages(const struct side_proc *proc, struct diff_call *c)
+void memory_see_pages(const struct side *side, const struct side_proc *proc, struct diff_call *c)
 {
 	struct diff_pages *pages = &c->pages;
 	unsigned char in_core[64] = { 0 };
 	uint64_t words[64], addr, len, end;
 
-	if (!place_of(c, &addr, &len) || addr >= DIFF_TASK_SIZE || len > DIFF_TASK_SIZE)
+	if (!place_of(side, proc, c, &addr, &len) || addr >= DIFF_TASK_SIZE || len > DIFF_TASK_SIZE)
 		return;
 	end = addr + len;
 	addr &= ~(DIFF_PAGE - 1);
@@ -498,7 +522,8 @@ static uint64_t hash_page(struct mm_user *mm, uint64_t addr)
 	return hash;
 }
 
-static void add_area(struct page_runs *runs, struct mm_user *mm, const struct diff_area *area)
+static void add_area(const struct side *side, struct page_runs *runs, struct mm_user *mm,
+		     const struct diff_area *area)
 {
 	static unsigned char in_core[AGENT_MAX_PAGES];
 	static uint64_t words[AGENT_MAX_PAGES];
@@ -515,22 +540,26 @@ static void add_area(struct page_runs *runs, struct mm_user *mm, const struct di
 
 		if (words[i] & PAGE_GUARD)
 			kind |= RUN_GUARD;
-		else if (is_own_page(words[i], area->prot & AREA_ANONYMOUS))
+		else if (side->memory.files && !(area->prot & AREA_CORE))
+			kind |= RUN_READ;
+		if (!(kind & RUN_GUARD) &&
+		    is_own_page(words[i], area->prot & AREA_ANONYMOUS))
 			kind |= RUN_PRESENT | ((words[i] & PAGE_EXCLUSIVE) &&
 					       (area->prot & AREA_EXCLUSIVE) ? RUN_EXCLUSIVE : 0);
-		runs_add(runs, addr, kind, (kind & (RUN_CORE | RUN_PRESENT)) &&
+		runs_add(runs, addr, kind, (kind & RUN_HAS_BYTES) &&
 			 (area->prot & (AREA_READ | AREA_WRITE | AREA_EXEC)) ?
 			 hash_page(mm, addr) : 0);
 	}
 }
 
-size_t memory_write_runs(const struct side_proc *proc, char *text, size_t bytes, size_t max)
+size_t memory_write_runs(const struct side *side, const struct side_proc *proc, char *text,
+			 size_t bytes, size_t max)
 {
 	struct page_runs runs = { .to = text + bytes, .end = text + max };
 
 	for (uint32_t i = 0; i < proc->nr; i++)
 		if (proc->area[i].seen.prot & AREA_PAGES)
-			add_area(&runs, proc->mm, &proc->area[i].seen);
+			add_area(side, &runs, proc->mm, &proc->area[i].seen);
 	runs_end(&runs);
 	return (size_t)(runs.to - text);
 }

@@ -61,6 +61,9 @@ static const struct {
 	[OP_STORE] = { "store", "bnx" },
 	[OP_PEEK] = { "peek", "bnni" },
 	[OP_POKE] = { "poke", "bnnix" },
+	[OP_PUNCH] = { "punch", "fnn" },
+	[OP_FILE_READ] = { "file_read", "fnn" },
+	[OP_FILE_WRITE] = { "file_write", "fnnx" },
 };
 
 const char *op_name(unsigned int op)
@@ -278,6 +281,11 @@ void call_print(FILE *to, const struct diff_call *call, const struct test_files 
 static const char *const layout_names[NR_LAYOUTS] = { "top-down", "top-down-low", "bottom-up" };
 static const char *const path_names[NR_PATHS] = { "none", "soft", "host" };
 
+const char *path_name(enum memory_path path)
+{
+	return path_names[path];
+}
+
 int path_by_name(const char *name)
 {
 	for (int path = 0; path < NR_PATHS; path++)
@@ -294,7 +302,8 @@ void script_write(FILE *to, const struct script *script, const struct test_files
 		script->setup.drop_caps ? "incapable" : "capable",
 		script->setup.keep_vdso ? " vdso" : "");
 	if (memory->touch)
-		fprintf(to, " touch %s %u-level", path_names[memory->path], memory->levels);
+		fprintf(to, " touch %s %u-level%s", path_names[memory->path], memory->levels,
+			memory->files ? " files" : "");
 	fputc('\n', to);
 	for (uint32_t i = 0; i < script->nr; i++) {
 		const struct diff_call *call = &script->call[i];
@@ -338,6 +347,8 @@ static bool parse_memory(const char *word, struct memory_setup *memory)
 	}
 	if (path >= 0)
 		memory->path = (enum memory_path)path;
+	else if (!strcmp(word, "files"))
+		memory->files = true;
 	else if (!strcmp(word, "4-level") || !strcmp(word, "5-level"))
 		memory->levels = (unsigned int)(*word - '0');
 	else
@@ -363,8 +374,8 @@ static const char *parse_setup(char **save, struct round_setup *setup)
 			setup->keep_vdso = known = true;
 		if (!known && !parse_memory(word, &setup->memory))
 			return "setup: top-down, top-down-low or bottom-up; capable or "
-			       "incapable; vdso; touch, and after it none, soft or host, and "
-			       "4-level or 5-level";
+			       "incapable; vdso; touch, and after it none, soft or host, "
+			       "4-level or 5-level, and files";
 	}
 	return NULL;
 }

@@ -194,8 +194,9 @@ static size_t write_text(struct side *side, const struct side_proc *proc, char *
 		4 * ((long)stats.data_pages + start->adjust_data),
 		4 * ((long)stats.stack_pages + start->adjust_stack));
 	bytes = text_condense(&rules, side->text, side->text_bytes + bytes, to, AGENT_TEXT_BYTES);
-	return side->memory.touch ?
-		memory_write_runs(proc, to, bytes, AGENT_TEXT_BYTES) : bytes;
+	if (side->memory.touch)
+		bytes = memory_write_runs(side, proc, to, bytes, AGENT_TEXT_BYTES);
+	return side->memory.files ? files_write_lines(side, to, bytes, AGENT_TEXT_BYTES) : bytes;
 }
 
 /* The map of @proc as it is now into the arena, unless it is the same as the last one. */
@@ -307,20 +308,6 @@ static long do_read_into(const struct side *side, struct mm_user *mm, const uint
 	return -1;
 }
 
-static long do_truncate(struct side *side, uint64_t at, uint64_t bytes)
-{
-	const struct file_desc *of = &side->files->file[at].desc;
-
-	for (int i = FILE_FIRST_SIZED; i < side->files->nr; i++) {
-		const struct test_file *file = &side->files->file[i];
-
-		if (file->label && file->desc.inode == of->inode &&
-		    file->desc.dev_minor == of->dev_minor && file->desc.dev_major == of->dev_major)
-			file_set_size(side->file[i], bytes);
-	}
-	return 0;
-}
-
 static long do_anon_name(struct mm_user *mm, const uint64_t *a)
 {
 	static const char *const names[] = { NULL, "one", "two", "bad\\name" };
@@ -404,7 +391,10 @@ static long do_other(struct side *side, struct side_proc *proc, struct diff_call
 	case OP_POKE:
 		return memory_remote(side, c);
 	case OP_TRUNCATE:
-		return do_truncate(side, a[0], a[1]);
+	case OP_PUNCH:
+	case OP_FILE_READ:
+	case OP_FILE_WRITE:
+		return file_call(side, c);
 	case OP_FORK:
 		return do_fork(side, proc, a[0]);
 	case OP_FILL:
@@ -533,7 +523,7 @@ enum step side_step(struct side *side, const struct diff_call *call)
 		side->broken = mm_validate(proc->mm, side->why, sizeof(side->why));
 	out->map = write_map(side, proc, call->text);
 	if (side->memory.touch)
-		memory_see_pages(proc, out);
+		memory_see_pages(side, proc, out);
 	side->shared->nr_calls++;
 	if (call->op == OP_FORK && !out->result)
 		append_check(side, (unsigned int)call->arg[0]);
@@ -585,6 +575,7 @@ void side_begin(struct side *side, const struct start_state *start)
 	side->image_end = (start->config.start_brk + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
 	side->arena_used = 0;
 	side->shared->own_end = side->image_end;
+	side->shared->whole_files = side->memory.files ? files_compared(side->files) : 0;
 	side->small_pages = false;
 	side->lazily_freed = false;
 	side->collapsed = false;

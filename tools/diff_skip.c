@@ -21,6 +21,7 @@
 #define HUGE_PAGE	(2ul << 20)
 #define FILL_MAX	(8ul << 20)	/* bytes that one call may fill */
 #define FILL_ALL_MAX	(24ul << 20)	/* the same for mlockall() */
+#define FILE_MAX	(1024 * DIFF_PAGE)
 
 static bool overlap(uint64_t a_start, uint64_t a_end, uint64_t b_start, uint64_t b_end)
 {
@@ -191,8 +192,6 @@ static bool skip_advice_for_pages(const struct side *side, const struct side_pro
 	case MADV_COLLAPSE:
 		return side_holds_huge_page(addr, len) &&
 			(!side->huge_pages || any_file(proc, addr, len));
-	case MADV_REMOVE:
-		return true;
 	case MADV_FREE:
 	case MADV_COLD:
 		return may_fold_zeros(side, proc, addr, len);
@@ -325,16 +324,39 @@ static bool skip_fill(const struct side *side, const struct side_proc *proc, con
 		stats.nr_areas + a[0] >= side->machine->config.max_map_count;
 }
 
+/* NULL: not one whose bytes calls may change. */
+static const struct test_file *file_of(const struct side *side, uint64_t file)
+{
+	const struct test_file *f = &side->files->file[file % AGENT_MAX_FILES];
+
+	if (file < FILE_FIRST_SIZED || file >= (uint64_t)side->files->nr || !f->label ||
+	    !f->mappable || (f->desc.flags & (FILE_HUGETLB | FILE_APPEND_ONLY)))
+		return NULL;
+	return f;
+}
+
 static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes)
 {
-	const struct test_file *f;
+	const struct test_file *f = file_of(side, file);
 
-	if (file < FILE_FIRST_SIZED || file >= (uint64_t)side->files->nr)
+	return !f || !(f->desc.flags & FILE_WRITE) || (f->desc.flags & FILE_SEAL_WRITE) ||
+		bytes > FILE_MAX;
+}
+
+/*
+ * Far ends are as the file system likes.  Linux takes a hole that ends inside of the first page of
+ * shared memory for one up to the last, as long as it only unmaps: nobody else would notice.
+ */
+static bool skip_file_io(const struct side *side, const struct diff_call *c)
+{
+	const uint64_t *a = c->arg;
+	const struct test_file *f = file_of(side, a[0]);
+
+	if (!side->memory.touch || !f || a[1] > FILE_MAX || a[2] > FILE_MAX)
 		return true;
-	f = &side->files->file[file];
-	return side->memory.touch || !f->label || !f->mappable || !(f->desc.flags & FILE_WRITE) ||
-		bytes > 1024 * DIFF_PAGE ||
-		(f->desc.flags & (FILE_SEAL_WRITE | FILE_HUGETLB | FILE_APPEND_ONLY));
+	if (c->op == OP_PUNCH)
+		return (f->desc.flags & FILE_SHMEM) && a[1] + a[2] < DIFF_PAGE;
+	return a[2] > AGENT_IO_BYTES;
 }
 
 static bool skip_limit(const struct side *side, uint64_t which, uint64_t bytes)
@@ -413,6 +435,10 @@ bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 		return proc->mcl_future && a[0] > side->image_end + FILL_MAX;
 	case OP_TRUNCATE:
 		return skip_truncate(side, a[0], a[1]);
+	case OP_PUNCH:
+	case OP_FILE_READ:
+	case OP_FILE_WRITE:
+		return skip_file_io(side, c);
 	case OP_SETRLIMIT:
 		return skip_limit(side, a[0], a[1]);
 	case OP_FORK:

@@ -7,7 +7,8 @@
  * Where areas have pages, also how many of what kind, and a line for each run of like pages:
  *
  *	pages 200000000000 3 cpx 1f3a...	first, how many, c in core, p present and no file's,
- *						x here alone, g a guard; a hash of their bytes
+ *						x here alone, g a guard, r read, in core or not;
+ *						a hash of their bytes
  *
  * Included by the agent, which has no C library.
  */
@@ -178,7 +179,8 @@ static inline size_t text_condense(const struct text_rules *rules, const char *i
 
 /* ----------------------------------------------------------------------------- runs of pages -- */
 
-enum { RUN_CORE = 1, RUN_PRESENT = 2, RUN_EXCLUSIVE = 4, RUN_GUARD = 8 };
+enum { RUN_CORE = 1, RUN_PRESENT = 2, RUN_EXCLUSIVE = 4, RUN_GUARD = 8, RUN_READ = 16,
+       RUN_HAS_BYTES = RUN_CORE | RUN_PRESENT | RUN_READ };
 
 struct page_runs {
 	char *to, *end;
@@ -205,7 +207,7 @@ static inline unsigned long page_hash(unsigned long hash, unsigned long word)
 
 static inline void runs_end(struct page_runs *runs)
 {
-	static const char letters[] = "cpxg";
+	static const char letters[] = "cpxgr";
 	char *to = runs->to;
 
 	if (runs->nr && to + 80 < runs->end) {
@@ -213,7 +215,7 @@ static inline void runs_end(struct page_runs *runs)
 			*to++ = *p;
 		to = text_put_hex(to, runs->start);
 		to = text_put_hex(to, runs->nr);
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 5; i++)
 			if (runs->kind >> i & 1)
 				*to++ = letters[i];
 		*to++ = ' ';

@@ -167,21 +167,22 @@ void finding_of_death(const struct diff_context *context, int signal, struct fin
 }
 
 /*
- * The calls in shared memory, on the kernel.  khugepaged may have a hand in what is found there:
- * then it is done again.
+ * The calls in shared memory, on the kernel.  khugepaged may have a hand in what is found there, or
+ * a write-back, which clears what is behind the end of a file: then it is done again.
  */
 static void run_calls(struct diff_context *context, const struct round_setup *setup,
 		      const char *invariant, struct finding *f)
 {
-	unsigned long collapsed;
+	unsigned long collapsed, written;
 	int tries = 0;
 
 	do {
 		collapsed = machine_nr_collapsed();
+		written = machine_nr_written();
 		runner_run(&context->runner, setup);
 		make_finding(context->runner.shared, setup, invariant, f);
 	} while (f->kind == FOUND_DIFFERENCE && setup->memory.touch && ++tries < MAX_TRIES &&
-		 machine_nr_collapsed() != collapsed);
+		 (machine_nr_collapsed() != collapsed || machine_nr_written() != written));
 }
 
 /* --------------------------------------------------------------------------------- rounds -- */

@@ -238,8 +238,8 @@ void filemap_remove(struct address_space *mapping, struct page *page)	__must_hol
 
 /* Lets go of every page: no file is left. */
 void filemap_drop_all(struct address_space *mapping)		__may_sleep;
-/* Before a write makes the file longer: what was mapped and written past its end goes. */
-void filemap_zero_tail(struct address_space *mapping)		__may_sleep;
+/* Before a write at @offset makes the file longer: what was stored from its end to there goes. */
+void filemap_zero_gap(struct address_space *mapping, u64 offset)	__may_sleep;
 
 /* -------------------------------------------------------------------------- definitions -- */
 

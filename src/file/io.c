@@ -166,7 +166,8 @@ long file_write(struct file *file, uint64_t offset, const void *from, size_t byt
 	int err = may_write(file);
 	witness_call();
 
-	if (err)
+	/* A seal is asked only if there is anything to write. */
+	if (err && (bytes || err == -EBADF))
 		return err;
 	if (offset > INT64_MAX || (file_flags(file) & FILE_HUGETLB))
 		return -EINVAL;
@@ -177,8 +178,8 @@ long file_write(struct file *file, uint64_t offset, const void *from, size_t byt
 	if (offset >= limit)
 		return -EFBIG;
 	bytes = min(bytes, (size_t)(limit - offset));
-	if (offset + bytes > file_size(file))
-		filemap_zero_tail(file->mapping);
+	if (offset > file_size(file))
+		filemap_zero_gap(file->mapping, offset);
 	while (done < bytes && !err) {
 		size_t part = part_of_page(offset + done, bytes - done);
 

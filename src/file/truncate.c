@@ -115,10 +115,17 @@ static void forget_past_end(struct address_space *mapping)
 		zero_rest(mapping, mapping_size(mapping));
 }
 
-void filemap_zero_tail(struct address_space *mapping)
+void filemap_zero_gap(struct address_space *mapping, u64 offset)
 {
+	u64 size, rest;
+
+	if (mapping->kind & FILE_SHMEM)
+		return;
 	rwsem_write_lock(&mapping->invalidate_lock);
-	forget_past_end(mapping);
+	size = mapping_size(mapping);
+	rest = PAGE_SIZE - size % PAGE_SIZE;
+	if (size % PAGE_SIZE && offset > size)
+		zero_part(mapping, size, size + min(rest, offset - size));
 	rwsem_write_unlock(&mapping->invalidate_lock);
 }
 
@@ -135,8 +142,10 @@ static void set_size(struct address_space *mapping, u64 bytes)
 		drop_pages(mapping, mapping_end(mapping), ALL_PAGES, UNMAP_COPIES);
 		/* Copies that were made of pages before these were dropped. */
 		unmap(mapping, mapping_end(mapping), ALL_PAGES, UNMAP_COPIES);
-		zero_rest(mapping, bytes);
 	}
+	/* Also where the end stays: what was stored past it goes. */
+	if (bytes <= before)
+		zero_rest(mapping, bytes);
 }
 
 void filemap_set_size(struct address_space *mapping, u64 bytes)

@@ -57,6 +57,14 @@ class Tests:
             assert summary['differences'] == 0
             assert summary['per_call']['load'] and summary['per_call']['store']
 
+    def test_no_difference_in_files(self):
+        for seed, mmu, levels in ((31, 'none', 4), (32, 'soft', 5), (33, 'host', 4)):
+            status, out, err = run(self.vmarea, '--touch', '--files', '--mmu', mmu, '--levels',
+                                   str(levels), '--seed', str(seed), '--calls', '30000', '--json')
+            assert status == GOOD, err
+            made = json.loads(out)['per_call']
+            assert made['punch'] and made['file_read'] and made['file_write'], made
+
     def test_scripts_of_memory(self):
         """What is stored, where it crosses into a page that is not there, and after a fork."""
         with open('memory.script', 'w', encoding='utf-8') as f:
@@ -140,6 +148,8 @@ class Tests:
                 (('--touch', '--mmu', 'hard'), "'hard' is none of none, soft, host"),
                 (('--touch', '--levels', '3'), 'too small'),
                 (('--only', 'load'), 'without --touch'),
+                (('--files',), '--files is about pages: add --touch'),
+                (('--touch', '--only', 'punch'), 'not without --files'),
                 (('--what',), 'unknown option --what'),
                 (('x',), "what is 'x' for?")):
             status, out, err = run(self.vmarea, *args)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The library's side of `vmarea diff --touch --files`: the calls that change or read a file beside
+ * its mappings, and what all files are like.
+ *
+ * One inode may be open several times, and has one size and one set of pages; it is compared by the
+ * first of these that can be read.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "cmds.h"
+#include "diff.h"
+#include "diff_bytes.h"
+
+static unsigned char io[AGENT_IO_BYTES];
+
+bool same_inode(const struct test_file *a, const struct test_file *b)
+{
+	return a->desc.inode == b->desc.inode && a->desc.dev_major == b->desc.dev_major &&
+		a->desc.dev_minor == b->desc.dev_minor;
+}
+
+/* Without pages, open files of one inode know nothing of each other. */
+static long truncate_file(struct side *side, uint64_t at, uint64_t bytes)
+{
+	const struct test_file *of = &side->files->file[at];
+
+	if (side->memory.touch)
+		file_set_size(side->file[at], bytes);
+	for (int i = FILE_FIRST_SIZED; i < side->files->nr && !side->memory.touch; i++)
+		if (side->files->file[i].label && same_inode(&side->files->file[i], of))
+			file_set_size(side->file[i], bytes);
+	return 0;
+}
+
+long file_call(struct side *side, struct diff_call *c)
+{
+	const uint64_t *a = c->arg;
+	struct file *file = side->file[a[0]];
+	long ret;
+
+	switch (c->op) {
+	case OP_TRUNCATE:
+		return truncate_file(side, a[0], a[1]);
+	case OP_PUNCH:
+		return file_punch_hole(file, a[1], a[2]);
+	case OP_FILE_READ:
+		ret = file_read(file, a[1], io, a[2]);
+		c->value = ret > 0 ? bytes_hash(0, io, (uint64_t)ret) : 0;
+		return ret;
+	default:
+		bytes_make(io, a[1], a[2], a[3]);
+		return file_write(file, a[1], io, a[2]);
+	}
+}
+
+uint32_t files_compared(const struct test_files *files)
+{
+	uint32_t chosen = 0;
+
+	for (int i = FILE_FIRST_SIZED; i < files->nr; i++) {
+		const struct test_file *file = &files->file[i];
+		bool first = file->label && file->mappable && (file->desc.flags & FILE_READ) &&
+			!(file->desc.flags & FILE_HUGETLB);
+
+		for (int k = FILE_FIRST_SIZED; k < i && first; k++)
+			first = !(chosen >> k & 1) || !same_inode(&files->file[k], file);
+		if (first)
+			chosen |= 1u << i;
+	}
+	return chosen;
+}
+
+static uint64_t hash_file(struct file *file)
+{
+	uint64_t at = 0, hash = 0;
+	long n;
+
+	while ((n = file_read(file, at, io, sizeof(io))) > 0) {
+		hash = bytes_hash(hash, io, (uint64_t)n);
+		at += (uint64_t)n;
+	}
+	if (n < 0) {
+		cli_error("diff", "file_read: %ld", n);
+		exit(EXIT_DEFECT);
+	}
+	return hash;
+}
+
+size_t files_write_lines(const struct side *side, char *text, size_t bytes, size_t max)
+{
+	uint32_t chosen = files_compared(side->files);
+	char *to = text + bytes;
+
+	for (unsigned int i = 0; i < AGENT_MAX_FILES; i++)
+		if ((chosen >> i & 1) && to + FILE_LINE_MAX <= text + max)
+			to = file_line_put(to, i, file_size(side->file[i]),
+					   hash_file(side->file[i]));
+	return (size_t)(to - text);
+}
