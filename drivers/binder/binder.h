@@ -6,7 +6,7 @@
  *	struct file_desc desc = { ..., .ops = &binder_file_ops, .private_data = proc };
  *
  *	binder_pool_create(instance, &pool);
- *	binder_proc_create(pool, mm_user_mm(mm), &proc);
+ *	binder_proc_create(pool, mm_user_mm(mm), &binder_by_insert, &proc);
  *	file_create(instance, &desc, &file);			takes over the reference to proc
  *	mm_mmap(mm, 0, 1 << 20, PROT_READ, MAP_PRIVATE, file, 0);
  *
@@ -27,8 +27,9 @@ struct binder_proc;
 /* Their private_data is a struct binder_proc: release() puts it. */
 extern const struct file_operations binder_file_ops;
 
-/* One reference.  0; -ENOMEM. */
-int binder_proc_create(struct binder_pool *pool, struct mm_struct *mm, struct binder_proc **out)
+/* One reference.  @ops: how its pages are shown.  0; -ENOMEM. */
+int binder_proc_create(struct binder_pool *pool, struct mm_struct *mm,
+		       const struct binder_range_ops *ops, struct binder_proc **out)
 	__may_sleep __must_check;
 struct binder_proc *binder_proc_get(struct binder_proc *proc);
 void binder_proc_put(struct binder_proc *proc)		__may_sleep;

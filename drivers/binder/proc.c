@@ -39,14 +39,15 @@ static struct vmarea_lock_class proc_class = VMAREA_LOCK_CLASS("binder proc lock
 
 /* ------------------------------------------------------------------ beginning and end -- */
 
-int binder_proc_create(struct binder_pool *pool, struct mm_struct *mm, struct binder_proc **out)
+int binder_proc_create(struct binder_pool *pool, struct mm_struct *mm,
+		       const struct binder_range_ops *ops, struct binder_proc **out)
 {
 	struct binder_proc *proc = calloc(1, sizeof(*proc));
 	int err;
 
 	if (!proc)
 		return -ENOMEM;
-	err = binder_range_create(pool, mm, &proc->range);
+	err = binder_range_create(pool, mm, ops, &proc->range);
 	if (err)
 		goto out_proc;
 	err = binder_space_create(proc->range, &proc->space);
@@ -102,7 +103,7 @@ static void proc_release(struct file *file) __may_sleep;
 static int proc_mmap(struct file *file, struct vma_new *vma)
 {
 	struct binder_proc *proc = file_private_data(file);
-	int err = binder_range_mmap(proc->range, vma);
+	int err = binder_range_mmap(proc->range, file, vma);
 
 	if (!err)
 		binder_space_mapped(proc->space);

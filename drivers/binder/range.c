@@ -1,126 +1,71 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The page range of Binder.
+ * The page range of Binder: its slots, and the pool of pages that nobody uses.
  *
  * Terms.  The *receiver* is the process whose mm has the mapping; it reads.  A *sender* is any other
- * thread; it brings pages into the receiver's mm and writes to them.  A *slot* is the place of one
- * page of the range.  The *pool* has the pages of all ranges that are there and not used, and a
- * shrinker that frees them.  A *use* is one binder_range_use() without its binder_range_stop().
+ * thread; it brings pages and writes to them.  A *slot* is the place of one page of the range.  The
+ * *pool* has the pages of all ranges that are there and not used, and a shrinker that frees them.  A
+ * *use* is one binder_range_use() without its binder_range_stop().
  *
  *	range  start                                      slot i is at start + i * 4096
  *	       | used | none | idle | none | idle | used |
  *	                        |             |
  *	pool  idle  <-----------+-------------+---------- other ranges'; longest idle first
  *
- *	          use: insert          stop
+ *	          use: show            stop
  *	    NONE ------------> USED ---------> IDLE
  *	      ^                     <---------  |
  *	      |                       use       |
- *	      +---------------------------------+	scan(): taken off the list, zapped, freed
+ *	      +---------------------------------+	scan(): taken, freed
  *
  *	slot->users > 0			USED; page is NULL while the first user brings it
  *	slot->users == 0, page		IDLE, and in pool->idle
  *	slot->users == 0, no page	NONE
  *
+ * How the receiver comes to see a page, and how that is undone, there are two ways (range_ops.h):
+ *
+ *	range_insert.c	the sender inserts it into the receiver's mm; the scan finds the VMA again
+ *	range_fault.c	the receiver's fault finds it in its slot; the scan takes it out of the
+ *			file, wherever that is mapped
+ *
  * Order of locks.  Whoever waits for one holds none below:
  *
- *	place lock	of a range: its entries in the receiver's page table are being changed
- *	mmap lock, or else VMA lock, of the receiver
+ *	place lock	of a range: what its slots have, and what is shown of that, is being changed
  *	slots lock	of a range, a spinlock to the checker: slot->users, slot->page
  *	idle lock	of the pool, likewise: the list
  *
- * An mmap() hook comes with the mmap lock and takes the slots lock.  A sender takes the place lock,
- * then looks for the VMA, then takes the slots lock.  The scan comes from the other end: what it
- * finds first is an entry of the list.  As long as it has the idle lock, the slot stays in the list
- * and so the range exists.  Under it, it tries: the place lock, the VMA's, the slots lock; any
- * that cannot be had at once ends the try, and the slot goes to the end of the list.  Only then does
- * it take the page out of slot and list, and let go of the two spinlocks; zapping sleeps.  From there
- * on it is the place lock that keeps the range: binder_range_destroy() takes it once, after the list
- * has nothing of the range's any more.
+ * Locks of the receiver's mm come after the place lock in one way, before it in the other; each has
+ * a place lock of its own kind.  An mmap() hook comes with the mmap lock and takes the slots lock.
  *
- * The place lock also keeps a sender from inserting a page where the scan has yet to zap the one
- * before: the slot says NONE already, and the entry is still there.
+ * The scan comes from the other end: what it finds first is an entry of the list.  As long as it has
+ * the idle lock, the slot stays in the list and so the range exists.  Under it, it tries: the place
+ * lock, whatever else there is to be had, the slots lock; any that cannot be had at once ends the
+ * try, and the slot goes to the end of the list.  Only then does it take the page out of slot and
+ * list, and let go of the two spinlocks.  From there on it is the place lock that keeps the range:
+ * binder_range_destroy() takes what there is of the range off the list with the place lock held.
+ *
+ * The place lock also keeps a sender from showing a page where the scan has yet to take the one
+ * before out of sight: the slot says NONE already, and the entry is still there.
  *
  * Lifetimes.  The range has the receiver's mm_struct grabbed and no user of it: a range does not
- * keep a dead process's memory.  Each look at the mm begins with mmget_not_zero(), and ends with
- * mmput_async(): if it has become the last user, the teardown closes the VMA, puts the file, and
- * comes back with binder_range_destroy(), for which a sender is the wrong thread and a shrinker,
- * called with anybody's locks, is not allowed.  A page has one reference of the slot's, and one
- * of each entry's that maps it; so a page that a slot gives up while the mm is torn down stays a page
- * until its entry goes.
+ * keep a dead process's memory.  A page has one reference of the slot's, and one of each entry's
+ * that maps it; so a page that a slot gives up while the mm is torn down stays a page until its
+ * entry goes.
  *
- * Why no page can come to a VMA that is not the range's.  The address was remembered, and the
- * process may since have unmapped it, mapped something else there, moved another mapping over it.
- *
- *	1  The VMA is looked up under the lock that the insertion is made under: between the two it
- *	   can neither change nor go.
- *	2  It is looked up in the mm that the range was mapped in.  A fork's copy is in another.
- *	3  It must have our ops and this range as its data (vma_as_owned_mixedmap()): nobody but
- *	   binder_range_mmap() sets the two.  Another range's VMA has other data.
- *	4  Nor is it an old VMA with the address of a new range: a VMA keeps its file, and the file
- *	   keeps the range until release().
- *	5  Within it, address and slot belong together: the range is mapped once in its life, and the
- *	   VMA is not moved (our mremap() hook refuses) nor made longer (MIXEDMAP and DONTEXPAND).
- *	   What is cut off or out of it is no VMA of ours any more, and 3 refuses it there.
- *
- * 3 is the check; the tests build this file once without it, and have to fail.
- *
- * What a receiver can do to itself: MADV_DONTNEED takes its entries away, and what it reads then is
- * SIGBUS until the page has gone and come again; MADV_DOFORK and fork give its child a copy of
- * entries that are there at that moment.
- *
- * Rejected.  A flag that close() clears, instead of 3: it says that our VMA went, which is over when
- * it is read; what has to be known is what is there now.  One lock for slots and entries: the hook
- * comes with the mmap lock, the sender has to take it.  Zapping under the list's lock: it sleeps.
+ * Rejected.  One lock for slots and entries: the mmap() hook comes with the mmap lock, a sender that
+ * inserts has to take it.  Taking out of sight under the list's lock: it sleeps.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <vmarea/shrinker.h>
 
-#include "lock.h"
-#include "range.h"
+#include "range_ops.h"
 
 /* After an allocation failed: so many pages are asked for, by whom it failed. */
 #define SHRINK_PAGES	32ul
 
-struct slot {
-	struct page *page;			/* slots lock */
-	unsigned int users;			/* slots lock */
-	struct binder_range *range;		/* once */
-	TAILQ_ENTRY(slot) idle;			/* idle lock */
-};
-
-struct binder_pool {
-	struct vmarea *instance;		/* once */
-	unsigned int refs;			/* atomic: the owner's, and one of each range */
-	struct shrinker shrinker;
-	struct binder_lock lock;		/* the idle lock */
-	TAILQ_HEAD(idle_list, slot) idle;	/* lock */
-	unsigned long nr_idle;			/* lock to write */
-};
-
-struct binder_range {
-	struct binder_pool *pool;		/* once */
-	struct mm_struct *mm;			/* once; grabbed */
-	struct binder_lock place_lock;
-	struct binder_lock lock;		/* the slots lock */
-	unsigned long start;			/* lock; written by the one mmap() */
-	unsigned long nr_pages;			/* lock; likewise.  0: not mapped yet */
-	struct slot *slots;			/* lock; likewise */
-};
-
-static struct vmarea_lock_class place_class = VMAREA_LOCK_CLASS("binder place lock");
 static struct vmarea_lock_class slots_class = VMAREA_LOCK_CLASS("binder slots lock");
 static struct vmarea_lock_class idle_class = VMAREA_LOCK_CLASS("binder idle lock");
-
-static int refuse_move(struct vma_mut *vma)
-{
-	return -EINVAL;
-}
-
-static const struct vm_operations_struct range_vm_ops = { .mremap = refuse_move };
 
 /* ----------------------------------------------------------------------- slots -- */
 
@@ -175,14 +120,40 @@ static bool slot_get(struct binder_range *range, unsigned long nr)
 	return there;
 }
 
-static bool slot_has_page(struct binder_range *range, unsigned long nr)
+struct page *slot_page(struct binder_range *range, unsigned long nr)
 {
-	bool has;
+	struct page *page;
 
 	binder_lock(&range->lock);
-	has = range->slots[nr].page;
+	page = range->slots[nr].page;
 	binder_unlock(&range->lock);
-	return has;
+	return page;
+}
+
+struct page *slot_take_page(struct slot *slot)
+{
+	struct binder_range *range = slot->range;
+	struct page *page;
+
+	if (!binder_trylock(&range->lock))
+		return NULL;
+	page = slot->page;
+	slot->page = NULL;
+	idle_del_locked(slot);
+	binder_unlock(&range->lock);
+	return page;
+}
+
+void slot_put_back_page(struct slot *slot, struct page *page)
+{
+	struct binder_range *range = slot->range;
+
+	binder_lock(&range->lock);
+	slot->page = page;
+	/* A new user waits for the place lock, and will find it. */
+	if (!slot->users)
+		idle_add(slot);
+	binder_unlock(&range->lock);
 }
 
 static void slot_set_page(struct binder_range *range, unsigned long nr, struct page *page)
@@ -193,50 +164,6 @@ static void slot_set_page(struct binder_range *range, unsigned long nr, struct p
 }
 
 /* ----------------------------------------------------------------- the sender's -- */
-
-/* The owner check, 3 of the essay. */
-static int insert_checked(struct binder_range *range, struct vma_ref *vma, unsigned long addr,
-			  struct page *page) __must_hold_shared(vma_stable) __may_sleep
-{
-	struct vma_mixedmap *mixed = vma_as_owned_mixedmap(vma, &range_vm_ops, range);
-
-	if (!mixed)
-		return -ESRCH;
-	return vm_insert_page(mixed, addr, page);
-}
-
-/* Place lock. */
-static int insert_in_mm(struct binder_range *range, struct mm_user *mm, unsigned long addr,
-			struct page *page) __must_not_hold(vma_stable) __may_sleep
-{
-	struct vma_ref *vma = lock_vma_under_rcu(mm, addr);
-	struct mmap_read *lock;
-	int err;
-
-	if (vma) {
-		err = insert_checked(range, vma, addr, page);
-		vma_end_read(vma);
-		return err;
-	}
-	lock = mmap_read_lock(mm);
-	vma = vma_lookup(lock, addr);
-	err = vma ? insert_checked(range, vma, addr, page) : -ESRCH;
-	mmap_read_unlock(lock);
-	return err;
-}
-
-static int insert(struct binder_range *range, unsigned long nr, struct page *page)
-	__must_not_hold(vma_stable) __may_sleep
-{
-	struct mm_user *mm = mmget_not_zero(range->mm);
-	int err;
-
-	if (!mm)
-		return -ESRCH;
-	err = insert_in_mm(range, mm, range->start + nr * BINDER_PAGE, page);
-	mmput_async(mm);
-	return err;
-}
 
 static struct page *new_page(struct vmarea *instance) __must_not_hold(vma_stable) __may_sleep
 {
@@ -258,8 +185,8 @@ static int bring_page(struct binder_range *range, unsigned long nr)
 		return -ENOMEM;
 	binder_lock(&range->place_lock);
 	/* Another user may have been faster. */
-	if (!slot_has_page(range, nr)) {
-		err = insert(range, nr, page);
+	if (!slot_page(range, nr)) {
+		err = range->ops->show(range, nr, page);
 		if (!err) {
 			slot_set_page(range, nr, page);
 			page = NULL;
@@ -295,11 +222,8 @@ void binder_range_stop(struct binder_range *range, unsigned long first, unsigned
 /* A used page does not change, so this is about the pointer. */
 static unsigned char *byte_at(struct binder_range *range, unsigned long offset)
 {
-	struct page *page;
+	struct page *page = slot_page(range, offset / BINDER_PAGE);
 
-	binder_lock(&range->lock);
-	page = range->slots[offset / BINDER_PAGE].page;
-	binder_unlock(&range->lock);
 	return (unsigned char *)page_address(page) + offset % BINDER_PAGE;
 }
 
@@ -361,84 +285,20 @@ static unsigned long count_idle(struct shrinker *shrinker)
 	return __atomic_load_n(&pool_of(shrinker)->nr_idle, __ATOMIC_RELAXED);
 }
 
-/* Idle lock: the page of an idle slot, out of slot and list; NULL: not now. */
-static struct page *take_page(struct slot *slot)
-{
-	struct binder_range *range = slot->range;
-	struct page *page;
-
-	if (!binder_trylock(&range->lock))
-		return NULL;
-	page = slot->page;
-	slot->page = NULL;
-	idle_del_locked(slot);
-	binder_unlock(&range->lock);
-	return page;
-}
-
-/* Where there is another VMA now, or none, the entry went with ours. */
-static void zap_checked(struct binder_range *range, struct vma_ref *vma, unsigned long addr)
-	__must_hold_shared(vma_stable) __may_sleep
-{
-	if (vma_is_owner(vma, &range_vm_ops, range))
-		zap_vma_range(vma, addr, BINDER_PAGE);
-}
-
-/* Place lock, and idle lock, which it lets go of. */
-static struct page *reclaim_in_mm(struct binder_pool *pool, struct slot *slot, struct mm_user *mm)
-	__must_not_hold(vma_stable) __may_sleep
-{
-	struct binder_range *range = slot->range;
-	unsigned long addr = range->start + (unsigned long)(slot - range->slots) * BINDER_PAGE;
-	struct vma_ref *vma = lock_vma_under_rcu(mm, addr);
-	struct mmap_read *lock;
-	struct page *page;
-
-	if (vma) {
-		page = take_page(slot);
-		binder_unlock(&pool->lock);
-		if (page)
-			zap_checked(range, vma, addr);
-		vma_end_read(vma);
-		return page;
-	}
-	lock = mmap_read_trylock(mm);
-	if (!lock) {
-		binder_unlock(&pool->lock);
-		return NULL;
-	}
-	page = take_page(slot);
-	binder_unlock(&pool->lock);
-	vma = page ? vma_lookup(lock, addr) : NULL;
-	if (vma)
-		zap_checked(range, vma, addr);
-	mmap_read_unlock(lock);
-	return page;
-}
-
 /* Idle lock, which it lets go of.  True if a page was freed. */
 static bool reclaim(struct binder_pool *pool, struct slot *slot) __must_not_hold(vma_stable)
 	__may_sleep
 {
 	struct binder_range *range = slot->range;
 	struct page *page;
-	struct mm_user *mm;
 
 	if (!binder_trylock(&range->place_lock)) {
 		binder_unlock(&pool->lock);
 		return false;
 	}
-	mm = mmget_not_zero(range->mm);
-	if (mm) {
-		page = reclaim_in_mm(pool, slot, mm);
-	} else {
-		page = take_page(slot);
-		binder_unlock(&pool->lock);
-	}
+	page = range->ops->take(pool, slot);
 	binder_unlock(&range->place_lock);
 	/* The range may be gone from here on. */
-	if (mm)
-		mmput_async(mm);
 	if (page)
 		__free_page(page);
 	return page;
@@ -504,7 +364,8 @@ void binder_pool_destroy(struct binder_pool *pool)
 	pool_put(pool);
 }
 
-int binder_range_create(struct binder_pool *pool, struct mm_struct *mm, struct binder_range **out)
+int binder_range_create(struct binder_pool *pool, struct mm_struct *mm,
+			const struct binder_range_ops *ops, struct binder_range **out)
 {
 	struct binder_range *range = calloc(1, sizeof(*range));
 
@@ -512,9 +373,10 @@ int binder_range_create(struct binder_pool *pool, struct mm_struct *mm, struct b
 		return -ENOMEM;
 	__atomic_fetch_add(&pool->refs, 1, __ATOMIC_RELAXED);
 	range->pool = pool;
+	range->ops = ops;
 	range->mm = mm;
 	mmgrab(mm);
-	binder_lock_init(&range->place_lock, &place_class, VMAREA_LOCK_EXCLUSIVE);
+	binder_lock_init(&range->place_lock, ops->place_class, VMAREA_LOCK_EXCLUSIVE);
 	binder_lock_init(&range->lock, &slots_class, VMAREA_LOCK_SPIN);
 	*out = range;
 	return 0;
@@ -522,13 +384,13 @@ int binder_range_create(struct binder_pool *pool, struct mm_struct *mm, struct b
 
 void binder_range_destroy(struct binder_range *range)
 {
+	/* A scan that has found a slot before has this lock; then the list has nothing of ours. */
+	binder_lock(&range->place_lock);
 	binder_lock(&range->lock);
 	for (unsigned long nr = 0; nr < range->nr_pages; nr++)
 		if (range->slots[nr].page && !range->slots[nr].users)
 			idle_del(&range->slots[nr]);
 	binder_unlock(&range->lock);
-	/* The list has nothing of ours any more.  A scan that had found a slot before has this lock. */
-	binder_lock(&range->place_lock);
 	binder_unlock(&range->place_lock);
 	for (unsigned long nr = 0; nr < range->nr_pages; nr++)
 		if (range->slots[nr].page)
@@ -550,7 +412,7 @@ static struct slot *slots_create(struct binder_range *range, unsigned long nr_pa
 	return slots;
 }
 
-int binder_range_mmap(struct binder_range *range, struct vma_new *vma)
+int binder_range_mmap(struct binder_range *range, struct file *file, struct vma_new *vma)
 {
 	unsigned long nr_pages = (vma_end(vma) - vma_start(vma)) / BINDER_PAGE;
 	struct slot *slots;
@@ -568,7 +430,9 @@ int binder_range_mmap(struct binder_range *range, struct vma_new *vma)
 	binder_lock(&range->lock);
 	first = !range->slots;
 	if (first) {
+		range->file = file;
 		range->start = vma_start(vma);
+		range->pgoff = vma_pgoff(vma);
 		range->nr_pages = nr_pages;
 		range->slots = slots;
 	}
@@ -577,7 +441,7 @@ int binder_range_mmap(struct binder_range *range, struct vma_new *vma)
 		free(slots);
 		return -EBUSY;
 	}
-	vma_set_owner(vma, &range_vm_ops, range);
+	vma_set_owner(vma, range->ops->vm_ops, range);
 	vma_set_mixedmap(vma);
 	vma_set_dontcopy(vma);
 	vma_set_dontexpand(vma);

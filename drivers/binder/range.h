@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * A range of pages in the address space of a process, filled by the threads of others.  range.c
- * says how, and why no page can come to a VMA that is not the range's.
+ * says how; range_insert.c and range_fault.c say how the process comes to see them, and why no page
+ * can come to a VMA that is not the range's.
  *
  * Pages are numbered from the start of the mapping; `end` is exclusive.  Errors: 0 or -errno, and
  * then nothing has changed.
@@ -27,17 +28,23 @@ int binder_pool_create(struct vmarea *instance, struct binder_pool **out) __may_
  */
 void binder_pool_destroy(struct binder_pool *pool)	__may_sleep;
 
+/* How pages are shown: by the sender, who inserts them; by the receiver's faults. */
+struct binder_range_ops;
+extern const struct binder_range_ops binder_by_insert, binder_by_fault;
+
 /* A range that is not mapped yet, of @mm and for ever.  0; -ENOMEM. */
-int binder_range_create(struct binder_pool *pool, struct mm_struct *mm, struct binder_range **out)
+int binder_range_create(struct binder_pool *pool, struct mm_struct *mm,
+			const struct binder_range_ops *ops, struct binder_range **out)
 	__may_sleep __must_check;
 /* From release() of the file that it was mapped by: no VMA has it, and nobody will use it. */
 void binder_range_destroy(struct binder_range *range)	__may_sleep;
 
 /*
- * From an mmap() hook: @vma becomes the range's.  0; -EINVAL: another mm; -EPERM: writable; -EBUSY:
- * it has been mapped before; -ENOMEM.
+ * From the mmap() hook of @file, whose release() destroys the range: @vma becomes the range's.  0;
+ * -EINVAL: another mm; -EPERM: writable; -EBUSY: it has been mapped before; -ENOMEM.
  */
-int binder_range_mmap(struct binder_range *range, struct vma_new *vma) __in_mmap_hook;
+int binder_range_mmap(struct binder_range *range, struct file *file, struct vma_new *vma)
+	__in_mmap_hook;
 
 /* 0: not mapped yet.  Then it stays, mapped or no more. */
 unsigned long binder_range_nr_pages(struct binder_range *range);
@@ -45,8 +52,9 @@ unsigned long binder_range_start(struct binder_range *range);
 
 /*
  * Pages [first, end) are there, and stay until binder_range_stop() with the same.  Nests: a page
- * that two use is used until both stop.  From any thread, with no lock held.  0; -ESRCH: the process
- * is gone, or there is not the range's VMA but nothing or another; -ENOMEM.
+ * that two use is used until both stop.  From any thread, with no lock held.  0; -ESRCH, of pages
+ * that are inserted only: the process is gone, or there is not the range's VMA but nothing or
+ * another; -ENOMEM.
  */
 int binder_range_use(struct binder_range *range, unsigned long first, unsigned long end)
 	__must_not_hold(vma_stable) __may_sleep __must_check;

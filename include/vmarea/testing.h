@@ -23,8 +23,8 @@
  *
  * Compile the driver and its test with -fsanitize=thread, and link without it (pkg-config
  * vmarea-testing says so): each atomic access is then a step, and each plain one is watched for
- * races and for use after free.  pthread_mutex_lock() and its kind may be used in it; other ways to
- * wait for another thread of the program may not.
+ * races and for use after free.  pthread_mutex_lock() and pthread_cond_wait() and their kind may be
+ * used in it, without deadlines; other ways to wait for another thread of the program may not.
  *
  * An execution is run thousands of times in one process, so set-up has to give each variable its
  * first value.  Nothing may depend on the clock, on addresses or on chance.

@@ -2,7 +2,7 @@
 /*
  * Five buffers that end in each way, freed in each order, with and without reclaim between.
  *
- *	exhaustive [--all | --every N]
+ *	exhaustive [--by insert | fault] [--all | --every N]
  *
  * A buffer starts where the one before it ends, and ends in the page it starts in, at the end of
  * that page, in the next page, at the end of that, or in the one after it: 5 ^ 5 cases.  They are
@@ -209,7 +209,7 @@ static unsigned long every_of(int argc, char **argv)
 	else if (argc != 1)
 		every = 0;
 	if (!every || *rest || every > NR_CASES) {
-		fprintf(stderr, "usage: exhaustive [--all | --every N], N from 1 to %lu\n",
+		fprintf(stderr, "usage: exhaustive [--by insert | fault] [--all | --every N], N from 1 to %lu\n",
 			NR_CASES);
 		exit(2);
 	}
@@ -218,8 +218,10 @@ static unsigned long every_of(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	unsigned long every = every_of(argc, argv), nr = 0;
+	unsigned long every, nr = 0;
 
+	world_choose(&argc, argv);
+	every = every_of(argc, argv);
 	world_open(&w, 4ul << 20);
 	mm = world_mm(&w);
 	end_open(&w, mm, &end);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The page range under every schedule: a sender, a shrinker, and a receiver that goes or maps
+ * The page range under every schedule: a sender, a shrinker, and a receiver that reads, goes or maps
  * something else.  Two pages; what can be done before the threads start is done in set-up.
+ *
+ *	orders [--by insert | fault] [OPTIONS]
  */
 #include <errno.h>
 
@@ -108,6 +110,61 @@ static const struct vt_scenario shrink_remap = {
 	.threads = { { "shrinker", shrinker }, { "remapper", remapper } },
 };
 
+/* What the receiver sees, whenever it looks, is the page that is written to. */
+static void reuser(void)
+{
+	vmarea_shrink(w.v, ~0ul);
+	VT_CHECK(!binder_range_use(range(), 0, 1));
+	binder_range_write(range(), 8, "y", 1);
+	binder_range_stop(range(), 0, 1);
+}
+
+static void receiver(void)
+{
+	has_page(mm, AT);
+}
+
+static void finish_reused(void)
+{
+	enum mm_fault fault;
+	char found = 0;
+
+	VT_CHECK(mm_read(mm, AT + 8, &found, 1, &fault) == 1 && found == 'y', "%d", found);
+	finish();
+}
+
+static const struct vt_scenario read_reuse = {
+	.name = "read-reuse", .about = "no page is shown that has been taken away",
+	.setup = setup_idle, .finish = finish_reused,
+	.threads = { { "receiver", receiver }, { "reuser", reuser } },
+};
+
+/* The first page is seen; the second goes, and the VMA becomes shorter. */
+static void setup_seen(void)
+{
+	setup_idle();
+	VT_CHECK(has_page(mm, AT));
+}
+
+static void cutter(void)
+{
+	VT_CHECK(!mm_munmap(mm, AT + PAGE, PAGE));
+}
+
+static void finish_cut(void)
+{
+	bool there = binder_range_state(range(), 0) != BINDER_PAGE_NONE;
+
+	VT_CHECK(has_page(mm, AT) == there, "%d", there);
+	finish();
+}
+
+static const struct vt_scenario shrink_cut = {
+	.name = "shrink-cut", .about = "a page goes out of slot and sight, or out of neither",
+	.setup = setup_seen, .finish = finish_cut,
+	.threads = { { "shrinker", shrinker }, { "cutter", cutter } },
+};
+
 /* The file, the range with it, goes with the last of both. */
 static void leaver(void)
 {
@@ -166,7 +223,8 @@ static const struct vt_scenario shrink_leave = {
 
 int main(int argc, char **argv)
 {
+	world_choose(&argc, argv);
 	return vt_main(argc, argv, (const struct vt_scenario *const[]){
-		&use_shrink, &use_use, &use_remap, &shrink_remap, &shrink_exit, &shrink_leave,
-		NULL });
+		&use_shrink, &use_use, &use_remap, &read_reuse, &shrink_remap, &shrink_cut,
+		&shrink_exit, &shrink_leave, NULL });
 }

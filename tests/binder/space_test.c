@@ -257,6 +257,33 @@ static void one_mapping(void **state)
 	release(alloc(ALL));
 }
 
+/*
+ * MADV_DOFORK: a child has a copy of the entries.  It keeps them where pages are taken out of one mm,
+ * and loses them where they are taken out of the file.
+ */
+static void a_childs_copy(void **state)
+{
+	struct binder_range *range = binder_proc_range(end.proc);
+	struct mm_user *child;
+
+	world_reclaim(&w);
+	assert_int_equal(mm_madvise(mm, AT, ALL, MADV_DOFORK), 0);
+	assert_int_equal(binder_range_use(range, 0, 1), 0);
+	assert_true(has_page(mm, AT));
+	assert_int_equal(mm_fork(mm, &child), 0);
+	assert_true(has_page(child, AT));
+	binder_range_stop(range, 0, 1);
+	world_reclaim(&w);
+	assert_false(has_page(mm, AT));
+	assert_int_equal(has_page(child, AT), !world_by_fault());
+	/* What comes later is the parent's. */
+	assert_int_equal(binder_range_use(range, 1, 2), 0);
+	assert_true(has_page(mm, AT + PAGE));
+	assert_false(has_page(child, AT + PAGE));
+	binder_range_stop(range, 1, 2);
+	mmput(child);
+}
+
 /* All of memory is someone's: it is Binder's own idle pages that make room. */
 static void makes_room(void **state)
 {
@@ -289,7 +316,7 @@ static void makes_room(void **state)
 		__free_page(pages[--nr]);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes),
@@ -301,8 +328,10 @@ int main(void)
 		cmocka_unit_test(cleared_when_asked),
 		cmocka_unit_test(reclaim_in_order),
 		cmocka_unit_test(one_mapping),
+		cmocka_unit_test(a_childs_copy),
 		cmocka_unit_test(makes_room),
 	};
 
+	world_choose(&argc, argv);
 	return cmocka_run_group_tests(tests, open_world, close_world);
 }

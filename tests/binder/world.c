@@ -1,5 +1,39 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include <string.h>
+
 #include "world.h"
+
+const struct binder_range_ops *world_ops = &binder_by_insert;
+
+bool world_by_fault(void)
+{
+	return world_ops == &binder_by_fault;
+}
+
+static void choose(const char *way)
+{
+	if (!strcmp(way, "insert")) {
+		world_ops = &binder_by_insert;
+	} else if (!strcmp(way, "fault")) {
+		world_ops = &binder_by_fault;
+	} else {
+		fprintf(stderr, "--by %s: unknown; there are insert and fault\n", way);
+		exit(2);
+	}
+}
+
+void world_choose(int *argc, char **argv)
+{
+	for (int i = 1; i + 1 < *argc; i++) {
+		if (strcmp(argv[i], "--by"))
+			continue;
+		choose(argv[i + 1]);
+		for (int k = i; k + 2 <= *argc; k++)
+			argv[k] = argv[k + 2];
+		*argc -= 2;
+		return;
+	}
+}
 
 static int foreign_hook(struct file *file, struct vma_new *vma) __in_mmap_hook;
 
@@ -58,7 +92,7 @@ void end_open(struct world *w, struct mm_user *mm, struct end *end)
 {
 	struct file_desc desc = { .size = sizeof(desc), .ops = &binder_file_ops,
 				  .name = "/dev/binder", .flags = FILE_READ };
-	int err = binder_proc_create(w->pool, mm_user_mm(mm), &end->proc);
+	int err = binder_proc_create(w->pool, mm_user_mm(mm), world_ops, &end->proc);
 
 	CHECK(!err, "%d", err);
 	desc.private_data = binder_proc_get(end->proc);

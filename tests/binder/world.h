@@ -23,6 +23,12 @@
 #define AT		0x10000000ul
 #define PAGE		BINDER_PAGE
 
+/* How pages are shown: by insert, unless --by fault says otherwise. */
+extern const struct binder_range_ops *world_ops;
+bool world_by_fault(void);
+/* Takes "--by WAY" out of the options, wherever it is.  Ends the program if there is no such way. */
+void world_choose(int *argc, char **argv);
+
 struct world {
 	struct vmarea *v;
 	struct binder_pool *pool;
