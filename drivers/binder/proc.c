@@ -117,6 +117,7 @@ static void proc_release(struct file *file)
 	binder_lock(&proc->lock);
 	proc->closed = true;
 	binder_unlock(&proc->lock);
+	binder_range_file_gone(proc->range);
 	binder_proc_put(proc);
 }
 

@@ -48,7 +48,8 @@
  * before out of sight: the slot says NONE already, and the entry is still there.
  *
  * Lifetimes.  The range has the receiver's mm_struct grabbed and no user of it: a range does not
- * keep a dead process's memory.  A page has one reference of the slot's, and one of each entry's
+ * keep a dead process's memory.  Nor does it keep the file, which has it: a sender may have the
+ * range a little longer, and then nothing shows its pages any more.  A page has one reference of the slot's, and one of each entry's
  * that maps it; so a page that a slot gives up while the mm is torn down stays a page until its
  * entry goes.
  *
@@ -380,6 +381,13 @@ int binder_range_create(struct binder_pool *pool, struct mm_struct *mm,
 	binder_lock_init(&range->lock, &slots_class, VMAREA_LOCK_SPIN);
 	*out = range;
 	return 0;
+}
+
+void binder_range_file_gone(struct binder_range *range)
+{
+	binder_lock(&range->place_lock);
+	range->file = NULL;
+	binder_unlock(&range->place_lock);
 }
 
 void binder_range_destroy(struct binder_range *range)

@@ -36,12 +36,14 @@ extern const struct binder_range_ops binder_by_insert, binder_by_fault;
 int binder_range_create(struct binder_pool *pool, struct mm_struct *mm,
 			const struct binder_range_ops *ops, struct binder_range **out)
 	__may_sleep __must_check;
-/* From release() of the file that it was mapped by: no VMA has it, and nobody will use it. */
+/* From release() of the file that it was mapped by, if it was: no VMA has it any more. */
+void binder_range_file_gone(struct binder_range *range)	__may_sleep;
+/* That has been, and nobody will use it. */
 void binder_range_destroy(struct binder_range *range)	__may_sleep;
 
 /*
- * From the mmap() hook of @file, whose release() destroys the range: @vma becomes the range's.  0;
- * -EINVAL: another mm; -EPERM: writable; -EBUSY: it has been mapped before; -ENOMEM.
+ * From the mmap() hook of @file, whose release() says so: @vma becomes the range's.  0; -EINVAL:
+ * another mm; -EPERM: writable; -EBUSY: it has been mapped before; -ENOMEM.
  */
 int binder_range_mmap(struct binder_range *range, struct file *file, struct vma_new *vma)
 	__in_mmap_hook;

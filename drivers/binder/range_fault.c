@@ -135,7 +135,8 @@ static struct page *take_from_all(struct binder_pool *pool, struct slot *slot)
 	struct page *page = slot_take_page(slot);
 
 	binder_unlock(&pool->lock);
-	if (!page || unmap_mapping_pages_try(range->file, range->pgoff + slot_nr(slot), 1))
+	if (!page || !range->file ||
+	    unmap_mapping_pages_try(range->file, range->pgoff + slot_nr(slot), 1))
 		return page;
 	slot_put_back_page(slot, page);
 	return NULL;

@@ -32,8 +32,9 @@ struct binder_range {
 	struct mm_struct *mm;			/* once; grabbed */
 	struct binder_lock place_lock;
 	struct binder_lock lock;		/* the slots lock */
-	struct file *file;			/* lock; written by the one mmap() */
-	unsigned long start, pgoff;		/* lock; likewise */
+	/* Set by the one mmap(), lock; cleared when it goes, place lock.  NULL: nobody maps it. */
+	struct file *file;
+	unsigned long start, pgoff;		/* lock; written by the one mmap() */
 	unsigned long nr_pages;			/* lock; likewise.  0: not mapped yet */
 	struct slot *slots;			/* lock; likewise */
 };

@@ -180,6 +180,25 @@ static const struct vt_scenario shrink_exit = {
 	.threads = { { "shrinker", shrinker }, { "leaver", leaver } },
 };
 
+/* The file goes, and a sender has the range still. */
+static void closer(void)
+{
+	file_put(end.file);
+	mmput(mm);
+}
+
+static void finish_closed(void)
+{
+	binder_proc_put(end.proc);
+	world_close(&w);
+}
+
+static const struct vt_scenario shrink_close = {
+	.name = "shrink-close", .about = "a file that goes is not looked at any more",
+	.setup = setup_idle, .finish = finish_closed,
+	.threads = { { "shrinker", shrinker }, { "closer", closer } },
+};
+
 /* A shrinker that leaves while it is asked; its memory is another's after that. */
 static struct shrinker *leaving;
 
@@ -226,5 +245,5 @@ int main(int argc, char **argv)
 	world_choose(&argc, argv);
 	return vt_main(argc, argv, (const struct vt_scenario *const[]){
 		&use_shrink, &use_use, &use_remap, &read_reuse, &shrink_remap, &shrink_cut,
-		&shrink_exit, &shrink_leave, NULL });
+		&shrink_exit, &shrink_close, &shrink_leave, NULL });
 }

@@ -38,7 +38,7 @@ struct thread {
 	pthread_t id;
 	uint64_t random;
 	unsigned int nr;
-	unsigned long sent, refused[3], read, lives, looked, reclaimed;
+	unsigned long sent, refused[3], read, unread, lives, looked, reclaimed;
 };
 
 static struct world w;
@@ -155,37 +155,51 @@ static void *shrinker_thread(void *arg)
 /* -------------------------------------------------------------------- receivers -- */
 
 /*
- * By fault it is the receiver that needs frames for tables, and there may be none at the moment: then
- * it asks for some, as the senders do.
+ * By fault it is the receiver that needs frames for tables.  If there are none it asks for some, as
+ * senders do; but all may be in messages that no receiver can read for the same reason.  Then it gives
+ * this one back, as a process does that is ended for want of memory.  False: that.
  */
-static void read_message(struct mm_user *mm, const struct binder_delivery *d, void *to)
+static bool read_message(struct mm_user *mm, const struct binder_delivery *d, void *to)
 {
 	enum mm_fault fault;
 
-	while (mm_read(mm, d->address, to, d->bytes, &fault) < d->bytes) {
+	for (unsigned int tries = 0; tries < 1000; tries++) {
+		if (mm_read(mm, d->address, to, d->bytes, &fault) == d->bytes)
+			return true;
 		CHECK(world_by_fault() && fault == MM_FAULT_OOM, "%lx: fault %d", d->address, fault);
 		vmarea_shrink(w.v, 1);
 		sched_yield();
 	}
+	return false;
+}
+
+static void check_message(const struct binder_delivery *d, const unsigned char *found)
+{
+	unsigned char should_be[MAX_BYTES];
+	struct header h;
+
+	memcpy(&h, found, sizeof(h));
+	CHECK(h.bytes == d->bytes && (long)h.sender == d->sender, "%lx: header", d->address);
+	memcpy(should_be, &h, sizeof(h));
+	fill(should_be, h.bytes, h.seed);
+	CHECK(!memcmp(found, should_be, d->bytes), "%lx: bytes", d->address);
 }
 
 static bool read_one(struct thread *t, struct mm_user *mm, struct binder_proc *proc)
 {
-	unsigned char found[MAX_BYTES], should_be[MAX_BYTES];
+	unsigned char found[MAX_BYTES];
 	struct binder_delivery d;
-	struct header h;
 	int err;
 
 	if (!binder_receive(proc, &d))
 		return false;
-	CHECK(d.bytes >= sizeof(h) && d.bytes <= MAX_BYTES, "%zu bytes", d.bytes);
-	read_message(mm, &d, found);
-	memcpy(&h, found, sizeof(h));
-	CHECK(h.bytes == d.bytes && (long)h.sender == d.sender, "%lx: header", d.address);
-	memcpy(should_be, &h, sizeof(h));
-	fill(should_be, h.bytes, h.seed);
-	CHECK(!memcmp(found, should_be, d.bytes), "%lx: bytes", d.address);
-	t->read++;
+	CHECK(d.bytes >= sizeof(struct header) && d.bytes <= MAX_BYTES, "%zu bytes", d.bytes);
+	if (read_message(mm, &d, found)) {
+		check_message(&d, found);
+		t->read++;
+	} else {
+		t->unread++;
+	}
 	err = binder_done(proc, d.address);
 	CHECK(!err, "%d", err);
 	return true;
@@ -348,11 +362,13 @@ static void report(const struct thread *senders, const struct thread *receivers,
 	}
 	for (unsigned int i = 0; i < NR_RECEIVERS; i++) {
 		sum.read += receivers[i].read;
+		sum.unread += receivers[i].unread;
 		sum.lives += receivers[i].lives;
 		sum.looked += receivers[i].looked;
 	}
-	printf("%lu sent, %lu read; refused: %lu no room, %lu nobody there, %lu no memory\n",
-	       sum.sent, sum.read, sum.refused[0], sum.refused[1], sum.refused[2]);
+	printf("%lu sent, %lu read, %lu unread for want of memory; refused: %lu no room, "
+	       "%lu nobody there, %lu no memory\n", sum.sent, sum.read, sum.unread,
+	       sum.refused[0], sum.refused[1], sum.refused[2]);
 	printf("%lu lives, %lu foreign pages looked at, %lu reclaimed\n", sum.lives, sum.looked,
 	       sum.reclaimed);
 	/* By fault a sender is refused between close and the end of a reference only. */

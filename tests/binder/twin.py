@@ -13,6 +13,7 @@ DEFECTS = {
                        ("addr, nr);\n\t}\n\tbinder_unlock(&range->place_lock);", "addr, nr);\n\t}")],
     "not-put-back": [("\tslot_put_back_page(slot, page);\n\treturn NULL;", "\treturn page;")],
     # range.c
+    "file-kept": [("\trange->file = NULL;\n", "")],
     "no-second-look": [("if (!slot_page(range, nr)) {", "if (!slot_page(range, nr) || true) {")],
     "no-place-lock": [("if (!binder_trylock(&range->place_lock)) {", "if (0) {"),
                       ("binder_unlock(&range->place_lock);\n\t/* The range may", "/* The range may")],
