@@ -60,3 +60,5 @@ printf '\nsoft TLBs and windows, ns an operation\n'
 "$dir/bench/mmu_bench"
 printf '\nmemory beside the kernel\n'
 "$dir/bench/memory_bench" $quick
+printf '\nBinder beside a socket and a pipe\n'
+"$dir/bench/binder_bench" $quick
