@@ -74,7 +74,7 @@ VMAREA_API void mm_get_statm(struct mm_user *mm, struct mm_statm *statm) __may_s
 #define MM_PAGEMAP_EXCLUSIVE	(1ull << 56)	/* mapped here and nowhere else */
 #define MM_PAGEMAP_GUARD	(1ull << 58)	/* MADV_GUARD_INSTALL; swapped as well, as on Linux */
 #define MM_PAGEMAP_FILE		(1ull << 61)	/* a page of a file, or shared memory */
-#define MM_PAGEMAP_SWAPPED	(1ull << 62)
+#define MM_PAGEMAP_SWAPPED	(1ull << 62)	/* bits 0-4 are its swap area, 5-54 its slot */
 #define MM_PAGEMAP_PRESENT	(1ull << 63)
 
 VMAREA_API long mm_pagemap_read(struct mm_user *mm, unsigned long addr, size_t nr_pages,

@@ -513,7 +513,7 @@ enum mm_fault {
  * once.  Takes the lock of the VMA, and the mmap lock only if that will not do; for write if a
  * stack grows.  After an outcome other than DONE nothing has changed, except that a stack that has
  * grown stays so, a private area that was written to stays touched, and a page of a file stays in
- * the file's memory.  Waits for locks, not for mm_kill().
+ * the file's memory, and one of swap in the swap cache.  Waits for locks, not for mm_kill().
  *
  * In an mm without pages: mm_touch().
  */

@@ -8,11 +8,9 @@
  *	lock the table, look again
  *	    the only user, and nobody	out of the cache, and exclusive: as if it had never
  *	    else has the page		been gone
- *	    others			read-only, and left in the cache for them
+ *	    others, and it is read	read-only, and left in the cache for them
+ *	    others, and it is written	a copy, made without the table's lock (anon_copy_of())
  *	the entry's use of the slot ends
- *
- * An access that the read-only leaf does not allow comes to it as to any other: fault_present()
- * copies, or takes the page for its own when the others have gone.
  *
  * What a page is part of.  A page that was read back knows no anon_vma.  One with a single user is
  * made in the area where it comes back.  Of one that several may map it is the root of their
@@ -43,42 +41,59 @@ static void adopt(const struct fault *f, struct page *page, bool exclusive)
 		atomic_store_release(&page->mapping, now);
 }
 
-/* The entry names the page's slot. */
-static bool make_leaf(const struct fault *f, struct pt_slot *slot, struct page *page, u64 number)
+/* The entry becomes a leaf of the page, which others may have, too, unless it is @exclusive. */
+static void make_leaf(const struct fault *f, struct pt_slot *slot, struct page *page,
+		      bool exclusive)
 	__must_hold(slot) __must_hold(page) __must_hold_shared(vma_stable)
 {
-	const struct pgtable *pt = f->mm->pgt;
-	bool exclusive = swap_claim_page(pt->swap, page, number);
-
 	adopt(f, page, exclusive);
 	page_get(page);
 	atomic_add_relaxed(&page->mapcount, 1);
-	pt_slot_exchange(slot, pte_leaf(pt->format, PT_PTE, page_pfn(page),
+	pt_slot_exchange(slot, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),
 					fault_attrs(f, exclusive) | PT_DIRTY));
-	return exclusive;
 }
 
-/* FAULT_AGAIN: it is not the page, or not the entry, or now a leaf that has to be looked at. */
+static bool needs_own(const struct fault *f)
+	__must_hold_shared(vma_stable)
+{
+	return f->access == MM_ACCESS_WRITE || (f->how & FAULT_UNSHARE);
+}
+
+/* @seen is there.  FAULT_AGAIN: it is not; FAULT_COPY: a copy has to be made. */
+#define FAULT_COPY	((enum mm_fault)103)
+static enum mm_fault map_in(const struct fault *f, struct pt_slot *slot, pte_t seen,
+			    struct page *page)
+	__must_hold(slot) __must_hold(page) __must_hold_shared(vma_stable)
+{
+	bool exclusive;
+
+	if (pt_slot_get(slot).raw != seen.raw)
+		return FAULT_AGAIN;
+	exclusive = swap_claim_page(f->mm->pgt->swap, page, pte_soft_number(seen));
+	if (!exclusive && needs_own(f))
+		return FAULT_COPY;
+	make_leaf(f, slot, page, exclusive);
+	return MM_FAULT_DONE;
+}
+
+/* FAULT_AGAIN: it is not the page, or not the entry. */
 static enum mm_fault map_page(struct fault *f, pte_t seen, struct page *page)
 	__must_hold(page) __must_hold_shared(vma_stable)
 	__context_unsafe("the slot is on the stack")
 {
 	const u64 number = pte_soft_number(seen);
-	struct pgtable *pt = f->mm->pgt;
-	bool exclusive = false, same;
+	enum mm_fault outcome;
 	struct pt_slot slot;
 
-	if (!swap_is_at(page, number) || !pt_slot_lock(pt, f->addr, &slot))
+	if (!swap_is_at(page, number) || !pt_slot_lock(f->mm->pgt, f->addr, &slot))
 		return FAULT_AGAIN;
-	same = pt_slot_get(&slot).raw == seen.raw;
-	if (same)
-		exclusive = make_leaf(f, &slot, page, number);
+	outcome = map_in(f, &slot, seen, page);
 	pt_slot_unlock(&slot);
-	if (!same)
-		return FAULT_AGAIN;
-	swap_put(pt->swap, number);
-	return exclusive || (f->access != MM_ACCESS_WRITE && !(f->how & FAULT_UNSHARE)) ?
-	       MM_FAULT_DONE : FAULT_AGAIN;
+	if (outcome == FAULT_COPY)
+		outcome = anon_copy_of(f, seen, page);
+	if (outcome == MM_FAULT_DONE)
+		swap_put(f->mm->pgt->swap, number);
+	return outcome;
 }
 
 enum mm_fault swap_missing(struct fault *f, pte_t seen)
@@ -134,7 +149,7 @@ int swap_bring_in(struct fault *f, pte_t seen)
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	page_lock(page);
-	/* Whatever came of it: the caller looks again. */
+	/* If it is another entry by now, somebody else has brought it in, or taken it away. */
 	map_page(f, seen, page);
 	page_unlock(page);
 	page_put(page);

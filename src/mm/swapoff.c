@@ -27,7 +27,9 @@ static int bring_in_some(struct mm_struct *mm, unsigned long *addr, unsigned lon
 	__must_hold_shared(vma_stable) __may_sleep
 {
 	for (unsigned int i = 0; i < PAGES_AT_ONCE; i++) {
-		struct fault f = { .mm = mm, .lock = FAULT_MMAP_LOCK };
+		struct fault f = {
+			.mm = mm, .access = MM_ACCESS_READ, .lock = FAULT_MMAP_LOCK,
+		};
 		pte_t entry = swap_next_entry(mm->pgt, addr, end, id);
 		int err;
 

@@ -5,13 +5,14 @@
  *	63	present				61	a page of a file or of shared memory
  *	62	swapped				56	mapped in one place
  *	58	a guard, and then 62, too	55	soft-dirty: the entry or the area
- *	0-54	the frame if present
+ *	0-54	the frame if present; if swapped 0-4 the area, and 5-54 which slot of it
  *
  * The words are made in a buffer on the stack and copied out without a lock: the caller's memory
  * may be a window of an mm, where a store is a fault.
  */
 #include "base/str.h"
 #include "report/entries.h"
+#include "swap/swap.h"
 
 #define WORDS_AT_ONCE	128u
 
@@ -36,6 +37,9 @@ static u64 word_of(const struct pgtable *pt, pte_t e, unsigned long nr)
 		word = MM_PAGEMAP_SWAPPED;
 		if (pte_soft_type(pt->format, e) == PT_SOFT_GUARD)
 			word |= MM_PAGEMAP_GUARD;
+		if (pte_soft_type(pt->format, e) == PT_SOFT_SWAP)
+			word |= swap_area_of(pte_soft_number(e)) |
+				(u64)swap_offset_of(pte_soft_number(e)) << 5;
 	}
 	if (page && !(page_flags(page) & PG_ANON))
 		word |= MM_PAGEMAP_FILE;

@@ -63,6 +63,7 @@ static void calls_fail_with_frames(void **state)
 	calls_fail(memory_calls, nr_memory_calls, WORLD_FRAMES);
 	calls_fail(object_calls, nr_object_calls, WORLD_FRAMES);
 	calls_fail(page_calls, nr_page_calls, WORLD_FRAMES);
+	calls_fail(swap_calls, nr_swap_calls, WORLD_FRAMES);
 }
 
 static void calls_fail_beside_a_window(void **state)

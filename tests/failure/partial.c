@@ -45,6 +45,11 @@
 #define ACCESSES LEFT_SOME,								\
 		.words = "mm_handle_fault(), one access after the other"
 
+#define CACHES	LEFT_CACHE,								\
+		.words = "mm_handle_fault(): one of swap stays in the swap cache"
+#define BRINGS_IN LEFT_SOME,								\
+		.words = "vmarea_swapoff(): -ENOMEM: the area is in use as before"
+
 static const struct partial partials[] = {
 	{ "mmap_locked", MAPS }, { "mmap_populate", MAPS }, { "mmap_populate_file", MAPS },
 	{ "mmap_populate_huge", MAPS }, { "mmap_locked_in_future", MAPS },
@@ -71,6 +76,10 @@ static const struct partial partials[] = {
 	{ "fork_it", FORKS }, { "fork_old_family", FORKS }, { "fork_not_all", FORKS },
 	{ "fork_and_leave", FORKS }, { "fork_wiped", FORKS }, { "fork_far", FORKS },
 	{ "huge_fork", FORKS },
+	{ "swap_read", CACHES }, { "swap_write", CACHES }, { "swap_read_shared", CACHES },
+	{ "swap_write_shared", CACHES }, { "swap_will_need", CACHES, .in_success = true },
+	{ "swap_pin", PINS }, { "swap_lock", LOCKS }, { "swap_off", BRINGS_IN },
+	{ "swap_fork", FORKS },
 	{ "access_kin", ACCESSES }, { "use_window", ACCESSES },
 };
 

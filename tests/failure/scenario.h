@@ -22,8 +22,8 @@ struct scenario {
 	bool areas_only;			/* with pages it is another call: an error as it is */
 };
 
-extern const struct scenario memory_calls[], object_calls[], page_calls[];
-extern const size_t nr_memory_calls, nr_object_calls, nr_page_calls;
+extern const struct scenario memory_calls[], object_calls[], page_calls[], swap_calls[];
+extern const size_t nr_memory_calls, nr_object_calls, nr_page_calls, nr_swap_calls;
 
 /* What a call on an mm with pages leaves done where there was no memory for the rest: partial.c. */
 struct partial {

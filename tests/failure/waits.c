@@ -21,6 +21,7 @@
 #include "mmu/soft.h"
 #include "phys/page_lock.h"
 #include "phys/phys.h"
+#include "swap/swap.h"
 
 /* All sites of @kind fail, and no others. */
 static void fail_all(enum port_fail_kind kind)
@@ -515,6 +516,59 @@ static void host_file_wakes(void)
 	done = 0;
 }
 
+static int no_io(void *private_data, uint64_t slot, void *to)
+{
+	return 0;
+}
+
+static int no_output(void *private_data, uint64_t slot, const void *from)
+{
+	return 0;
+}
+
+static void *swap_off(void *arg)
+{
+	struct vmarea *v = arg;
+
+	assert_int_equal(vmarea_swapoff(v, 0), 0);
+	atomic_add_relaxed(&done, 1);
+	return NULL;
+}
+
+/* Who turns an area off waits for who works on a slot of it. */
+static void swapoff_wakes(void)
+{
+	static const struct swap_ops ops = { .read_page = no_io, .write_page = no_output };
+	const struct swap_desc desc = {
+		.size = sizeof(desc), .name = "none", .ops = &ops, .nr_slots = 4,
+	};
+	const char *path = "src/swap/area.c";
+	unsigned long before = failures_in(path, PORT_FAIL_WAKE).times;
+	struct vmarea_config config = VMAREA_CONFIG_INIT;
+	struct vmarea *v;
+	struct page *page;
+	pthread_t thread;
+	unsigned int id;
+	u64 number;
+
+	config.arena_bytes = 4ul << 20;
+	assert_int_equal(vmarea_create(&config, &v), 0);
+	assert_int_equal(vmarea_swapon(v, &desc, &id), 0);
+	page = page_alloc(v->arena, 0, PAGE_ANYTHING);
+	page_lock(page);
+	assert_int_equal(swap_hold_page(v->swap, page, &number), 0);
+	page_unlock(page);
+	run_thread(&thread, swap_off, v);
+	until_woken_for_nothing(path, before);
+	assert_int_equal(atomic_load_relaxed(&done), 0);
+	swap_put(v->swap, number);
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load_relaxed(&done), 1);
+	done = 0;
+	page_put(page);
+	vmarea_destroy(v);
+}
+
 static void calls_beside_one_another(void)
 {
 	pthread_t threads[3];
@@ -539,6 +593,7 @@ void waits_end_for_no_reason(void **state)
 	section_wakes();
 	shrinker_wakes();
 	host_file_wakes();
+	swapoff_wakes();
 	port_fail_random(2, 2);
 	calls_beside_one_another();
 	close_world("waits");

@@ -68,6 +68,9 @@ static void a_page_goes_and_comes_back(void **state)
 	assert_false(in_core(1));
 	assert_true(pagemap_at(1) & MM_PAGEMAP_SWAPPED);
 	assert_false(pagemap_at(1) & (MM_PAGEMAP_PRESENT | MM_PAGEMAP_FILE));
+	assert_int_equal(swap_out_at(2), 0);
+	assert_int_equal(pagemap_at(2) & MM_PAGEMAP_FRAME, s.id | 1 << 5);
+	assert_int_equal(get(&m, 2), 3);
 	mm_count_pages(m.s.mm, 0, ~0ul, &counts);
 	assert_int_equal(counts.swap, PAGE_SIZE);
 	assert_int_equal(counts.swap_pss, PAGE_SIZE << MM_PSS_SHIFT);
