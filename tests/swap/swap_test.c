@@ -50,7 +50,58 @@ static u64 pagemap_at(unsigned long page)
 	return word;
 }
 
+/* Is the state wrong, and does the walker say so with this word? */
+static void assert_wrong(const char *word)
+{
+	char why[256] = "";
+
+	assert_int_equal(vmarea_validate(m.s.v, why, sizeof(why)), -EINVAL);
+	if (!strstr(why, word))
+		fail_msg("\"%s\" without \"%s\"", why, word);
+}
+
 /* -------------------------------------------------------------------------------------- */
+
+/* Each invariant of the slots, broken by hand. */
+static void what_is_broken_is_noticed(void **state)
+{
+	struct swap_area *area;
+	struct swap_slot *slot;
+	struct page *page;
+
+	open_with_swap(8);
+	map_and_fill(0, 2);
+	assert_int_equal(swap_out_at(0), 0);
+	page = mm_page_get(m.s.mm, 1);
+	assert_int_equal(swap_out_at(1), -EAGAIN);
+	instance_validate(m.s.v);
+	area = m.s.v->swap->areas[s.id];
+
+	slot = &area->slots[0];
+	slot->users++;
+	assert_wrong("users");
+	slot->users--;
+	area->nr_used++;
+	assert_wrong("nr_used");
+	area->nr_used--;
+	area->groups[0]--;
+	assert_wrong("group");
+	area->groups[0]++;
+
+	page->private++;
+	assert_wrong("another's");
+	page->private--;
+	area->slots[5].pfn = page->pfn;
+	assert_wrong("free slot");
+	area->slots[5].pfn = 0;
+
+	slot = &area->slots[0];
+	slot->users = 0;
+	assert_wrong("nobody uses");
+	slot->users = 1;
+	page_put(page);
+	close_with_swap();
+}
 
 static void a_page_goes_and_comes_back(void **state)
 {
@@ -533,6 +584,7 @@ static void a_file_of_the_host_holds_the_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_broken_is_noticed),
 		cmocka_unit_test(a_page_goes_and_comes_back),
 		cmocka_unit_test(a_write_to_a_swapped_page_needs_one_fault),
 		cmocka_unit_test(what_a_fork_shares_is_one_page_again),
