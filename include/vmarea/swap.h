@@ -4,12 +4,12 @@
  *
  *	struct swap_desc desc = {
  *		.size = sizeof(desc), .name = "/var/swap", .nr_slots = bytes / 4096,
- *		.ops = &swap_fd_ops, .private_data = swap_fd(fd),
+ *		.ops = swap_fd_ops(), .private_data = swap_fd(fd),
  *	};
  *	vmarea_swapon(instance, &desc, &id);
  *
  * A *swap area* is a row of slots, each with room for one page.  What a slot is, the embedder
- * says: a piece of a file (swap_fd_ops), of a device, of memory that is packed.  An instance with
+ * says: a piece of a file (swap_fd_ops()), of a device, of memory that is packed.  An instance with
  * frames may have up to VMAREA_SWAP_AREAS of them; bookkeeping has none.
  */
 #ifndef VMAREA_SWAP_H
@@ -87,7 +87,7 @@ VMAREA_API int vmarea_swap_info(struct vmarea *instance, unsigned int id, struct
  * Slot n is byte n * 4096 of a file of the host that is open for reading and writing, and which
  * nobody else writes to.  The file grows as it is needed; the descriptor stays the embedder's.
  */
-VMAREA_API extern const struct swap_ops swap_fd_ops;
+VMAREA_API const struct swap_ops *swap_fd_ops(void);
 static inline void *swap_fd(int fd)
 {
 	return (void *)(intptr_t)fd;

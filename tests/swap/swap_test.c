@@ -553,7 +553,7 @@ static void a_file_of_the_host_holds_the_bytes(void **state)
 	char path[] = "/tmp/vmarea-swap-XXXXXX";
 	int fd = mkstemp(path);
 	struct swap_desc desc = {
-		.size = sizeof(desc), .name = "a file", .ops = &swap_fd_ops,
+		.size = sizeof(desc), .name = "a file", .ops = swap_fd_ops(),
 		.private_data = swap_fd(fd), .nr_slots = 300,
 	};
 	struct swap_info info;

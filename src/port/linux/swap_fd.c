@@ -48,4 +48,9 @@ static int fd_write(void *private_data, uint64_t slot, const void *from)
 	return 0;
 }
 
-const struct swap_ops swap_fd_ops = { .read_page = fd_read, .write_page = fd_write };
+const struct swap_ops *swap_fd_ops(void)
+{
+	static const struct swap_ops ops = { .read_page = fd_read, .write_page = fd_write };
+
+	return &ops;
+}
