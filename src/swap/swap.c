@@ -46,8 +46,10 @@
  * Ordering
  *  (A) A page is found in an RCU read section: a reference, and a second look whether the slot
  *	still has it.  The store of pfn is a release after page->private, the load an acquire.
- *  (B) The frame that leaves with nobody else having a reference is frozen first, so who looks
- *	without a lock gets none, and looks again.
+ *  (B) A page that leaves if nobody else has a reference is not to be found first, and is then
+ *	frozen: who had found it before gets no reference, looks again, and need not wait.  If it
+ *	cannot be frozen it is to be found again; who has not found it meanwhile and reads the slot
+ *	finds it when he puts his own page there, under the swap lock.
  *
  * Invariants, whenever the swap lock is free
  *  1. A slot without users has no page; it is counted neither in nr_used nor in its group.
@@ -323,10 +325,13 @@ bool swap_leave_page(struct swap_space *space, struct page *page, u64 number)
 	bool alone;
 
 	spin_lock(&space->lock);
+	atomic_store_relaxed(&slot->pfn, 0);
 	alone = page_try_freeze(page, 2);				/* (B) */
 	if (alone) {
 		uncache(slot, page);
 		page_unfreeze(page, 1);
+	} else {
+		atomic_store_release(&slot->pfn, page->pfn);		/* (A) */
 	}
 	spin_unlock(&space->lock);
 	return alone;

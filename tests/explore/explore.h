@@ -97,6 +97,7 @@ extern const struct vt_scenario
 	/* cow.c */
 	cow_fork, cow_fork_fresh, cow_both, cow_reuse, cow_discard, cow_pin_fork, cow_pin_zap, cow_pin_tables,
 	cow_pin_shared, cow_peek_write,
+	swap_out_write, swap_out_fork, swap_fork_swapped, swap_out_pin, swap_in_both, swap_in_zap, swap_out_zap, swap_in_reused, swap_off_write,
 	/* tlb.c */
 	tlb_unmap, tlb_protect, tlb_move, tlb_copy, tlb_fork,
 	/* huge.c */
