@@ -34,7 +34,7 @@ static bool take_out(struct rmap_walk *walk, struct pt_slot *slot)
 	struct migration *m = walk->arg;
 	pte_t was;
 
-	if (slot->level != PT_PTE || page_is_pinned(m->from)) {
+	if (slot->level != PT_PTE || rmap_may_be_pinned(m->from)) {
 		m->err = -EBUSY;
 		return false;
 	}

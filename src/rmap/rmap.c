@@ -230,17 +230,6 @@ struct unmap_walk {
 	int err;
 };
 
-/*
- * Anonymous pages are pinned only while they are exclusive (pin.c), and the entries of a block that
- * is in pieces in two mms are as many references as a pin.
- */
-static bool may_be_pinned(struct page *page)
-{
-	if ((page_flags(page) & (PG_ANON | PG_EXCLUSIVE)) == PG_ANON)
-		return false;
-	return page_is_pinned(page_head(page));
-}
-
 static bool unmap_entry(struct rmap_walk *walk, struct pt_slot *slot)
 	__must_hold(slot)
 {
@@ -249,7 +238,7 @@ static bool unmap_entry(struct rmap_walk *walk, struct pt_slot *slot)
 	struct page *page = walk->page;
 	pte_t leave = PTE_NONE, was;
 
-	if (may_be_pinned(page)) {
+	if (rmap_may_be_pinned(page)) {
 		unmap->err = -EBUSY;
 		return false;
 	}

@@ -12,6 +12,7 @@
 #include "pgtable/pgtable.h"
 #include "phys/page_lock.h"
 #include "swap/swap.h"
+#include "vma/anon.h"
 #include "vma/types.h"
 
 /* ------------------------------------------------------------------------------- frames -- */
@@ -112,6 +113,17 @@ bool unmap_mapping_range_try(struct address_space *mapping, unsigned long first,
 			     enum unmap_what what)	__must_check;
 
 /* ------------------------------------------------------------------------------- counts -- */
+
+/*
+ * Anonymous pages are pinned only while they are exclusive (pin.c).  Others may have as many
+ * references as a pin: those of a thousand forks, or of a block that is in pieces in two mms.
+ */
+static inline bool rmap_may_be_pinned(struct page *page)
+{
+	if ((page_flags(page) & (PG_ANON | PG_EXCLUSIVE)) == PG_ANON)
+		return false;
+	return page_is_pinned(page_head(page));
+}
 
 /* For gather_ops.removed: the entry counted, and what it noted of a file's page is kept there. */
 static inline void rmap_gone(struct mmu_gather *gather, const struct pt_zapped *zapped)

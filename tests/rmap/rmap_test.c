@@ -513,13 +513,21 @@ static unsigned long areas_looked_at(struct page *page, unsigned long nr_expecte
 	return walk.nr_areas;
 }
 
+static void move_to(struct page *page, struct page *to)
+{
+	page_get(page);
+	assert_int_equal(rmap_migrate(page, to), 0);
+	page_put(page);
+}
+
 /*
- * One process forks 10,000 times, and writes a new page now and then.  A page that k children have
- * is found by looking at k + 1 areas; a page of a child alone by one.
+ * One process forks 10,000 times, and writes a new page now and then, so that the last k children
+ * have it.  To take it out of all tables, or to move it, k + 1 areas are looked at; and for a page
+ * that is a child's alone one.
  */
 static void cost_is_by_who_has_the_page(void **state)
 {
-	static const unsigned int made_before[] = { 0, 5000, 9000, 9990, CHILDREN };
+	static const unsigned int nr_sharing[] = { CHILDREN, 1000, 100, 10, 1, 0 };
 	struct mm_user **children = calloc(CHILDREN, sizeof(children[0]));
 	struct memory m;
 
@@ -527,15 +535,22 @@ static void cost_is_by_who_has_the_page(void **state)
 	memory_open_with(&m, 512ul << 20);
 	assert_int_equal(space_map(&m.s, 0, 8, RW, ANON), 0);
 	for (unsigned int i = 0, next = 0; i <= CHILDREN; i++) {
-		if (i == made_before[next])
+		if (next < ARRAY_SIZE(nr_sharing) && i == CHILDREN - nr_sharing[next])
 			assert_int_equal(put(&m, next++, 1), MM_FAULT_DONE);
 		if (i < CHILDREN)
 			assert_int_equal(mm_fork(m.s.mm, &children[i]), 0);
 	}
-	for (unsigned long i = 0; i < 5; i++) {
-		unsigned long k = CHILDREN - made_before[i];
+	for (unsigned long i = 0; i < ARRAY_SIZE(nr_sharing); i++) {
+		struct page *to = page_alloc(m.s.v->arena, 0, PAGE_ANYTHING);
+		unsigned long k = nr_sharing[i], nr;
 
-		assert_int_equal(areas_looked_at(page_at(m.s.mm, i), k + 1), k + 1);
+		nr = areas_looked_at(page_at(m.s.mm, i), k + 1);
+		print_message("shared by %lu of %u children: %lu areas looked at\n", k, CHILDREN, nr);
+		assert_int_equal(nr, k + 1);
+		assert_non_null(to);
+		move_to(page_at(m.s.mm, i), to);
+		assert_int_equal(page_mapcount(to), k + 1);
+		page_put(to);
 	}
 	assert_int_equal(mm_put(children[77], 7, 1), MM_FAULT_DONE);
 	assert_int_equal(areas_looked_at(page_at(children[77], 7), 1), 1);
