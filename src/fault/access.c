@@ -14,7 +14,7 @@
  * finding the page and storing to it would share the page, and the store would show up in the child
  * long after.
  */
-#include "fault/copy.h"
+#include "phys/copy.h"
 #include "fault/fault.h"
 #include "vma/handle.h"
 

@@ -20,7 +20,7 @@
  * at again; the reference also keeps the frame from coming back as another page in between.
  */
 #include "base/str.h"
-#include "fault/copy.h"
+#include "phys/copy.h"
 #include "fault/fault.h"
 #include "file/filemap.h"
 #include "fault/huge.h"

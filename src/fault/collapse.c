@@ -38,7 +38,7 @@
  * has no table, or a guard, ends the call, and so does want of memory.
  */
 #include "base/str.h"
-#include "fault/copy.h"
+#include "phys/copy.h"
 #include "fault/huge.h"
 #include "fault/pages.h"
 #include "vma/instance.h"

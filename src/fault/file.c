@@ -14,8 +14,8 @@
  * A page that is not there may have to be read: that is waited for without any lock (fault_wait()),
  * with a reference to the file, since its area may go meanwhile.
  */
-#include "fault/copy.h"
 #include "fault/swap.h"
+#include "phys/copy.h"
 #include "file/filemap.h"
 
 bool vma_maps_file(const struct vm_area_struct *vma)

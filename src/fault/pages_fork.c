@@ -20,7 +20,7 @@
  * may change, which is in the nature of a pin.  Who comes by the reverse map when the pin has gone
  * may change it: then it is looked at again.
  */
-#include "fault/copy.h"
+#include "phys/copy.h"
 #include "fault/huge.h"
 #include "fault/pages.h"
 #include "swap/swap.h"

@@ -12,6 +12,7 @@
  */
 #include "base/str.h"
 #include "file/filemap.h"
+#include "phys/copy.h"
 
 /* Of [at, at + bytes) what lies in one page. */
 static size_t part_of_page(u64 at, size_t bytes)
@@ -58,7 +59,7 @@ static int read_part(struct file *file, u64 at, void *to, size_t bytes) __may_sl
 		memset(to, 0, bytes);
 		return 0;
 	}
-	memcpy(to, bytes_at(page, at), bytes);
+	frame_load(to, bytes_at(page, at), bytes);
 	page_put(page);
 	return 0;
 }
@@ -127,7 +128,7 @@ static int put_bytes(struct file *file, u64 at, const void *from, size_t bytes, 
 					 &page);
 	if (!page)
 		return err;
-	memcpy(bytes_at(page, at), from, bytes);
+	frame_store(bytes_at(page, at), from, bytes);
 	*out = page;
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "file/filemap.h"
+#include "phys/copy.h"
 #include "sync/witness.h"
 
 #define ALL_PAGES		BIT(PI_INDEX_BITS)
@@ -90,7 +91,7 @@ static void zero_part(struct address_space *mapping, u64 start, u64 end)
 	if (!page)
 		return;
 	page_lock(page);
-	memset((char *)page_bytes(page) + start % PAGE_SIZE, 0, end - start);
+	frame_zero((char *)page_bytes(page) + start % PAGE_SIZE, end - start);
 	page_unlock(page);
 	page_put(page);
 }

@@ -20,7 +20,7 @@
  * Before the pieces of anonymous memory its untouched part is passed over, table by table: a TiB
  * that was never touched costs as much as its tables, of which there are none.
  */
-#include "fault/copy.h"
+#include "phys/copy.h"
 #include "file/filemap.h"
 #include "report/core.h"
 #include "report/entries.h"

@@ -6,7 +6,7 @@
 #include <vmarea/file.h>
 
 #include "../sync/threads.h"
-#include "fault/copy.h"
+#include "phys/copy.h"
 #include "file/filemap.h"
 #include "memory.h"
 

@@ -7,7 +7,7 @@
 
 #include "../ds/model.h"
 #include "../sync/threads.h"
-#include "fault/copy.h"
+#include "phys/copy.h"
 #include "store.h"
 
 #define WRITERS		3

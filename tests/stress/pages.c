@@ -15,7 +15,7 @@
  * the fork, and neither before it was discarded nor before what the thread stored there last
  * (pages_stamp.c).  An outcome is one that the call may have.
  *
- * After each round the threads rest, and everything is looked at (pages_census.c).  What they keep
+ * After each round the threads rest, and everything is looked at (census.c).  What they keep
  * meanwhile they keep on purpose: pins, soft TLBs, windows, references to mms.
  *
  * At the end nothing may be left, which vmarea_destroy() sees to; and an operation that never
@@ -28,6 +28,9 @@
 #include <time.h>
 
 #include "pages.h"
+
+#include "fault/fault.h"
+#include "vma/handle.h"
 
 #define ROUND_OPS	3000u
 #define ROUNDS_BETWEEN	4u			/* two times that everything goes */
@@ -42,6 +45,7 @@ static pthread_mutex_t spaces_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t next_id = 1;
 static pthread_barrier_t barrier;
 static unsigned long nr_rounds;
+static unsigned long most_leaves;		/* of 2 MiB, in any census so far */
 static time_t end_time;
 static bool last_round;
 static unsigned long counts[NR_THREADS][NR_OPS][NR_OUTCOMES];
@@ -199,6 +203,44 @@ static void open_machine(unsigned long mib)
 void count(struct thread *t, enum op op, enum outcome outcome)
 {
 	counts[t->nr][op][outcome]++;
+}
+
+static void check_shadow(struct space *s)
+{
+	struct pgtable *pt = mm_from_user(s->mm)->pgt;
+
+	for (unsigned long group = 0; group < NR_PAGES / SHADOW_GROUP; group++) {
+		unsigned long pfn = (uint32_t)s->shadow[group];
+		unsigned long i = group * SHADOW_GROUP + (s->shadow[group] >> 32) % SHADOW_GROUP;
+		unsigned int level;
+		pte_t e;
+
+		if (!pfn)
+			continue;
+		e = pt_look(pt, addr_of(i), &level);
+		CHECK(pte_present(pt->format, e) &&
+		      pte_pfn(pt->format, e) + (level == PT_PMD ? i % PT_ENTRIES : 0) == pfn,
+		      "nobody told the device that page %lu is not frame %lu any more", i, pfn);
+	}
+}
+
+/* What a device remembers must still be so, too. */
+void take_census(void)
+{
+	unsigned long nr_leaves;
+
+	census_begin(instance);
+	for (struct space *s = all_spaces; s; s = s->next) {
+		check_shadow(s);
+		census_mm(s->mm);
+	}
+	for (unsigned int t = 0; t < NR_THREADS; t++)
+		for (unsigned int i = 0; i < NR_PINS; i++)
+			if (threads[t].pins[i].page)
+				census_pin(threads[t].pins[i].page);
+	nr_leaves = census_end(instance);
+	if (nr_leaves > most_leaves)
+		most_leaves = nr_leaves;
 }
 
 /* Everybody rests; one looks at everything, and says if it goes on. */

@@ -16,6 +16,8 @@
 #include <vmarea/host.h>
 #include <vmarea/soft_tlb.h>
 
+#include "census.h"
+
 #define PAGE		4096ul
 #define BASE		0x10000000ul		/* below 2^38, and of 2 MiB */
 #define REGION_PAGES	1024ul			/* two tables */
@@ -87,7 +89,6 @@ struct space {
 
 extern struct vmarea *instance;
 extern struct file *shmem_file, *disk_file;
-extern unsigned long seed;
 
 struct space *space_root(unsigned long random);	/* NULL: no memory */
 struct space *space_fork(struct space *parent, long *err);
@@ -151,18 +152,8 @@ void unpin_all(struct thread *t);
 
 /* --------------------------------------------------------------------- what must hold -- */
 
-#define CHECK(cond, fmt, ...)							\
-	do {									\
-		if (!(cond)) {							\
-			fprintf(stderr, "%s:%d: %s: " fmt " (seed %lu)\n", __FILE__, \
-				__LINE__, #cond, ##__VA_ARGS__, seed);		\
-			abort();						\
-		}								\
-	} while (0)
-
 /* Everything, while nobody calls anything. */
 void take_census(void);
-extern unsigned long most_leaves;		/* of 2 MiB, in any census so far */
 
 /* ---------------------------------------------------------------------- stamps: stamp.c -- */
 

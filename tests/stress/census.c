@@ -8,14 +8,13 @@
  *
  * and nothing else, but the zero page's own, one block of zeros, as many tables put aside as there are
  * leaves of 2 MiB, and frames of small objects, whose pools must have as many as these hold.  Any
- * other frame has to be free.  So what is lost is found in
- * the round in which it is lost.  Before that each mm and the machine are validated, each mm's tables
- * are read back by the hardware's walker, and what a device remembers must still be so.
+ * other frame has to be free.  So what is lost is found in the round in which it is lost.  Before
+ * that the machine is validated, and each mm's tables are read back by the hardware's walker.
  */
-#include <string.h>
+#include <stdlib.h>
 
 #include "../walker/opinion.h"
-#include "pages.h"
+#include "census.h"
 
 #include "fault/fault.h"
 #include "file/filemap.h"
@@ -29,7 +28,6 @@ struct holders {
 
 static struct holders *holders;
 static unsigned long nr_frames, nr_leaves;
-unsigned long most_leaves;
 
 /* In use by one more than was counted, and it is known why. */
 struct unclaimed {
@@ -65,26 +63,42 @@ static void count_table(void *arg, uint64_t table_pa, int level)
 {
 	(void)arg;
 	(void)level;
-	CHECK(table_pa / PAGE < nr_frames, "a table at %#lx", (unsigned long)table_pa);
-	holders[table_pa / PAGE].refs++;
-	holders[table_pa / PAGE].table = true;
+	CHECK(table_pa / PAGE_SIZE < nr_frames, "a table at %#lx", (unsigned long)table_pa);
+	holders[table_pa / PAGE_SIZE].refs++;
+	holders[table_pa / PAGE_SIZE].table = true;
 }
 
-static void count_mm(struct mm_user *mm)
+void census_mm(struct mm_user *mm)
 {
 	const struct hw_visitor visitor = { .table = count_table };
 	struct pgtable *pt = mm_from_user(mm)->pgt;
 	struct mm_page_table given;
 	struct hw_tables tables;
+	char why[256] = "";
 
+	CHECK(opinion_of_mm(mm, why), "%s", why);
 	CHECK(mm_get_page_table(mm, &given), "an mm without pages");
 	tables = hw_tables_of(pt, given.format == MM_TABLE_RISCV ? &hw_riscv : &hw_x86);
-	count_table(NULL, given.root * PAGE, 0);
+	count_table(NULL, given.root * PAGE_SIZE, 0);
 	hw_each(&tables, &visitor);
 	pt_walk(pt, 0, pt_limit(pt), count_entry, pt);
 }
 
-/* Shared anonymous objects are files, too.  Files that are open on one inode share its pages. */
+/* The first of those that are open on its inode: what shares its pages is counted once. */
+static bool is_first(struct vmarea *v, const struct file *file)
+	__context_unsafe("nobody calls anything")
+{
+	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++) {
+		const struct file *f;
+
+		list_for_each_entry(f, &v->rolls[i].files, on_roll.link)
+			if (f->mapping == file->mapping)
+				return f == file;
+	}
+	return false;
+}
+
+/* Shared anonymous objects are files, too. */
 static void count_files(struct vmarea *v)
 	__context_unsafe("nobody calls anything")
 {
@@ -95,18 +109,17 @@ static void count_files(struct vmarea *v)
 			unsigned long at = 0;
 			struct page *page;
 
+			if (!is_first(v, file))
+				continue;
 			for (; (page = pi_find(&file->mapping->pages, &at, PI_PRESENT)); at++)
 				holders_of(page_head(page))->refs++;
 		}
 	}
 }
 
-static void count_pins(void)
+void census_pin(struct page *page)
 {
-	for (unsigned int t = 0; t < NR_THREADS; t++)
-		for (unsigned int i = 0; i < NR_PINS; i++)
-			if (threads[t].pins[i].page)
-				holders_of(page_head(threads[t].pins[i].page))->refs += PIN_BIAS;
+	holders_of(page_head(page))->refs += PIN_BIAS;
 }
 
 /* ------------------------------------------------------------------------------ judging -- */
@@ -115,7 +128,7 @@ static bool is_zero(const struct page *block)
 {
 	const uint64_t *word = page_bytes(block);
 
-	for (unsigned long i = 0; i < PT_ENTRIES * PAGE / sizeof(*word); i++)
+	for (unsigned long i = 0; i < PT_ENTRIES * PAGE_SIZE / sizeof(*word); i++)
 		if (word[i])
 			return false;
 	return true;
@@ -132,7 +145,7 @@ static void claim(const struct page *page, unsigned int refs, struct unclaimed *
 		u->nr_zero_blocks++;
 	} else {
 		CHECK(one && !refs && !flags && page->private &&
-		      page->private <= PAGE / sizeof(void *),
+		      page->private <= PAGE_SIZE / sizeof(void *),
 		      "frame %lu: %u references, %u holders, flags %#x, mapcount %d",
 		      page_pfn(page), page_refs(page), refs, flags, page->mapcount);
 		u->nr_objects += page->private;
@@ -173,49 +186,26 @@ static void judge(struct vmarea *v)
 	CHECK(u.nr_zero_blocks <= 1, "%lu blocks of zeros", u.nr_zero_blocks);
 }
 
-/* ------------------------------------------------------------------------------- others -- */
+/* -------------------------------------------------------------------------------- steps -- */
 
-static void check_shadow(struct space *s)
+void census_begin(struct vmarea *v)
 {
-	struct pgtable *pt = mm_from_user(s->mm)->pgt;
-
-	for (unsigned long group = 0; group < NR_PAGES / SHADOW_GROUP; group++) {
-		unsigned long pfn = (uint32_t)s->shadow[group];
-		unsigned long i = group * SHADOW_GROUP + (s->shadow[group] >> 32) % SHADOW_GROUP;
-		unsigned int level;
-		pte_t e;
-
-		if (!pfn)
-			continue;
-		e = pt_look(pt, addr_of(i), &level);
-		CHECK(pte_present(pt->format, e) &&
-		      pte_pfn(pt->format, e) + (level == PT_PMD ? i % PT_ENTRIES : 0) == pfn,
-		      "nobody told the device that page %lu is not frame %lu any more", i, pfn);
-	}
-}
-
-void take_census(void)
-{
-	struct vmarea *v = instance;
 	char why[256] = "";
 
 	CHECK(!vmarea_validate(v, why, sizeof(why)), "%s", why);
 	/* Tables and nodes that are on their way to be freed. */
 	port_rcu_barrier();
-	nr_frames = arena_window(v->arena)->bytes / PAGE;
+	nr_frames = arena_window(v->arena)->bytes / PAGE_SIZE;
 	nr_leaves = 0;
 	holders = calloc(nr_frames, sizeof(*holders));
 	CHECK(holders, "calloc");
-	for (struct space *s = all_spaces; s; s = s->next) {
-		CHECK(opinion_of_mm(s->mm, why), "%s", why);
-		check_shadow(s);
-		count_mm(s->mm);
-	}
+}
+
+unsigned long census_end(struct vmarea *v)
+{
 	count_files(v);
-	count_pins();
 	holders_of(arena_zero_page(v->arena))->refs++;
 	judge(v);
-	if (nr_leaves > most_leaves)
-		most_leaves = nr_leaves;
 	free(holders);
+	return nr_leaves;
 }

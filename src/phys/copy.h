@@ -7,8 +7,8 @@
  * relaxed atomic accesses, eight bytes at a time where the place in the frame is so aligned: a
  * load or store of up to eight aligned bytes is never seen half done.
  */
-#ifndef FAULT_COPY_H
-#define FAULT_COPY_H
+#ifndef PHYS_COPY_H
+#define PHYS_COPY_H
 
 #include "base/atomic.h"
 #include "base/bits.h"
@@ -69,6 +69,18 @@ static inline void frame_store(void *frame, const void *from, unsigned long byte
 			atomic_store_relaxed((u16 *)at, (u16)word);
 		else
 			atomic_store_relaxed((u8 *)at, (u8)word);
+	}
+}
+
+static inline void frame_zero(void *frame, unsigned long bytes)
+{
+	char *to = frame;
+
+	for (unsigned long done = 0, step; done < bytes; done += step) {
+		const u64 zero = 0;
+
+		step = frame_step((unsigned long)(to + done), bytes - done);
+		frame_store(to + done, &zero, step);
 	}
 }
 
