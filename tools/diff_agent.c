@@ -590,7 +590,7 @@ static int same_pages(const struct diff_pages *a, const struct diff_pages *found
 	/* A file on a disk that is cut short loses entries of pages that stay, where these were large. */
 	uint64_t must_have = shared->whole_files ? a->file & a->core_compared : a->file;
 	uint64_t differ = (a->present ^ found->present) | (a->guard ^ found->guard) |
-			  (must_have & ~found->file) |
+			  (must_have & ~found->file) | (a->core_compared & ~a->file & found->file) |
 			  ((a->exclusive ^ found->exclusive) & a->exclusive_compared);
 
 	return a->result == found->result && !(differ & a->compared) &&

@@ -112,8 +112,9 @@ enum touch_result { TOUCH_DONE, TOUCH_MAPERR, TOUCH_ACCERR, TOUCH_BUS, TOUCH_OTH
 
 /*
  * Up to 64 pages, a bit for each, by mincore() and pagemap.  Of what has no page of a file mapped:
- * is it present, here alone, a guard?  Pages of files that the library maps the kernel must, and it
- * may map others: their neighbours, where they are in core.
+ * is it present, here alone, a guard?  Pages of files that the library maps the kernel must, and
+ * where core_compared says so, no others: where the machine decides what is in core, it may map
+ * neighbours that the library does not have.
  */
 struct diff_pages {
 	uint64_t addr;

@@ -92,6 +92,11 @@ struct vmarea_config {
 	unsigned int features;			/* VMAREA_FEATURE_* */
 	unsigned long arena_bytes;		/* memory for frames, in whole pages; 0: regions only */
 	enum vmarea_thp thp;			/* with VMAREA_FEATURE_THP */
+	/*
+	 * A read fault on a page of a file maps what the cache has of so many bytes around it: a power
+	 * of two, from a page to 2 MiB; 0: a page.
+	 */
+	unsigned long fault_around_bytes;
 };
 
 /* What a kernel may be built without; a call that needs it fails as there. */
@@ -111,7 +116,8 @@ struct vmarea_config {
 	.total_ram_pages = 1ul << 28, .overcommit_ratio = 50,		\
 	.user_reserve_kbytes = 128 * 1024, .admin_reserve_kbytes = 8 * 1024, \
 	.max_map_count = 65530, .mmap_min_addr = 4096, .lsm_mmap_min_addr = 65536, \
-	.stack_guard_gap_pages = 256, .features = VMAREA_FEATURES_DEFAULT }
+	.stack_guard_gap_pages = 256, .features = VMAREA_FEATURES_DEFAULT,	\
+	.fault_around_bytes = 64ul << 10 }
 
 /*
  * @config is copied.  0; -EINVAL: a value is out of range, or @config->size is not one this library

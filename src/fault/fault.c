@@ -57,8 +57,6 @@
  *
  * Rejected
  *  - Holding the table's lock over the copy of a page: it would bar all 512 pages from faulting.
- *  - Installing neighbours of a page that was asked for (fault-around): which of them are there
- *    would depend on what other processes did, and mincore() and RSS with it.
  */
 #include "base/atomic.h"
 #include "fault/fault.h"

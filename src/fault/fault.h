@@ -143,6 +143,9 @@ bool vma_maps_file(const struct vm_area_struct *vma)
 /* Nothing is there. */
 enum mm_fault file_missing(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep;
+/* around.c: for a read fault, the pages near by that are at hand.  True: f->addr is mapped now. */
+bool file_map_around(struct fault *f)
+	__must_hold_shared(vma_stable);
 /* Sets the bytes of @vec whose pages the file has. */
 void file_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		  unsigned char *vec)

@@ -11,6 +11,8 @@
  * then, a truncation that comes later finds it mapped.  A page lock comes before a VMA lock and may
  * not be waited for inside one: then the fault comes again with the mmap lock, which comes before.
  *
+ * What of a file's other pages near by is at hand is mapped by a read fault, too: around.c.
+ *
  * A page that is not there may have to be read: that is waited for without any lock (fault_wait()),
  * with a reference to the file, since its area may go meanwhile.
  */
@@ -85,7 +87,12 @@ enum mm_fault file_missing(struct fault *f)
 	enum mm_fault outcome;
 	struct page *page;
 
-	if (!vma_maps_file(f->vma) || !touch_has_page(f))
+	if (!vma_maps_file(f->vma))
+		return MM_FAULT_BUS;
+	/* Also if there is no page for this one: as on Linux the others are mapped. */
+	if (file_map_around(f))
+		return MM_FAULT_DONE;
+	if (!touch_has_page(f))
 		return MM_FAULT_BUS;
 	outcome = find_page(f, &page);
 	if (outcome != MM_FAULT_DONE)

@@ -42,11 +42,18 @@
 
 /* ------------------------------------------------------------- instance -- */
 
+/* 0, too: a page. */
+static bool around_valid(unsigned long bytes)
+{
+	return !(bytes & (bytes - 1)) && (!bytes || bytes >= PAGE_SIZE) && bytes <= PMD_SIZE;
+}
+
 static bool config_valid(const struct vmarea_config *c)
 {
 	return c->size == sizeof(*c) && c->total_ram_pages && !(c->features & ~KNOWN_FEATURES) &&
 	       (unsigned int)c->overcommit <= VMAREA_OVERCOMMIT_NEVER && c->max_map_count &&
-	       c->mmap_min_addr < MAX_TASK_SIZE && (unsigned int)c->thp <= VMAREA_THP_NEVER;
+	       c->mmap_min_addr < MAX_TASK_SIZE && (unsigned int)c->thp <= VMAREA_THP_NEVER &&
+	       around_valid(c->fault_around_bytes);
 }
 
 static int frames_create(struct vmarea *instance, unsigned long bytes) __may_sleep

@@ -85,7 +85,6 @@ struct file *shared_anon_create(struct mm_struct *mm) __may_sleep;
 /* Promises @nr_pages for it, until it is released: 0 or -ENOMEM. */
 int shared_anon_commit(struct mm_struct *mm, struct file *file, unsigned long nr_pages)
 	__must_hold_shared(vma_stable);
-extern const struct vm_operations_struct shared_anon_vm_ops;
 extern const struct vm_operations_struct hugetlb_vm_ops;
 
 /* log2 of the page size that MAP_HUGETLB asks for; 0: there is no such size. */

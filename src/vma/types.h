@@ -86,6 +86,8 @@ struct vm_area_struct {
 /* A VMA of which nobody may say it is anonymous must have ops: these, if it has no others. */
 extern const struct vm_operations_struct file_vm_ops;
 extern const struct vm_operations_struct special_vm_ops;
+/* Those of what mmap() makes for MAP_SHARED | MAP_ANONYMOUS. */
+extern const struct vm_operations_struct shared_anon_vm_ops;
 
 /* The locks of reverse maps that a writer has now: see rmap_place.h. */
 struct rmap_hold {

@@ -171,12 +171,20 @@ static void locked(void **state)
 	memory_close(&m);
 }
 
+/* What a fault maps is the page that was asked for. */
+static void open_page_by_page(struct memory *m)
+{
+	memory_init(m, MEMORY_BYTES);
+	m->s.config.fault_around_bytes = 0;
+	memory_create(m);
+}
+
 static void private_file(void **state)
 {
 	struct memory m;
 	struct file *file;
 
-	memory_open(&m);
+	open_page_by_page(&m);
 	file = space_file(&m.s, 4, 0, FILE_PLACE_ANY);
 	assert_int_equal(space_map_file(&m.s, 0, 4, RW, MAP_PRIVATE, file, 0), 0);
 	get(&m, 0);
@@ -208,7 +216,7 @@ static void shared_memory(void **state)
 	struct memory m;
 	struct file *file;
 
-	memory_open(&m);
+	open_page_by_page(&m);
 	file = space_file(&m.s, 4, FILE_SHMEM, FILE_PLACE_SHMEM);
 	assert_int_equal(space_map_file(&m.s, 0, 4, RW, MAP_SHARED, file, 0), 0);
 	assert_int_equal(space_map_file(&m.s, 8, 4, RW, MAP_SHARED, file, 0), 0);
