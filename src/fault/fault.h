@@ -150,6 +150,9 @@ bool file_map_around(struct fault *f)
 void file_in_core(const struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		  unsigned char *vec)
 	__must_hold_shared(vma_stable);
+/* MADV_WILLNEED: the file that pages have to be read of, with a reference; NULL: there is none. */
+struct file *file_to_read(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable);
 /* MADV_REMOVE: a hole in the file.  0, or what its hook says. */
 int file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep __must_check;

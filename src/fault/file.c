@@ -156,6 +156,13 @@ void file_in_core(const struct vm_area_struct *vma, unsigned long start, unsigne
 	}
 }
 
+struct file *file_to_read(const struct vm_area_struct *vma)
+{
+	if (!vma_maps_file(vma) || !mm_has_pages(vma->vm_mm))
+		return NULL;
+	return file_get(vma->vm_file);
+}
+
 int file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
 	u64 offset = (u64)vma_pgoff_at(vma, start) << PAGE_SHIFT;

@@ -328,3 +328,16 @@ int filemap_get_page(struct file *file, unsigned long pgoff, enum filemap_get ho
 	*out = page;
 	return 0;
 }
+
+void filemap_read_in(struct file *file, unsigned long first, unsigned long end)
+{
+	struct page *page;
+
+	if (filemap_is_zero_filled(file))
+		return;
+	for (; first < end; first++) {
+		if (filemap_get_page(file, first, FILEMAP_WAIT, &page))
+			break;
+		page_put(page);
+	}
+}

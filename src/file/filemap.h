@@ -141,6 +141,13 @@ enum filemap_get {
 int filemap_get_page(struct file *file, unsigned long pgoff, enum filemap_get how,
 		     struct page **out)	__may_sleep __must_check;
 
+/*
+ * Pages [first, end) that are not there are read, as far as the file and its bytes, and memory, go.
+ * Of files whose pages begin as zeros nothing is made.
+ */
+void filemap_read_in(struct file *file, unsigned long first, unsigned long end)
+	__may_sleep;
+
 /* Is the locked page that of @mapping at @pgoff? */
 static inline bool filemap_is_at(const struct page *page, const struct address_space *mapping,
 				 unsigned long pgoff) __must_hold(page);

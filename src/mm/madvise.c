@@ -13,6 +13,7 @@
  *	REMOVE	PAGES, in the file, which may refuse
  *	COLLAPSE	PAGES, with the mmap lock for write: faults have to wait.  What is in swap
  *		is brought in before
+ *	READ	what the cache has not is read, without the lock; of areas without a file, swap
  *	TOUCH	makes the pages at once, as if each had been read or written
  *	POISON	for tests of memory failures: needs MM_CAP_SYS_ADMIN
  *
@@ -28,13 +29,14 @@
  */
 #include "base/atomic.h"
 #include "fault/swap.h"
+#include "file/filemap.h"
 #include "mm/advise.h"
 
 #define HUGE_PAGE	(1ul << 21)
 
 enum advice_kind {
-	ADVISE_FLAGS, ADVISE_PAGES, ADVISE_GUARD, ADVISE_REMOVE, ADVISE_COLLAPSE, ADVISE_TOUCH,
-	ADVISE_POISON,
+	ADVISE_FLAGS, ADVISE_PAGES, ADVISE_GUARD, ADVISE_REMOVE, ADVISE_COLLAPSE, ADVISE_READ,
+	ADVISE_TOUCH, ADVISE_POISON,
 };
 
 /* What a check says if the advice is to be ignored for this area. */
@@ -223,12 +225,6 @@ static void zap(const struct area_part *part, enum zap_what what)
 		pages_zap(part->vma->vm_mm, part->start, end, what);
 }
 
-static void act_willneed(const struct area_part *part)
-	__must_hold_shared(vma_stable) __may_sleep
-{
-	swap_will_need(part->vma, part->start, part->end);
-}
-
 /* Guards stay. */
 static void act_dontneed(const struct area_part *part)
 	__must_hold_shared(vma_stable)
@@ -282,7 +278,6 @@ static const struct advice advices[] = {
 	FLAGS_ADVICE(MADV_HUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE, .feature = VMAREA_FEATURE_THP),
 	FLAGS_ADVICE(MADV_NOHUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE, .feature = VMAREA_FEATURE_THP),
 
-	PAGES_ADVICE(MADV_WILLNEED, .remote = true, .act = act_willneed),
 	PAGES_ADVICE(MADV_DONTNEED, .discards = true, .check = check_dontneed,
 		     .act = act_dontneed),
 	PAGES_ADVICE(MADV_DONTNEED_LOCKED, .discards = true, .check = check_dontneed_locked,
@@ -294,6 +289,7 @@ static const struct advice advices[] = {
 
 	{ MADV_GUARD_INSTALL, .kind = ADVISE_GUARD, .discards = true,
 	  .check = check_guard_install },
+	{ MADV_WILLNEED, .kind = ADVISE_READ, .remote = true },
 	{ MADV_REMOVE, .kind = ADVISE_REMOVE, .discards = true, .check = check_remove },
 	{ MADV_COLLAPSE, .kind = ADVISE_COLLAPSE, .remote = true, .check = check_collapse,
 	  .feature = VMAREA_FEATURE_THP },
@@ -464,6 +460,40 @@ static int populate(struct mm_struct *mm, unsigned long start, unsigned long end
 	return 0;
 }
 
+/* Area by area, as mm_advise_range(); others may change the map while the lock is let go of. */
+static int read_in(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep
+	__context_unsafe("lets go of the lock in between")
+{
+	int result = 0;
+
+	while (start < end) {
+		const struct vm_area_struct *vma = vma_in(mm, start, end);
+		unsigned long first, nr;
+		struct file *file;
+
+		if (!vma)
+			return -ENOMEM;
+		if (start < vma->vm_start) {
+			start = vma->vm_start;
+			result = -ENOMEM;
+		}
+		if (!vma->vm_file)
+			swap_will_need(vma, start, min(vma->vm_end, end));
+		first = vma_pgoff_at(vma, start);
+		nr = (min(vma->vm_end, end) - start) >> PAGE_SHIFT;
+		start = vma->vm_end;
+		file = file_to_read(vma);
+		if (!file)
+			continue;
+		mm_read_unlock(mm);
+		filemap_read_in(file, first, first + nr);
+		file_put(file);
+		mm_read_lock(mm);
+	}
+	return result;
+}
+
 /* Each page is looked up for reading, and given up; the area stays as it is. */
 static int poison(struct mm_struct *mm, unsigned long start, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep
@@ -551,6 +581,8 @@ static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
 		return mm_advise_range(mm, start, end, remove_part, advice);
 	case ADVISE_COLLAPSE:
 		return mm_advise_range(mm, start, end, collapse_part, advice);
+	case ADVISE_READ:
+		return read_in(mm, start, end);
 	case ADVISE_TOUCH:
 		return populate(mm, start, end, advice);
 	case ADVISE_POISON:

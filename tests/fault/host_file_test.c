@@ -355,6 +355,39 @@ static void a_hole_is_one_there_too(void **state)
 	memory_close(&m);
 }
 
+/* ------------------------------------------------------------------------------ in advance -- */
+
+static void pages_are_had_in_advance(void **state)
+{
+	unsigned char vec[8];
+	struct file *file;
+
+	memory_open(&m);
+	file = open_host(host_fd_of_pages(6), HOST_FILE_TAKE);
+	map(file, 0, 8, MAP_SHARED);
+	/* In the cache, and not mapped; what is past the end is no error. */
+	assert_int_equal(mm_madvise(m.s.mm, at(1), 7 * PAGE, MADV_WILLNEED), 0);
+	assert_int_equal(mm_mincore(m.s.mm, at(0), 8 * PAGE, vec), 0);
+	assert_memory_equal(vec, "\0\1\1\1\1\1\0\0", 8);
+	assert_int_equal(mm_rss(m.s.mm), 0);
+	assert_int_equal(space_unmap(&m.s, 4, 1), 0);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), 8 * PAGE, MADV_WILLNEED), -ENOMEM);
+	assert_int_equal(mm_mincore(m.s.mm, at(0), PAGE, vec), 0);
+	assert_int_equal(vec[0], 1);
+	/* Mapped. */
+	map(file, 16, 6, MAP_PRIVATE | MAP_POPULATE);
+	assert_int_equal(mm_rss(m.s.mm), 6);
+	assert_int_equal(mm_msync(m.s.mm, at(0), 4 * PAGE, MS_SYNC), 0);
+	map(file, 32, 8, MAP_SHARED);
+	assert_int_equal(mm_madvise(m.s.mm, at(32), 6 * PAGE, MADV_POPULATE_WRITE), 0);
+	assert_int_equal(mm_attrs(m.s.mm, 37) & PT_WRITE, PT_WRITE);
+	assert_int_equal(mm_madvise(m.s.mm, at(32), 7 * PAGE, MADV_POPULATE_READ), -EFAULT);
+	assert_int_equal(mm_mlock(m.s.mm, at(32), 6 * PAGE), 0);
+	assert_int_equal(mm_mlock(m.s.mm, at(32), 7 * PAGE), -ENOMEM);
+	file_put(file);
+	memory_close(&m);
+}
+
 /* -------------------------------------------------------------------------------- errors -- */
 
 /* Nothing is at address 0, so this is a regular file whose first page cannot be read. */
@@ -464,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_truncation_reaches_host_and_mappings),
 		cmocka_unit_test(a_size_that_others_change_is_learnt),
 		cmocka_unit_test(a_hole_is_one_there_too),
+		cmocka_unit_test(pages_are_had_in_advance),
 		cmocka_unit_test(a_page_that_cannot_be_read_is_a_bus_error),
 		cmocka_unit_test(a_page_that_cannot_be_written_is_told_once),
 		cmocka_unit_test(the_last_who_closes_is_waited_for),
