@@ -14,7 +14,53 @@
 #include "diff.h"
 #include "diff_bytes.h"
 
+#define STORE_BYTES	(1024 * DIFF_PAGE + AGENT_IO_BYTES)	/* what calls may write */
+
 static unsigned char io[AGENT_IO_BYTES];
+
+/* -------------------------------------------------- where the bytes of files on a disk are -- */
+
+static int store_mmap(struct file *file, struct vma_new *vma) __in_mmap_hook
+{
+	(void)file;
+	(void)vma;
+	return 0;
+}
+
+static int store_read(struct file *file, uint64_t offset, void *to, size_t bytes)
+{
+	memcpy(to, (unsigned char *)file_private_data(file) + offset, bytes);
+	return 0;
+}
+
+static int store_write(struct file *file, uint64_t offset, const void *from, size_t bytes)
+{
+	memcpy((unsigned char *)file_private_data(file) + offset, from, bytes);
+	return 0;
+}
+
+static const struct file_operations store_ops = {
+	.owner = "store", .mmap = store_mmap, .read_page = store_read, .write_page = store_write,
+};
+
+void file_keep(struct side *side, struct file_desc *desc)
+{
+	if (!side->store)
+		side->store = cli_alloc(STORE_BYTES);
+	desc->ops = &store_ops;
+	desc->private_data = side->store;
+}
+
+/* Bytes of it are zeros from now on. */
+static void store_clear(struct file *file, uint64_t start, uint64_t end)
+{
+	unsigned char *store = file_private_data(file);
+
+	if (store && start < STORE_BYTES)
+		memset(store + start, 0, (end < STORE_BYTES ? end : STORE_BYTES) - start);
+}
+
+/* ---------------------------------------------------------------------------------- calls -- */
 
 bool same_inode(const struct test_file *a, const struct test_file *b)
 {
@@ -23,16 +69,17 @@ bool same_inode(const struct test_file *a, const struct test_file *b)
 }
 
 /* Without pages, open files of one inode know nothing of each other. */
-static long truncate_file(struct side *side, uint64_t at, uint64_t bytes)
+void file_resize(const struct side *side, uint64_t at, uint64_t bytes)
 {
 	const struct test_file *of = &side->files->file[at];
 
-	if (side->memory.touch)
+	if (side->memory.touch) {
 		file_set_size(side->file[at], bytes);
+		store_clear(side->file[at], bytes, STORE_BYTES);
+	}
 	for (int i = FILE_FIRST_SIZED; i < side->files->nr && !side->memory.touch; i++)
 		if (side->files->file[i].label && same_inode(&side->files->file[i], of))
 			file_set_size(side->file[i], bytes);
-	return 0;
 }
 
 long file_call(struct side *side, struct diff_call *c)
@@ -43,9 +90,13 @@ long file_call(struct side *side, struct diff_call *c)
 
 	switch (c->op) {
 	case OP_TRUNCATE:
-		return truncate_file(side, a[0], a[1]);
+		file_resize(side, a[0], a[1]);
+		return 0;
 	case OP_PUNCH:
-		return file_punch_hole(file, a[1], a[2]);
+		ret = file_punch_hole(file, a[1], a[2]);
+		if (!ret)
+			store_clear(file, a[1], a[1] + a[2]);
+		return ret;
 	case OP_FILE_READ:
 		ret = file_read(file, a[1], io, a[2]);
 		c->value = ret > 0 ? bytes_hash(0, io, (uint64_t)ret) : 0;

@@ -541,6 +541,8 @@ static void gen_seal_sync(struct gen *gen, const struct side_proc *proc, struct 
 		/* Few of those that wait for a disk. */
 		if ((a[2] & MS_SYNC) && !one_in(gen, 8))
 			a[2] &= ~(uint64_t)MS_SYNC;
+		if (gen->about_files && one_in(gen, 4))
+			a[2] = MS_SYNC;
 		break;
 	case OP_REMAP_FILE_PAGES:
 		a[2] = one_in(gen, 10);

@@ -285,8 +285,8 @@ void memory_reset_files(struct side *side)
 			fill_with_zeros(side->file[i]);
 			continue;
 		}
-		file_set_size(side->file[i], 0);
-		file_set_size(side->file[i], desc->size_bytes);
+		file_resize(side, (uint64_t)i, 0);
+		file_resize(side, (uint64_t)i, desc->size_bytes);
 	}
 	for (int i = 0; i < DIFF_NR_SEGMENTS; i++) {
 		if (!side->segment[i])

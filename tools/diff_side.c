@@ -68,11 +68,14 @@ void side_open(struct side *side, const struct machine *machine, struct test_fil
 	side->memory = *memory;
 	for (int i = 0; i < files->nr; i++) {
 		struct test_file *file = &files->file[i];
+		struct file_desc desc = file->desc;
 
 		if (!file->label)
 			continue;
+		if (memory->files && file->disk && !(desc.flags & FILE_APPEND_ONLY))
+			file_keep(side, &desc);
 		side->file[i] = file->same_as >= 0 ? side->file[file->same_as] :
-			make_file(side, &file->desc);
+			make_file(side, &desc);
 	}
 	for (int i = 0; i < DIFF_NR_SEGMENTS; i++)
 		if (files->shmid[i] >= 0)

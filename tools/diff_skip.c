@@ -182,6 +182,30 @@ static bool may_fold_zeros(const struct side *side, const struct side_proc *proc
 		(side->collapsed || side_any_flag(proc, addr, len, VM_HUGEPAGE | VM_NOHUGEPAGE));
 }
 
+/* Does the area show a file on a disk?  Then that. */
+static const struct test_file *disk_of(const struct side *side, const struct side_area *area)
+{
+	for (int i = 0; i < side->files->nr; i++) {
+		const struct test_file *f = &side->files->file[i];
+
+		if (f->label && f->disk && area->seen.inode == f->desc.inode)
+			return f;
+	}
+	return NULL;
+}
+
+static bool any_disk(const struct side *side, const struct side_proc *proc, uint64_t addr,
+		     uint64_t len)
+{
+	uint64_t end = addr + len < addr ? ~0ul : addr + len;
+
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if (disk_of(side, &proc->area[i]) &&
+		    overlap(addr, end, proc->area[i].seen.start, proc->area[i].seen.end))
+			return true;
+	return false;
+}
+
 /* What the library does not do, or the kernel does as it likes. */
 static bool skip_advice_for_pages(const struct side *side, const struct side_proc *proc,
 				  uint64_t addr, uint64_t len, int advice)
@@ -192,6 +216,8 @@ static bool skip_advice_for_pages(const struct side *side, const struct side_pro
 	case MADV_COLLAPSE:
 		return side_holds_huge_page(addr, len) &&
 			(!side->huge_pages || any_file(proc, addr, len));
+	case MADV_REMOVE:
+		return side->memory.files && any_disk(side, proc, addr, len);
 	case MADV_FREE:
 	case MADV_COLD:
 		return may_fold_zeros(side, proc, addr, len);
@@ -202,6 +228,47 @@ static bool skip_advice_for_pages(const struct side *side, const struct side_pro
 	default:
 		return false;
 	}
+}
+
+/*
+ * The kernel has pages of a file on a disk as large as it likes, and writes one back as a whole: if
+ * what is behind the end of the file goes with it, only a range that has that page says.
+ */
+static bool writes_part_of_disk(const struct side *side, const struct side_proc *proc,
+				const uint64_t *a)
+{
+	uint64_t end = a[0] + a[1] < a[0] ? ~0ul : a[0] + a[1];
+
+	for (uint32_t i = 0; i < proc->nr && (a[2] & MS_SYNC); i++) {
+		const struct diff_area *area = &proc->area[i].seen;
+		const struct test_file *f = disk_of(side, &proc->area[i]);
+		uint64_t last, size;
+
+		if (!f || !overlap(a[0], end, area->start, area->end))
+			continue;
+		size = file_size(side->file[f - side->files->file]);
+		last = area->start + (size & ~(DIFF_PAGE - 1)) - area->offset;
+		if (size % DIFF_PAGE && (last < a[0] || last < area->start || last >= end ||
+					 last >= area->end))
+			return true;
+	}
+	return false;
+}
+
+/* What a locked area of a file would have to read while its protection changes, is left unread. */
+static bool reads_at_once(const struct side *side, const struct side_proc *proc,
+			  const uint64_t *a)
+{
+	const vm_flags_t locked = VM_WRITE | VM_SHARED | VM_LOCKED;
+
+	if (!side->memory.files || !(a[2] & PROT_WRITE))
+		return false;
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if (disk_of(side, &proc->area[i]) &&
+		    (proc->area[i].flags & locked) == VM_LOCKED &&
+		    overlap(a[0], a[0] + a[1], proc->area[i].seen.start, proc->area[i].seen.end))
+			return true;
+	return false;
 }
 
 static bool skip_madvise(const struct side *side, const struct side_proc *proc, uint64_t addr,
@@ -396,9 +463,10 @@ bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 		return skip_madvise(side, proc, a[0], a[1], (int)a[2]);
 	case OP_PROCESS_MADVISE:
 		return skip_process_madvise(side, proc, a);
-	case OP_MUNMAP:
 	case OP_MPROTECT:
 	case OP_PKEY_MPROTECT:
+		return side_hits_agent(side, a[0], a[1]) || reads_at_once(side, proc, a);
+	case OP_MUNMAP:
 	case OP_MSEAL:
 	case OP_ANON_NAME:
 		return side_hits_agent(side, a[0], a[1]);
@@ -426,6 +494,10 @@ bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 		return mapped_bytes(proc, 0, ~0ul) > FILL_ALL_MAX || proc->filled ||
 			(!side->memory.touch &&
 			 side_any_flag(proc, 0, ~0ul, VM_MAYBE_GUARD | VM_HUGEPAGE));
+	case OP_MSYNC:
+		return side->memory.files && writes_part_of_disk(side, proc, a);
+	case OP_MEMORY_MERGE:
+		return side->memory.files && a[0];
 	case OP_MINCORE:
 		return a[1] > 4096 * DIFF_PAGE && a[1] < DIFF_TASK_SIZE;
 	case OP_SHMAT:

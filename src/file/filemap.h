@@ -247,6 +247,9 @@ void filemap_remove(struct address_space *mapping, struct page *page)	__must_hol
 void filemap_drop_all(struct address_space *mapping)		__may_sleep;
 /* Before a write at @offset makes the file longer: what was stored from its end to there goes. */
 void filemap_zero_gap(struct address_space *mapping, u64 offset)	__may_sleep;
+/* Before pages [first, last) are written back: what was stored past the end goes from them. */
+void filemap_end_in_zeros(struct address_space *mapping, unsigned long first, unsigned long last)
+	__may_sleep;
 
 /* -------------------------------------------------------------------------- definitions -- */
 

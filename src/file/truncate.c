@@ -130,6 +130,30 @@ void filemap_zero_gap(struct address_space *mapping, u64 offset)
 	rwsem_write_unlock(&mapping->invalidate_lock);
 }
 
+/* Is the page that the file ends in to be written, with bytes behind the end? */
+static bool ends_in_dirty_page(struct address_space *mapping, unsigned long first,
+			       unsigned long last)
+{
+	u64 size = mapping_size(mapping);
+	unsigned long pgoff = size >> PAGE_SHIFT;
+	struct page *page = size % PAGE_SIZE && pgoff >= first && pgoff < last ?
+			    filemap_find_page(mapping, pgoff) : NULL;
+	bool dirty = page && (page_flags(page) & PG_DIRTY);
+
+	if (page)
+		page_put(page);
+	return dirty;
+}
+
+void filemap_end_in_zeros(struct address_space *mapping, unsigned long first, unsigned long last)
+{
+	if (!ends_in_dirty_page(mapping, first, last))
+		return;
+	rwsem_write_lock(&mapping->invalidate_lock);
+	zero_rest(mapping, mapping_size(mapping));
+	rwsem_write_unlock(&mapping->invalidate_lock);
+}
+
 static void set_size(struct address_space *mapping, u64 bytes)
 	__must_hold(&mapping->invalidate_lock) __may_sleep
 {
@@ -243,11 +267,28 @@ int file_refresh(struct file *file)
 
 /* --------------------------------------------------------------------------------- holes -- */
 
+/*
+ * What is punched of [start, end), where the end of the file lies in it.  A memory file takes that
+ * for bytes like others.  Linux's file systems have nothing to do behind the end, and if the hole
+ * reaches there it has all of the last page.
+ */
+static u64 hole_end(const struct address_space *mapping, u64 start, u64 end)
+	__must_hold_shared(&mapping->invalidate_lock)
+{
+	u64 size = mapping_size(mapping);
+
+	if ((mapping->kind & FILE_SHMEM) || end <= size)
+		return end;
+	return start < size ? ALIGN(size, PAGE_SIZE) : start;
+}
+
 static void punch(struct address_space *mapping, u64 start, u64 end)
 	__must_hold(&mapping->invalidate_lock) __may_sleep
 {
-	unsigned long first = DIV_ROUND_UP(start, PAGE_SIZE), last = end >> PAGE_SHIFT;
+	unsigned long first = DIV_ROUND_UP(start, PAGE_SIZE), last;
 
+	end = hole_end(mapping, start, end);
+	last = end >> PAGE_SHIFT;
 	if (first > last) {
 		zero_part(mapping, start, end);
 	} else {

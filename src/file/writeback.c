@@ -21,6 +21,9 @@
  * read, too: while a truncation or a hole has that, nothing is on its way to where the bytes are
  * kept, and so they can be cut there first, without old bytes coming back.
  *
+ * What was stored behind the end of the file is no part of it: a sync that has to write the page
+ * there clears the rest of it first, as Linux does, so that it is gone when the file grows.
+ *
  * A sync waits for the write-back that another thread has begun of a page in its range: that has
  * FILEMAP_WRITEBACK until it has ended, and is locked.
  *
@@ -277,6 +280,7 @@ int file_sync(struct file *file, uint64_t start, uint64_t end)
 		return -EINVAL;
 	writer = writer_for(file);
 	if (writer) {
+		filemap_end_in_zeros(file->mapping, first, last);
 		write_dirty(writer, first, last);
 		file_put(writer);
 	}

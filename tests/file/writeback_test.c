@@ -118,6 +118,32 @@ static void test_tail(void **state)
 	machine_close(&m);
 }
 
+/* A sync of the page that the file ends in clears what was stored behind; one of others does not. */
+static void test_stores_behind_the_end(void **state)
+{
+	struct page *page;
+	u8 *bytes;
+
+	setup(PAGE + 100);
+	assert_int_equal(filemap_get_page(file, 1, FILEMAP_WAIT, &page), 0);
+	bytes = page_bytes(page);
+	bytes[99] = 1;
+	bytes[100] = 2;
+	assert_int_equal(sync_all(file), 0);
+	assert_int_equal(bytes[100], 2);
+	filemap_mark_dirty(page);
+	assert_int_equal(file_sync(file, 0, PAGE), 0);
+	assert_int_equal(bytes[100], 2);
+	assert_int_equal(file_sync(file, PAGE, PAGE + 1), 0);
+	assert_int_equal(bytes[99], 1);
+	assert_int_equal(bytes[100], 0);
+	assert_int_equal(store.bytes[PAGE + 99], 1);
+	page_put(page);
+	check();
+	file_put(file);
+	machine_close(&m);
+}
+
 static void test_each_file_is_told_once(void **state)
 {
 	struct file *reader, *late;
@@ -279,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_in_order_and_once),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_tail),
+		cmocka_unit_test(test_stores_behind_the_end),
 		cmocka_unit_test(test_each_file_is_told_once),
 		cmocka_unit_test(test_error_of_the_last_put),
 		cmocka_unit_test(test_a_reader_borrows_a_writer),
