@@ -182,7 +182,7 @@ struct side {
 	uint64_t arena_used;		/* units */
 	struct memory_setup memory;
 	struct soft_tlb *tlb;
-	void *store;			/* the bytes of the file on a disk */
+	unsigned char *store;		/* the bytes of the file on a disk */
 	bool huge_pages;		/* both sides make them */
 	bool lazily_freed;		/* MADV_FREE was called: pages may be lost */
 	bool collapsed;			/* MADV_COLLAPSE was called: huge pages without advice */
@@ -239,6 +239,8 @@ void memory_reset_files(struct side *side);
 
 /* The bytes of a file like this are kept by the tool, and read and written back there. */
 void file_keep(struct side *side, struct file_desc *desc);
+/* NULL, or what is wrong with what was written there, once all is. */
+const char *files_written_back(const struct side *side);
 /* The file of this index, as ftruncate(). */
 void file_resize(const struct side *side, uint64_t at, uint64_t bytes);
 /* OP_TRUNCATE, OP_PUNCH, OP_FILE_READ, OP_FILE_WRITE: what the agent is to return. */

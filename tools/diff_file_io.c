@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vmarea/driver.h>
+#include <vmarea/file.h>
+
 #include "cli.h"
 #include "cmds.h"
 #include "diff.h"
@@ -49,6 +52,25 @@ void file_keep(struct side *side, struct file_desc *desc)
 		side->store = cli_alloc(STORE_BYTES);
 	desc->ops = &store_ops;
 	desc->private_data = side->store;
+}
+
+/* All that was stored is to get there. */
+const char *files_written_back(const struct side *side)
+{
+	for (int i = FILE_FIRST_SIZED; i < side->files->nr && side->store; i++) {
+		struct file *file = side->file[i];
+		uint64_t at = 0;
+		long n;
+
+		if (!file || !file_private_data(file))
+			continue;
+		if (file_sync(file, 0, UINT64_MAX))
+			return "a file could not be synced";
+		for (; (n = file_read(file, at, io, sizeof(io))) > 0; at += (uint64_t)n)
+			if (memcmp(side->store + at, io, (size_t)n))
+				return "bytes of a file were not written back";
+	}
+	return NULL;
 }
 
 /* Bytes of it are zeros from now on. */

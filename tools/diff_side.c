@@ -638,6 +638,8 @@ const char *side_end(struct side *side)
 			side->start_file[i] = NULL;
 		}
 	side->nr_known = side->nr_lasting;
+	if (!wrong)
+		wrong = files_written_back(side);
 	if (side->memory.touch && !wrong &&
 	    vmarea_validate(side->instance, side->why, sizeof(side->why)))
 		wrong = side->why;
