@@ -28,6 +28,7 @@ static const char *fault_text(enum mm_fault fault)
 		[MM_FAULT_DONE] = "done", [MM_FAULT_MAPERR] = "SIGSEGV, nothing is mapped there",
 		[MM_FAULT_ACCERR] = "SIGSEGV, it may not be accessed so",
 		[MM_FAULT_BUS] = "SIGBUS", [MM_FAULT_OOM] = "out of memory",
+		[MM_FAULT_KILLED] = "killed",
 	};
 
 	return names[fault];

@@ -260,8 +260,10 @@ typedef uint64_t vm_flags_t;
 #define VM_MAYEXEC	0x00000040ul
 #define VM_MAYSHARE	0x00000080ul
 #define VM_GROWSDOWN	0x00000100ul
+#define VM_UFFD_MISSING	0x00000200ul
 #define VM_PFNMAP	0x00000400ul
 #define VM_MAYBE_GUARD	0x00000800ul
+#define VM_UFFD_WP	0x00001000ul
 #define VM_LOCKED	0x00002000ul
 #define VM_IO		0x00004000ul
 #define VM_SEQ_READ	0x00008000ul
@@ -282,6 +284,7 @@ typedef uint64_t vm_flags_t;
 #define VM_NOHUGEPAGE	0x40000000ul
 #define VM_MERGEABLE	0x80000000ul
 #define VM_DROPPABLE	0x10000000000ul
+#define VM_UFFD_MINOR	0x20000000000ul
 #define VM_SEALED	0x40000000000ul
 
 VMAREA_API unsigned long vma_start(vma_any vma)			__must_hold_shared(vma_stable);

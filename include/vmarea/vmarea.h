@@ -510,6 +510,7 @@ enum mm_fault {
 	MM_FAULT_ACCERR,	/* SIGSEGV, SEGV_ACCERR: not in this way */
 	MM_FAULT_BUS,		/* SIGBUS: beyond the end of the file */
 	MM_FAULT_OOM,		/* no memory of the host's */
+	MM_FAULT_KILLED,	/* mm_kill(), while waiting for an answer (user_fault.h) */
 };
 
 /*
@@ -519,7 +520,8 @@ enum mm_fault {
  * once.  Takes the lock of the VMA, and the mmap lock only if that will not do; for write if a
  * stack grows.  After an outcome other than DONE nothing has changed, except that a stack that has
  * grown stays so, a private area that was written to stays touched, and a page of a file stays in
- * the file's memory, and one of swap in the swap cache.  Waits for locks, not for mm_kill().
+ * the file's memory, and one of swap in the swap cache.  Waits for locks, whether mm_kill() was
+ * called or not.
  *
  * In an mm without pages: mm_touch().
  */

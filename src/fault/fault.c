@@ -11,11 +11,12 @@
  *	fault_run		the locks
  *	  the VMA lock		lock_vma_under_rcu(); what cannot be done with it comes again
  *	  the mmap lock		for read; here a stack is seen to grow (for write: stack.c)
- *	  no lock		to wait for a page of a file, or of swap
+ *	  no lock		to wait for a page of a file, or of swap, or an answer (user.c)
  *	fault_in_area		one VMA, stable
  *	  touch_admit		rights, the end of the file, an anon_vma: all that areas decide
  *	  look at the entry
- *	    none		huge_missing, anon_missing, file_missing, or driver_missing
+ *	    none		huge_missing, anon_missing, file_missing, driver_missing;
+ *				or user_fault
  *	    soft		a guard: MAPERR; lost bytes: BUS; a page that is moved: wait;
  *				one that is in swap: swap_missing()
  *	    present		fault_present: reuse, copy, or nothing to do
@@ -62,6 +63,7 @@
 #include "fault/fault.h"
 #include "fault/huge.h"
 #include "fault/swap.h"
+#include "fault/user.h"
 #include "phys/page_lock.h"
 #include "vma/handle.h"
 #include "vma/limits.h"
@@ -79,6 +81,8 @@ static enum mm_fault missing(struct fault *f, unsigned int level)
 		return driver_missing(f);
 	if (!vma_is_anonymous(f->vma))
 		return file_missing(f);
+	if (user_wants(f->vma, VM_UFFD_MISSING))
+		return user_fault(f, VM_UFFD_MISSING);
 	outcome = level > PT_PTE ? huge_missing(f) : FAULT_SMALL;
 	return outcome == FAULT_SMALL ? anon_missing(f) : outcome;
 }
@@ -257,7 +261,10 @@ enum mm_fault mm_handle_fault(struct mm_user *user, unsigned long addr, enum mm_
 {
 	witness_call();
 	struct mm_struct *mm = mm_from_user(user);
-	struct fault f = { .mm = mm, .addr = PAGE_ALIGN_DOWN(addr), .access = access };
+	struct fault f = {
+		.mm = mm, .addr = PAGE_ALIGN_DOWN(addr), .offset = addr % PAGE_SIZE,
+		.access = access,
+	};
 
 	if (f.addr + PAGE_SIZE < f.addr)
 		return MM_FAULT_MAPERR;

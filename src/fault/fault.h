@@ -8,6 +8,8 @@
 #ifndef FAULT_FAULT_H
 #define FAULT_FAULT_H
 
+#include <vmarea/user_fault.h>
+
 #include "pgtable/pgtable.h"
 #include "vma/anon.h"
 #include "vma/lock.h"
@@ -53,11 +55,21 @@ struct pinned {
 	u32 rights;			/* PT_* */
 };
 
+/* A fault that waits for the embedder's answer: see user.c. */
+struct user_wait {
+	struct user_faults *faults;	/* 1	a reference; NULL: it does not wait */
+	unsigned long addr;		/* 1	of the page */
+	u32 gate;			/* a	futex: bit 0 is set by who wakes */
+	struct list_head link;		/* faults->lock	unread, read, or alone */
+	struct user_fault_msg msg;	/* 1 */
+};
+
 /* One access to one page. */
 struct fault {
 	struct mm_struct *mm;
 	struct vm_area_struct *vma;	/* while a lock is held */
 	unsigned long addr;		/* of the page */
+	unsigned int offset;		/* of the byte in it, if that is known */
 	enum mm_access access;
 	unsigned int how;		/* FAULT_* */
 	enum fault_lock lock;
@@ -65,6 +77,7 @@ struct fault {
 	struct file *wait_file;		/* a reference: with FAULT_RETRY, for what to wait */
 	unsigned long wait_pgoff;
 	u64 wait_swap;			/* or this, a slot's number + 1 */
+	struct user_wait user;		/* with FAULT_RETRY, the same */
 	unsigned int nr_in_vain;	/* a driver's answers that changed nothing, in a row */
 };
 

@@ -17,6 +17,7 @@
  * with a reference to the file, since its area may go meanwhile.
  */
 #include "fault/swap.h"
+#include "fault/user.h"
 #include "phys/copy.h"
 #include "file/filemap.h"
 
@@ -121,6 +122,8 @@ enum mm_fault fault_wait(struct fault *f)
 
 	if (f->wait_swap)
 		return swap_wait(f);
+	if (f->user.faults)
+		return user_wait(f);
 	if (!f->wait_file)
 		return MM_FAULT_DONE;
 	err = filemap_get_page(f->wait_file, f->wait_pgoff, FILEMAP_WAIT, &page);
@@ -137,6 +140,7 @@ void fault_forget(struct fault *f)
 		file_put(f->wait_file);
 	f->wait_file = NULL;
 	f->wait_swap = 0;
+	user_wait_end(&f->user);
 }
 
 /* ---------------------------------------------------------------------------- questions -- */

@@ -53,7 +53,7 @@ static enum mm_fault resolve(struct mmu *mmu, unsigned long addr, enum mm_access
 {
 	struct fault f = {
 		.mm = container_of(mmu, struct pages, mmu)->mm, .addr = PAGE_ALIGN_DOWN(addr),
-		.access = access,
+		.offset = addr % PAGE_SIZE, .access = access,
 	};
 
 	if (f.addr + PAGE_SIZE < f.addr)

@@ -114,7 +114,8 @@ enum mm_fault fault_pin(struct mm_struct *mm, unsigned long addr, enum mm_access
 			unsigned int how, struct pinned *out)
 {
 	struct fault f = {
-		.mm = mm, .addr = PAGE_ALIGN_DOWN(addr), .access = access,
+		.mm = mm, .addr = PAGE_ALIGN_DOWN(addr), .offset = addr % PAGE_SIZE,
+		.access = access,
 		.how = how & FAULT_PEEK ? how : how | FAULT_UNSHARE, .pin = out,
 	};
 

@@ -26,7 +26,8 @@ static bool is_sane(const struct mm_struct *mm, const struct area_desc *area)
 	if (!page_aligned(area->start) || !page_aligned(area->end) || area->start >= area->end ||
 	    area->end > mm->task_size || area->pgoff + nr_pages < area->pgoff)
 		return false;
-	if (vma_flags_wrong(area->flags))
+	/* It is registered with nobody yet. */
+	if (vma_flags_wrong(area->flags) || (area->flags & VM_UFFD_MASK))
 		return false;
 	/* What is shared is a file's, and has no copies of pages. */
 	if ((area->flags & VM_MAYSHARE) && (!area->file || area->touched))

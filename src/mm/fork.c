@@ -8,6 +8,7 @@
  *	VM_WIPEONFORK		in the child as if never touched
  *	VM_LOCKED, LOCKONFAULT	dropped in the child, and mlockall(MCL_FUTURE) with them
  *	VM_ACCOUNT		promised again, area by area: -ENOMEM if one is refused
+ *	VM_UFFD_*		dropped: the child's faults are its own
  *	touched			the child's area has the parent's anon_vmas and one of its own, and
  *				its pages by copy-on-write (fault/pages_fork.c)
  *
@@ -40,7 +41,8 @@ static int copy_area(struct mm_struct *child, struct vm_area_struct *vma)
 	copy = vma_copy(child, vma);
 	vma_init(copy, vm_start, vma->vm_start);
 	vma_init(copy, vm_end, vma->vm_end);
-	vma_init(copy, vm_flags, copy->vm_flags & ~VM_LOCKED_MASK);
+	vma_init(copy, vm_flags, copy->vm_flags & ~(VM_LOCKED_MASK | VM_UFFD_MASK));
+	vma_init(copy, user_faults, NULL);
 	/* What is kept of the huge page pool is kept for the parent (shared_anon.c). */
 	if ((vma->vm_flags & (VM_HUGETLB | VM_MAYSHARE)) == VM_HUGETLB)
 		vma_init(copy, vm_private_data, NULL);

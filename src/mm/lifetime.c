@@ -168,6 +168,7 @@ struct mm_struct *mm_alloc(struct vmarea *instance, struct pages_shape shape)
 	rwsem_init(&mm->mmap_lock, LOCK_RANK_MMAP);
 	spin_lock_init(&mm->page_table_lock, LOCK_RANK_MM_TABLES);
 	kill_group_init(&mm->kill);
+	user_faults_list_init(&mm->faults_list);
 	mm_make_private(mm);
 	mm_init(mm, instance, instance);
 	if (pages_create(mm, shape)) {
@@ -363,6 +364,7 @@ static void mm_teardown(struct mm_struct *mm) __may_sleep
 	pages_destroy(mm);
 	free_areas(mm);
 	free_spares(mm);
+	user_faults_end_mm(mm);
 }
 
 /* Before its areas cannot be found any more. */

@@ -9,6 +9,7 @@
 
 #include "fault/fault.h"
 #include "fault/pages.h"
+#include "fault/user.h"
 #include "file/file.h"
 #include "vma/anon.h"
 #include "vma/handle.h"
@@ -115,6 +116,15 @@ bool shm_is_attach(const struct file *file);
  */
 int mm_swap_in(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned int id)
 	__must_not_hold(vma_stable) __may_sleep __must_check;
+
+/* ---- user_fault.c */
+
+void user_faults_list_init(struct user_faults_list *list);
+/* The mm has no areas any more: nobody will wait there. */
+void user_faults_end_mm(struct mm_struct *mm)	__may_sleep;
+/* @vma, all of it, is registered with nobody from now on; its flags and entries say so. */
+void user_faults_forget_area(struct vm_area_struct *vma)
+	__must_hold(vma_stable) __may_sleep;
 
 /* ---- mlock.c */
 

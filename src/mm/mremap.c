@@ -209,7 +209,7 @@ static struct vm_area_struct *copy_area(const struct remap *r)
 	struct vma_proposal p = {
 		.mm = r->mm, .start = r->new_addr, .end = r->new_addr + r->new_len,
 		.flags = vma->vm_flags, .file = vma->vm_file, .name = vma->anon_name,
-		.anon = vma->anon, .copied_from = vma,
+		.user_faults = vma->user_faults, .anon = vma->anon, .copied_from = vma,
 	};
 	struct vm_area_struct *copy;
 
@@ -370,10 +370,14 @@ static long move(struct remap *r)
 	if (err) {
 		move_pages(r, &stash, copy, BACK);
 		drop_copy(r, accounted);
-	} else if (keeps_source(r)) {
-		leave_source_empty(r, copy);
 	} else {
-		drop_source(r, accounted);
+		/* Before the source goes, since the two may be one area. */
+		if (copy->user_faults)
+			user_faults_forget_area(copy);
+		if (keeps_source(r))
+			leave_source_empty(r, copy);
+		else
+			drop_source(r, accounted);
 	}
 out:
 	pages_move_done(&stash);
@@ -498,11 +502,17 @@ static long resize(struct remap *r)
 
 /* -------------------------------------------------------- several areas -- */
 
-/* /dev/zero and SysV segments have their own idea of where things go: one area at a time only. */
+/*
+ * /dev/zero and SysV segments have their own idea of where things go, and who answers an area's
+ * faults may want to hear that it moves: one area at a time only.
+ */
 static bool moves_with_others(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
 {
 	const struct file *file = vma->vm_file;
 
+	if (vma->user_faults)
+		return false;
 	return !file || (!(file_flags(file) & FILE_DEV_ZERO) && !shm_is_attach(file));
 }
 

@@ -81,6 +81,7 @@ void mm_drop_cut_locked(struct mm_struct *mm, unsigned long start, unsigned long
 		/* Its readers leave, and its pages go, before the driver hears that it ends. */
 		vma_lock_write(vma);
 		pages_zap(mm, vma->vm_start, vma->vm_end, ZAP_ALL);
+		user_area_leaves(vma, vma->vm_start, vma->vm_end);
 		mm_forget_area(mm, vma);
 		vma_ops_close(vma);
 	}

@@ -25,8 +25,10 @@ static const struct flag_name flag_names[] = {
 	{ VM_MAYEXEC, "me" },
 	{ VM_MAYSHARE, "ms" },
 	{ VM_GROWSDOWN, "gd" },
+	{ VM_UFFD_MISSING, "um" },
 	{ VM_PFNMAP, "pf" },
 	{ VM_MAYBE_GUARD, "gu" },
+	{ VM_UFFD_WP, "uw" },
 	{ VM_LOCKED, "lo" },
 	{ VM_IO, "io" },
 	{ VM_SEQ_READ, "sr" },
@@ -47,6 +49,7 @@ static const struct flag_name flag_names[] = {
 	{ VM_NOHUGEPAGE, "nh" },
 	{ VM_MERGEABLE, "mg" },
 	{ VM_DROPPABLE, "dp" },
+	{ VM_UFFD_MINOR, "ui" },
 	{ VM_SEALED, "sl" },
 };
 

@@ -144,6 +144,8 @@ static int check_flags(struct check *c, const struct vm_area_struct *vma)
 {
 	const char *what = vma_flags_wrong(vma->vm_flags);
 
+	if (!!(vma->vm_flags & VM_UFFD_MASK) != !!vma->user_faults)
+		return wrong(c, vma->vm_start, "registered for user faults, and with nobody");
 	return what ? wrong(c, vma->vm_start, what) : 0;
 }
 

@@ -6,9 +6,9 @@
  * calls work, in how soon the area limit is reached.
  *
  * Two areas are *alike* if they are adjacent, their file pages run on (vm_pgdelta is the same), and
- * file, flags and name are the same, VM_IGNORE_MERGE aside.  An area with a flag of VM_SPECIAL is
- * like no other.  Alike areas merge if their anonymous memory lets them (mergeable_anon()), and if
- * what would have to go has no close() hook: its driver counts it.
+ * file, flags, name and who answers faults are the same, VM_IGNORE_MERGE aside.  An area with a
+ * flag of VM_SPECIAL is like no other.  Alike areas merge if their anonymous memory lets them
+ * (mergeable_anon()), and if what would have to go has no close() hook: its driver counts it.
  *
  * Two questions are asked.  Below, P and N are the neighbours, the range in question is * and what
  * it lies in is M.
@@ -53,6 +53,7 @@ struct likeness {
 	unsigned long pgdelta;
 	const struct file *file;
 	const struct anon_name *name;
+	const struct user_faults *user_faults;
 	const struct anon_chain *anon;
 	bool forked;			/* its chain was inherited */
 };
@@ -67,7 +68,7 @@ static bool alike(const struct vm_area_struct *vma, const struct likeness *want)
 {
 	return !((vma->vm_flags ^ want->flags) & ~(VM_IGNORE_MERGE | VM_PLANTED)) &&
 	       vma->vm_pgdelta == want->pgdelta && vma->vm_file == want->file &&
-	       anon_name_same(vma->anon_name, want->name);
+	       vma->user_faults == want->user_faults && anon_name_same(vma->anon_name, want->name);
 }
 
 /*
@@ -141,6 +142,15 @@ static void map_set_name(struct vm_area_struct *vma, struct anon_name *name)
 	anon_name_put(old);
 }
 
+static void map_set_user_faults(struct vm_area_struct *vma, struct user_faults *uf)
+	__must_hold(vma_stable) __may_sleep
+{
+	if (vma->user_faults == uf)
+		return;
+	vma_lock_write(vma);
+	vma_set(vma, user_faults, uf);
+}
+
 /* The chain of any that has one: those of alike areas are of one family. */
 static struct anon_chain *any_chain(const struct vm_area_struct *a, const struct vm_area_struct *b,
 				    struct anon_chain *other)
@@ -168,7 +178,7 @@ struct vm_area_struct *vma_merge_new(const struct vma_proposal *p)
 {
 	const struct likeness want = {
 		.flags = p->flags, .pgdelta = p->pgdelta, .file = p->file, .name = p->name,
-		.anon = p->anon,
+		.user_faults = p->user_faults, .anon = p->anon,
 		.forked = p->copied_from && is_forked(p->copied_from->anon),
 	};
 	struct vm_area_struct *left, *right, *target;
@@ -205,7 +215,7 @@ struct vm_area_struct *vma_merge_extend(struct vm_area_struct *vma, unsigned lon
 	const struct vma_proposal p = {
 		.mm = vma->vm_mm, .start = vma->vm_end, .end = vma->vm_end + delta,
 		.flags = vma->vm_flags, .pgdelta = vma->vm_pgdelta, .file = vma->vm_file,
-		.anon = vma->anon, .name = vma->anon_name,
+		.anon = vma->anon, .name = vma->anon_name, .user_faults = vma->user_faults,
 	};
 
 	return vma_merge_new(&p);
@@ -215,7 +225,8 @@ bool vma_could_merge(const struct vm_area_struct *low, const struct vm_area_stru
 {
 	const struct likeness want = {
 		.flags = high->vm_flags, .pgdelta = high->vm_pgdelta, .file = high->vm_file,
-		.name = high->anon_name, .anon = high->anon, .forked = is_forked(high->anon),
+		.name = high->anon_name, .user_faults = high->user_faults, .anon = high->anon,
+		.forked = is_forked(high->anon),
 	};
 
 	return low->vm_end == high->vm_start && !(high->vm_flags & VM_SPECIAL) &&
@@ -236,7 +247,8 @@ static bool plan_merge(const struct vm_area_struct *vma, unsigned long start, un
 {
 	const struct likeness want = {
 		.flags = to->flags, .pgdelta = vma->vm_pgdelta, .file = vma->vm_file,
-		.name = to->name, .anon = vma->anon, .forked = is_forked(vma->anon),
+		.name = to->name, .user_faults = to->user_faults, .anon = vma->anon,
+		.forked = is_forked(vma->anon),
 	};
 	bool at_start = start == vma->vm_start, at_end = end == vma->vm_end;
 
@@ -319,5 +331,6 @@ struct vm_area_struct *vma_modify(struct vm_area_struct *vma, unsigned long star
 	}
 	map_set_flags(vma, to->flags);
 	map_set_name(vma, to->name);
+	map_set_user_faults(vma, to->user_faults);
 	return vma;
 }

@@ -18,6 +18,7 @@ struct vma_proposal {
 	struct anon_chain *anon;		/* of the area it is a copy of, or NULL */
 	const struct vm_area_struct *copied_from;
 	struct anon_name *name;
+	struct user_faults *user_faults;
 };
 
 /*
@@ -31,12 +32,15 @@ struct vm_area_struct *vma_merge_new(const struct vma_proposal *p)
 struct vma_change {
 	vm_flags_t flags;
 	struct anon_name *name;
+	struct user_faults *user_faults;
 };
 
 static inline struct vma_change vma_as_is(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
 {
-	return (struct vma_change){ .flags = vma->vm_flags, .name = vma->anon_name };
+	return (struct vma_change){
+		.flags = vma->vm_flags, .name = vma->anon_name, .user_faults = vma->user_faults,
+	};
 }
 
 /*

@@ -29,6 +29,9 @@ static const struct flag_rule flag_rules[] = {
 	{ VM_HUGEPAGE, 0, VM_NOHUGEPAGE, "VM_HUGEPAGE and VM_NOHUGEPAGE" },
 	{ VM_GROWSDOWN, 0, VM_MAYSHARE, "VM_GROWSDOWN, shared" },
 	{ VM_WIPEONFORK, 0, VM_MAYSHARE, "VM_WIPEONFORK, shared" },
+	{ VM_UFFD_MISSING, VM_MAYWRITE, VM_NO_ANSWER, "VM_UFFD_MISSING of what nobody can answer" },
+	{ VM_UFFD_WP, VM_MAYWRITE, VM_NO_ANSWER, "VM_UFFD_WP of what nobody can answer" },
+	{ VM_UFFD_MINOR, VM_MAYWRITE, VM_NO_ANSWER, "VM_UFFD_MINOR of what nobody can answer" },
 	{ VM_DROPPABLE, VM_NORESERVE, VM_MAYSHARE, "VM_DROPPABLE, shared or to be promised" },
 };
 

@@ -27,6 +27,7 @@ struct vm_area_struct *vma_copy(struct mm_struct *to, const struct vm_area_struc
 	vma_init(copy, vm_ops, vma->vm_ops);
 	vma_init(copy, vm_private_data, vma->vm_private_data);
 	vma_init(copy, special, vma->special);
+	vma_init(copy, user_faults, vma->user_faults);
 	vma_init(copy, anon_name, anon_name_get(vma->anon_name));
 	return copy;
 }

@@ -52,6 +52,7 @@ struct anon_chain;
 struct anon_vma;
 struct pgtable;
 struct anon_name;
+struct user_faults;
 
 struct vm_area_struct {
 	unsigned long vm_start VMA_GUARDED;	/* V	bytes */
@@ -71,6 +72,7 @@ struct vm_area_struct {
 
 	struct anon_chain *anon;		/* p	NULL until touched; back under w + V */
 	struct anon_name *anon_name VMA_GUARDED; /* V	readers under RCU may copy it out */
+	struct user_faults *user_faults VMA_GUARDED; /* V	who answers: one of the mm's list */
 	const char *special;			/* 1	"[vdso]" and its like, else NULL */
 
 	u32 vm_lock_seq;			/* a	== mm_lock_seq: write-locked */
@@ -96,6 +98,12 @@ struct rmap_hold {
 	unsigned int depth;			/* w	0: neither */
 };
 
+/* Who answers faults of an mm: struct user_faults. */
+struct user_faults_list {
+	struct spinlock lock;			/* i	rank: instance */
+	struct list_head all __guarded_by(&lock); /* lock	on_mm: a reference each */
+};
+
 struct mm_struct {
 	struct range_tree areas;		/* m	RCU to read the published root */
 	u32 mm_lock_seq;			/* a	odd while the mmap lock is held for write */
@@ -113,6 +121,7 @@ struct mm_struct {
 	struct vm_area_struct *dead VMA_GUARDED; /* w	out of the tree at the next publish */
 	u32 nr_spare VMA_GUARDED;		/* w */
 	struct anon_chain *spare_anon;		/* t	for the next write faults */
+	struct user_faults_list faults_list;	/* i */
 
 	unsigned long total_vm VMA_GUARDED;	/* m	all these in pages */
 	unsigned long data_vm VMA_GUARDED;	/* m */
@@ -177,6 +186,9 @@ static inline bool vma_copies_writes(const struct vm_area_struct *vma)
 #define VM_IGNORE_MERGE		VM_STICKY
 #define VM_ACCESS_FLAGS		(VM_READ | VM_WRITE | VM_EXEC)
 #define VM_MAY_FLAGS		(VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
+/* Faults that the embedder answers; and never where one of the second is set. */
+#define VM_UFFD_MASK		(VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
+#define VM_NO_ANSWER		(VM_IO | VM_PFNMAP | VM_MIXEDMAP | VM_HUGETLB | VM_DROPPABLE)
 #define VM_LOCKED_MASK		(VM_LOCKED | VM_LOCKONFAULT)
 
 #endif

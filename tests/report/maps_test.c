@@ -210,8 +210,8 @@ static void flags(void **state)
 		  VM_MAYSHARE, "rd wr sh mr mw me ms " },
 		{ VM_READ | VM_MAYREAD | VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP,
 		  "rd mr pf io de dd " },
-		{ ~0ul, "rd wr ex sh mr mw me ms gd pf gu lo io sr rr dc de lf ac nr ht sf ar wf "
-			"dd sd mm hg nh mg dp sl " },
+		{ ~0ul, "rd wr ex sh mr mw me ms gd um pf gu uw lo io sr rr dc de lf ac nr ht sf "
+			"ar wf dd sd mm hg nh mg dp ui sl " },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
