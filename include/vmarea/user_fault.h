@@ -74,7 +74,8 @@ VMAREA_API void user_faults_close(struct user_faults *uf)	__may_sleep;
 
 /* --------------------------------------------------------------------------------- ranges -- */
 
-#define USER_FAULT_MISSING	0x1u	/* no page is there; of a file: nor in the file */
+#define USER_FAULT_MISSING	0x1u	/* no page is there; of shared memory: nor in the file */
+#define USER_FAULT_MINOR	0x4u	/* shared memory: it is in the file, and not mapped */
 
 /*
  * All areas of [start, start + bytes), holes between them left aside: faults of @modes come here
@@ -83,7 +84,8 @@ VMAREA_API void user_faults_close(struct user_faults *uf)	__may_sleep;
  *
  * -EINVAL	no mode, or an unknown one; @start or @bytes is not page-aligned, @bytes is 0, the
  *		range is outside the address space; nothing is there; an area that is neither
- *		anonymous nor shared memory (FILE_SHMEM), or of a driver, or huge, or VM_DROPPABLE
+ *		anonymous nor shared memory (FILE_SHMEM), or of a driver, or huge, or
+ *		VM_DROPPABLE; for USER_FAULT_MINOR: that is not shared memory
  * -EPERM	VM_MAYWRITE is not set
  * -EBUSY	an area is registered with another
  * -EBADF	it is closed
@@ -104,6 +106,7 @@ VMAREA_API int user_faults_unregister(struct user_faults *uf, unsigned long star
 #define USER_FAULT_EVENT_PAGE	0x12u	/* msg->event */
 
 #define USER_FAULT_FLAG_WRITE	0x1u	/* msg->flags: the access was a write */
+#define USER_FAULT_FLAG_MINOR	0x4u	/* msg->flags: the page is in the file */
 
 struct user_fault_msg {
 	unsigned int event;		/* USER_FAULT_EVENT_* */
@@ -131,17 +134,24 @@ VMAREA_API long user_faults_try_read(struct user_faults *uf, struct user_fault_m
 #define USER_FAULT_DONTWAKE	0x1u	/* @flags: who waits goes on waiting */
 
 /*
- * Pages for [start, start + bytes), with the bytes at @from (of any alignment; not memory that the
- * library backs), or zeros.  Each appears whole, and is not there before.  The range lies in one
- * area, registered with whomever.  Then wakes who waits there.
+ * Pages for [start, start + bytes).  Each appears whole, and is not there before.  The range lies
+ * in one area, registered with whomever.  Then wakes who waits there.
+ *
+ *	copy		with the bytes at @from: of any alignment, not memory that the library backs
+ *	zeropage	with zeros
+ *	continue	those that are in the file of shared memory
+ *	poison		none: from now on an access is MM_FAULT_BUS
+ *
+ * The first two make the page in the file, where shared memory is mapped shared.  A guard gives way
+ * to a copy, and so does what was poisoned.
  *
  * How many bytes have a page now; fewer than @bytes where the next page could not be had: asking for
  * the rest tells why.  If that is the first:
  *
  * -EINVAL	@start, @bytes, @flags; nothing that could be answered is there
  * -ENOENT	no area, or it ends before the range, or it is not registered
- * -EEXIST	there is a page
- * -EFAULT	it is past the end of the file
+ * -EEXIST	there is a page, or one in the file; a guard
+ * -EFAULT	it is past the end of the file; or not in the file
  * -ENOMEM	no frame
  * -ESRCH	the mm is gone
  * -EOPNOTSUPP	it has no pages: no arena
@@ -150,6 +160,10 @@ VMAREA_API long user_faults_copy(struct user_faults *uf, unsigned long start, co
 				 unsigned long bytes, unsigned int flags) __may_sleep;
 VMAREA_API long user_faults_zeropage(struct user_faults *uf, unsigned long start,
 				     unsigned long bytes, unsigned int flags) __may_sleep;
+VMAREA_API long user_faults_continue(struct user_faults *uf, unsigned long start,
+				     unsigned long bytes, unsigned int flags) __may_sleep;
+VMAREA_API long user_faults_poison(struct user_faults *uf, unsigned long start,
+				   unsigned long bytes, unsigned int flags) __may_sleep;
 
 /* Who waits for a page of the range goes on.  0; -EINVAL: @start, @bytes. */
 VMAREA_API int user_faults_wake(struct user_faults *uf, unsigned long start, unsigned long bytes);

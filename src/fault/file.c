@@ -83,10 +83,25 @@ static enum mm_fault map_page(struct fault *f, struct page *page)
 	return outcome == MM_FAULT_DONE && write && told ? FAULT_AGAIN : outcome;
 }
 
+/* Shared memory: is the embedder to be asked for the page, or whether to map the one there is? */
+static vm_flags_t mode_of(const struct fault *f)
+	__must_hold_shared(vma_stable)
+{
+	struct page *page;
+
+	if (likely(!(f->vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR))))
+		return 0;
+	page = filemap_find_page(f->vma->vm_file->mapping, vma_pgoff_at(f->vma, f->addr));
+	if (page)
+		page_put(page);
+	return page ? VM_UFFD_MINOR : VM_UFFD_MISSING;
+}
+
 enum mm_fault file_missing(struct fault *f)
 {
 	enum mm_fault outcome;
 	struct page *page;
+	vm_flags_t mode;
 
 	if (!vma_maps_file(f->vma))
 		return MM_FAULT_BUS;
@@ -95,6 +110,9 @@ enum mm_fault file_missing(struct fault *f)
 		return MM_FAULT_DONE;
 	if (!touch_has_page(f))
 		return MM_FAULT_BUS;
+	mode = mode_of(f);
+	if (user_wants(f->vma, mode))
+		return user_fault(f, mode);
 	outcome = find_page(f, &page);
 	if (outcome != MM_FAULT_DONE)
 		return outcome;

@@ -95,20 +95,21 @@ void user_faults_drop(struct user_faults *uf)
 /* In the gate of a waiter. */
 #define GATE_OPEN	1u
 
-static struct user_fault_msg message(const struct fault *f)
+static struct user_fault_msg message(const struct fault *f, vm_flags_t mode)
 {
 	const struct user_faults *uf = f->user.faults;
 
 	return (struct user_fault_msg){
 		.event = USER_FAULT_EVENT_PAGE,
-		.flags = f->access == MM_ACCESS_WRITE ? USER_FAULT_FLAG_WRITE : 0,
+		.flags = (f->access == MM_ACCESS_WRITE ? USER_FAULT_FLAG_WRITE : 0) |
+			 (mode == VM_UFFD_MINOR ? USER_FAULT_FLAG_MINOR : 0),
 		.address = f->addr + (uf->features & USER_FAULTS_EXACT ? f->offset : 0),
 		.thread = uf->features & USER_FAULTS_THREAD_ID ? port_thread_id() : 0,
 	};
 }
 
 /* False: it has been shut meanwhile. */
-static bool enqueue(struct fault *f, struct user_faults *uf)
+static bool enqueue(struct fault *f, struct user_faults *uf, vm_flags_t mode)
 {
 	struct user_wait *wait = &f->user;
 	bool open;
@@ -117,7 +118,7 @@ static bool enqueue(struct fault *f, struct user_faults *uf)
 	wait->faults = user_faults_hold(uf);
 	wait->addr = f->addr;
 	wait->gate = 0;
-	wait->msg = message(f);
+	wait->msg = message(f, mode);
 	list_init(&wait->link);
 	spin_lock(&uf->lock);
 	open = user_faults_open(uf);
@@ -156,7 +157,7 @@ enum mm_fault user_fault(struct fault *f, vm_flags_t mode)
 		return FAULT_AGAIN;
 	if ((uf->features & USER_FAULTS_SIGBUS) || (f->how & FAULT_FORCED))
 		return MM_FAULT_BUS;
-	if (enqueue(f, uf) && is_missing(f))
+	if (enqueue(f, uf, mode) && is_missing(f))
 		return FAULT_RETRY;
 	user_wait_end(&f->user);
 	return FAULT_AGAIN;

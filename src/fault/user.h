@@ -81,7 +81,9 @@ void user_area_leaves(const struct vm_area_struct *vma, unsigned long start, uns
 
 /* ---- user_fill.c */
 
-enum user_fill_kind { USER_FILL_COPY, USER_FILL_ZERO };
+enum user_fill_kind {
+	USER_FILL_COPY, USER_FILL_ZERO, USER_FILL_CONTINUE, USER_FILL_POISON,
+};
 
 /* Pages that are being put there. */
 struct user_fill {
@@ -89,6 +91,7 @@ struct user_fill {
 	unsigned long addr, end;		/* what is left */
 	const char *from;			/* USER_FILL_COPY */
 	enum user_fill_kind kind;
+	struct page *page;			/* for the next, with a reference, or NULL */
 };
 
 /* The page at fill->addr: 0 or -errno. */

@@ -2,23 +2,29 @@
 /*
  * Pages that the embedder puts where somebody waits for them.
  *
- * A page is made, with all of its bytes, while no lock is held: where these come from may be
- * anything.  Then the area is locked as a fault locks it, looked at, and the entry installed if
- * there is none yet.
+ * A page for a copy is made, with all of its bytes, while no lock is held: where these come from
+ * may be anything.  Then the area is locked as a fault locks it, looked at, and the entry installed
+ * if there is none yet.
  *
- *	anonymous, or shared memory mapped privately
- *		bytes		a new anonymous page, exclusive
- *		zeros		the zero page
+ *		anonymous, or shared		shared memory,
+ *		memory mapped privately		mapped shared
+ *	copy	a new page, exclusive		a new page of the file
+ *	zero	the zero page			a new page of the file
+ *	continue	the file's page, read-only	the file's page
+ *	poison	an entry that says so, in each
+ *
+ * A page becomes the file's first and is mapped then, both under its lock: if something else is
+ * mapped there, it is taken out of the file again before anybody has been able to rely on it.
  *
  * Entries that only say something about a page that is not there (guards, lost bytes) give way to
- * bytes, as on Linux, and not to zeros.
+ * pages, as on Linux, but not to zeros and poison.
  */
 #include "base/str.h"
 #include "fault/user.h"
 #include "file/filemap.h"
 #include "vma/map.h"
 
-/* Is it shared memory, whether mapped shared or not? */
+/* Is it shared memory, in whichever way it is mapped? */
 static bool is_shmem(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
 {
@@ -32,9 +38,11 @@ static int check_area(const struct user_fill *fill, const struct vm_area_struct 
 	if (vma->vm_end < fill->end || !vma->user_faults)
 		return -ENOENT;
 	if (vma_is_anonymous(vma))
-		return 0;
-	return is_shmem(vma) && !(vma->vm_flags & VM_SHARED) ? 0 : -EINVAL;
+		return fill->kind == USER_FILL_CONTINUE ? -EINVAL : 0;
+	return is_shmem(vma) ? 0 : -EINVAL;
 }
+
+/* -------------------------------------------------------------------------------- entries -- */
 
 static bool gives_way(const struct user_fill *fill, const struct pgtable *pt, pte_t seen)
 {
@@ -42,11 +50,12 @@ static bool gives_way(const struct user_fill *fill, const struct pgtable *pt, pt
 
 	if (pte_none(seen))
 		return true;
-	return fill->kind != USER_FILL_ZERO && (type == PT_SOFT_GUARD || type == PT_SOFT_POISON);
+	return (type == PT_SOFT_GUARD || type == PT_SOFT_POISON) &&
+	       (fill->kind == USER_FILL_COPY || fill->kind == USER_FILL_CONTINUE);
 }
 
-/* 0, or -errno: then the reference to @page is the caller's still. */
-static int install(const struct user_fill *fill, const struct fault *f, pte_t leaf)
+/* 0; -EEXIST, -ENOMEM. */
+static int install(const struct user_fill *fill, const struct fault *f, pte_t entry)
 	__must_hold_shared(vma_stable)
 {
 	struct pgtable *pt = f->mm->pgt;
@@ -58,22 +67,34 @@ static int install(const struct user_fill *fill, const struct fault *f, pte_t le
 
 		if (!gives_way(fill, pt, seen))
 			return -EEXIST;
-		err = pt_install(pt, NULL, f->addr, PT_PTE, seen, leaf);
+		err = pt_install(pt, NULL, f->addr, PT_PTE, seen, entry);
 	} while (err == -EAGAIN);
 	return err;
 }
 
-static int install_anon(const struct user_fill *fill, const struct fault *f, struct page *page)
+/* The reference to @page passes to the entry, if there is no error. */
+static int install_page(const struct user_fill *fill, const struct fault *f, struct page *page,
+			u32 attrs)
 	__must_hold_shared(vma_stable)
 {
 	int err;
 
-	page_make_anon(page, area_own(f->vma), vma_pgoff_at(f->vma, f->addr));
-	atomic_store_relaxed(&page->mapcount, 1);
-	err = install(fill, f, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),
-					fault_attrs(f, true) | PT_DIRTY));
+	atomic_add_relaxed(&page->mapcount, 1);
+	err = install(fill, f, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page), attrs));
 	if (err)
-		atomic_store_relaxed(&page->mapcount, 0);
+		atomic_sub_relaxed(&page->mapcount, 1);
+	return err;
+}
+
+static int install_anon(struct user_fill *fill, const struct fault *f)
+	__must_hold_shared(vma_stable)
+{
+	int err;
+
+	page_make_anon(fill->page, area_own(f->vma), vma_pgoff_at(f->vma, f->addr));
+	err = install_page(fill, f, fill->page, fault_attrs(f, true) | PT_DIRTY);
+	if (!err)
+		fill->page = NULL;
 	return err;
 }
 
@@ -87,16 +108,93 @@ static int install_zero(const struct user_fill *fill, const struct fault *f)
 					 fault_attrs(f, false) | PT_SPECIAL));
 }
 
-/* Past the end of its file? */
-static bool is_past_end(const struct fault *f)
-	__must_hold_shared(vma_stable)
+/* --------------------------------------------------------------------------------- shared -- */
+
+/*
+ * Of the file in whose area f->addr lies, while its invalidate lock is held: nothing past the end
+ * appears after a truncation has looked there.
+ */
+
+/* fill->page, or zeros, becomes the file's and is mapped. */
+static int fill_shared(struct user_fill *fill, const struct fault *f,
+		       struct address_space *mapping)
+	__must_hold_shared(vma_stable) __must_hold_shared(&mapping->invalidate_lock) __may_sleep
 {
-	return !vma_is_anonymous(f->vma) &&
-	       vma_pgoff_at(f->vma, f->addr) >= mapping_end(f->vma->vm_file->mapping);
+	struct page *page = fill->page;
+	int err;
+
+	if (!page)
+		page = fill->page = page_alloc(f->mm->pgt->arena, 0, PAGE_ZEROED);
+	if (!page)
+		return -ENOMEM;
+	page_lock(page);
+	page_set_flags(page, PG_UPTODATE);
+	err = filemap_add(mapping, vma_pgoff_at(f->vma, f->addr), page);
+	if (!err) {
+		filemap_mark_dirty(page);
+		err = install_page(fill, f, page, fault_attrs(f, true) | PT_DIRTY);
+		if (err)
+			filemap_remove(mapping, page);
+	}
+	page_unlock(page);
+	if (!err)
+		fill->page = NULL;
+	return err;
 }
 
-/* -EAGAIN: with the mmap lock.  A reference to @page passes to the entry. */
-static int fill_area(const struct user_fill *fill, const struct fault *f, struct page *page)
+/* The page that is in the file is mapped. */
+static int fill_continue(const struct user_fill *fill, const struct fault *f,
+			 struct address_space *mapping)
+	__must_hold_shared(vma_stable) __must_hold_shared(&mapping->invalidate_lock) __may_sleep
+{
+	unsigned long pgoff = vma_pgoff_at(f->vma, f->addr);
+	struct page *page = filemap_find_page(mapping, pgoff);
+	bool write = f->vma->vm_flags & VM_SHARED;
+	int err;
+
+	if (!page)
+		return -EFAULT;
+	page_lock(page);
+	if (write)
+		filemap_mark_dirty(page);
+	err = install_page(fill, f, page, fault_attrs(f, write) | (write ? PT_DIRTY : 0));
+	page_unlock(page);
+	if (err)
+		page_put(page);
+	return err;
+}
+
+/* ---------------------------------------------------------------------------------- locks -- */
+
+static int fill_anon(struct user_fill *fill, const struct fault *f)
+	__must_hold_shared(vma_stable)
+{
+	if (fill->kind == USER_FILL_POISON)
+		return install(fill, f, pte_soft(PT_SOFT_POISON, 0));
+	return fill->page ? install_anon(fill, f) : install_zero(fill, f);
+}
+
+static int fill_file(struct user_fill *fill, const struct fault *f)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	struct address_space *mapping = f->vma->vm_file->mapping;
+	int err;
+
+	rwsem_read_lock(&mapping->invalidate_lock);
+	if (vma_pgoff_at(f->vma, f->addr) >= mapping_end(mapping))
+		err = -EFAULT;
+	else if (fill->kind == USER_FILL_CONTINUE)
+		err = fill_continue(fill, f, mapping);
+	else if ((f->vma->vm_flags & VM_SHARED) && fill->kind != USER_FILL_POISON)
+		err = fill_shared(fill, f, mapping);
+	else
+		err = fill_anon(fill, f);
+	rwsem_read_unlock(&mapping->invalidate_lock);
+	return err;
+}
+
+/* -EAGAIN: with the mmap lock.  A file's locks come between that and a VMA lock. */
+static int fill_area(struct user_fill *fill, const struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = f->vma;
@@ -104,20 +202,20 @@ static int fill_area(const struct user_fill *fill, const struct fault *f, struct
 
 	if (err)
 		return err;
+	if (f->lock == FAULT_VMA_LOCK && !vma_is_anonymous(vma))
+		return -EAGAIN;
 	/* Relaxed: another thread's fault may be here, with the mmap lock. */
-	if (!atomic_load_relaxed(&vma->anon)) {
+	if (!(vma->vm_flags & VM_SHARED) && !atomic_load_relaxed(&vma->anon)) {
 		if (f->lock == FAULT_VMA_LOCK)
 			return -EAGAIN;
 		err = anon_prepare(vma);
 	}
-	if (!err && is_past_end(f))
-		err = -EFAULT;
 	if (err)
 		return err;
-	return page ? install_anon(fill, f, page) : install_zero(fill, f);
+	return vma_is_anonymous(vma) ? fill_anon(fill, f) : fill_file(fill, f);
 }
 
-static int fill_vma_locked(const struct user_fill *fill, struct fault *f, struct page *page)
+static int fill_vma_locked(struct user_fill *fill, struct fault *f)
 	__must_not_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_lock_read(f->mm, f->addr);
@@ -127,12 +225,12 @@ static int fill_vma_locked(const struct user_fill *fill, struct fault *f, struct
 		return -EAGAIN;
 	f->vma = vma;
 	f->lock = FAULT_VMA_LOCK;
-	err = fill_area(fill, f, page);
+	err = fill_area(fill, f);
 	vma_unlock_read(vma);
 	return err;
 }
 
-static int fill_mmap_locked(const struct user_fill *fill, struct fault *f, struct page *page)
+static int fill_mmap_locked(struct user_fill *fill, struct fault *f)
 	__must_not_hold(vma_stable) __may_sleep
 {
 	int err = -ENOENT;
@@ -141,7 +239,7 @@ static int fill_mmap_locked(const struct user_fill *fill, struct fault *f, struc
 	f->vma = vma_at(f->mm, f->addr);
 	f->lock = FAULT_MMAP_LOCK;
 	if (f->vma)
-		err = fill_area(fill, f, page);
+		err = fill_area(fill, f);
 	mm_read_unlock(f->mm);
 	return err;
 }
@@ -149,19 +247,19 @@ static int fill_mmap_locked(const struct user_fill *fill, struct fault *f, struc
 int user_fill_page(struct user_fill *fill)
 {
 	struct fault f = { .mm = fill->mm, .addr = fill->addr, .access = MM_ACCESS_WRITE };
-	struct page *page = NULL;
 	int err;
 
 	if (fill->kind == USER_FILL_COPY) {
-		page = page_alloc(fill->mm->pgt->arena, 0, PAGE_ANYTHING);
-		if (!page)
+		fill->page = page_alloc(fill->mm->pgt->arena, 0, PAGE_ANYTHING);
+		if (!fill->page)
 			return -ENOMEM;
-		memcpy(page_bytes(page), fill->from, PAGE_SIZE);
+		memcpy(page_bytes(fill->page), fill->from, PAGE_SIZE);
 	}
-	err = fill_vma_locked(fill, &f, page);
+	err = fill_vma_locked(fill, &f);
 	if (err == -EAGAIN)
-		err = fill_mmap_locked(fill, &f, page);
-	if (err && page)
-		page_put(page);
+		err = fill_mmap_locked(fill, &f);
+	if (fill->page)
+		page_put(fill->page);
+	fill->page = NULL;
 	return err;
 }

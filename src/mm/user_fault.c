@@ -127,7 +127,7 @@ static int check_range(const struct user_faults *uf, unsigned long start, unsign
 }
 
 /* Memory that the embedder could fill: not a driver's, not SysV's, and no huge pages. */
-static bool can_answer(const struct vm_area_struct *vma)
+static bool can_answer(const struct vm_area_struct *vma, vm_flags_t modes)
 	__must_hold_shared(vma_stable)
 {
 	const struct file *file = vma->vm_file;
@@ -135,7 +135,7 @@ static bool can_answer(const struct vm_area_struct *vma)
 	if (vma->vm_flags & VM_NO_ANSWER)
 		return false;
 	if (vma_is_anonymous(vma))
-		return true;
+		return !(modes & VM_UFFD_MINOR);
 	return file && (file_flags(file) & FILE_SHMEM) && !shm_is_attach(file) &&
 	       (vma->vm_ops == &file_vm_ops || vma->vm_ops == &shared_anon_vm_ops);
 }
@@ -147,7 +147,7 @@ static int check_area(const struct user_range *r, const struct vm_area_struct *v
 
 	if (!r->modes && now && now != r->uf)
 		return -EINVAL;
-	if (!can_answer(vma))
+	if (!can_answer(vma, r->modes))
 		return -EINVAL;
 	if (!r->modes)
 		return 0;
@@ -236,9 +236,10 @@ int user_faults_register(struct user_faults *uf, unsigned long start, unsigned l
 	struct user_range r = { .uf = uf, .start = start };
 	int err;
 
-	if (!modes || (modes & ~USER_FAULT_MISSING))
+	if (!modes || (modes & ~(USER_FAULT_MISSING | USER_FAULT_MINOR)))
 		return -EINVAL;
-	r.modes = VM_UFFD_MISSING;
+	r.modes = (modes & USER_FAULT_MISSING ? VM_UFFD_MISSING : 0) |
+		  (modes & USER_FAULT_MINOR ? VM_UFFD_MINOR : 0);
 	err = check_range(uf, start, bytes, &r.end);
 	return err ? err : change(&r);
 }
@@ -330,14 +331,15 @@ void user_faults_put(struct user_faults *uf)
 
 /* ------------------------------------------------------------------------------- answers -- */
 
-static long fill(struct user_faults *uf, struct user_fill *fill, unsigned int flags)
+static long fill(struct user_faults *uf, struct user_fill *fill, unsigned long bytes,
+		 unsigned int flags)
 	__must_not_hold(vma_stable) __may_sleep
 {
 	unsigned long start = fill->addr, done;
 	struct mm_user *user;
-	int err = 0;
+	int err = check_range(uf, start, bytes, &fill->end);
 
-	if (flags & ~USER_FAULT_DONTWAKE)
+	if (err || (flags & ~USER_FAULT_DONTWAKE))
 		return -EINVAL;
 	user = mmget_not_zero(uf->mm);
 	if (!user)
@@ -364,9 +366,8 @@ long user_faults_copy(struct user_faults *uf, unsigned long start, const void *f
 {
 	witness_call();
 	struct user_fill f = { .addr = start, .from = from, .kind = USER_FILL_COPY };
-	int err = check_range(uf, start, bytes, &f.end);
 
-	return err ? err : fill(uf, &f, flags);
+	return fill(uf, &f, bytes, flags);
 }
 
 long user_faults_zeropage(struct user_faults *uf, unsigned long start, unsigned long bytes,
@@ -374,9 +375,26 @@ long user_faults_zeropage(struct user_faults *uf, unsigned long start, unsigned 
 {
 	witness_call();
 	struct user_fill f = { .addr = start, .kind = USER_FILL_ZERO };
-	int err = check_range(uf, start, bytes, &f.end);
 
-	return err ? err : fill(uf, &f, flags);
+	return fill(uf, &f, bytes, flags);
+}
+
+long user_faults_continue(struct user_faults *uf, unsigned long start, unsigned long bytes,
+			  unsigned int flags)
+{
+	witness_call();
+	struct user_fill f = { .addr = start, .kind = USER_FILL_CONTINUE };
+
+	return fill(uf, &f, bytes, flags);
+}
+
+long user_faults_poison(struct user_faults *uf, unsigned long start, unsigned long bytes,
+			unsigned int flags)
+{
+	witness_call();
+	struct user_fill f = { .addr = start, .kind = USER_FILL_POISON };
+
+	return fill(uf, &f, bytes, flags);
 }
 
 int user_faults_wake(struct user_faults *uf, unsigned long start, unsigned long bytes)

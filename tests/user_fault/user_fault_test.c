@@ -3,6 +3,7 @@
 #include "faults.h"
 
 #define MISSING		USER_FAULT_MISSING
+#define MINOR		USER_FAULT_MINOR
 
 static struct memory m;
 static struct user_faults *uf;
@@ -225,6 +226,75 @@ static void no_pages_no_answers(void **state)
 	user_faults_put(uf);
 	assert_areas(&s, "[0..4)rw-p");
 	space_close(&s);
+}
+
+/* Pages of the file: made by answers, and mapped by them. */
+static void shared_memory(void **state)
+{
+	struct file *shmem;
+	struct accessor a;
+	char byte = 77;
+
+	setup();
+	shmem = space_file(&m.s, 8, FILE_SHMEM, FILE_PLACE_SHMEM);
+	assert_int_equal(space_map_file(&m.s, 24, 8, RW, MAP_SHARED, shmem, 4), 0);
+	assert_int_equal(space_map_file(&m.s, 40, 8, RW, MAP_SHARED, shmem, 0), 0);
+	assert_int_equal(faults_register(uf, 24, 8, MISSING | MINOR), 0);
+	assert_int_equal(flags_at(24) & VM_UFFD_MASK, VM_UFFD_MISSING | VM_UFFD_MINOR);
+
+	assert_int_equal(faults_copy(uf, 24, 1, 4, 0), PAGE);
+	assert_int_equal(get(&m, 24), 4);
+	assert_int_equal(get(&m, 44), 4);
+	assert_int_equal(put(&m, 24, 5), MM_FAULT_DONE);
+	assert_int_equal(get(&m, 44), 5);
+	assert_int_equal(faults_zero(uf, 25, 1), PAGE);
+	assert_int_equal(get(&m, 25), 0);
+	assert_int_equal(faults_copy(uf, 25, 1, 4, 0), -EEXIST);
+	assert_int_equal(faults_copy(uf, 28, 1, 4, 0), -EFAULT);
+	assert_int_equal(faults_zero(uf, 28, 1), -EFAULT);
+
+	/* In the file, by way of the other mapping, and not mapped here. */
+	assert_int_equal(put(&m, 46, 6), MM_FAULT_DONE);
+	assert_int_equal(faults_copy(uf, 26, 1, 4, 0), -EEXIST);
+	accessor_start(&a, &m, 26, MM_ACCESS_WRITE);
+	assert_int_equal(faults_expect(uf, 26).flags,
+			 USER_FAULT_FLAG_WRITE | USER_FAULT_FLAG_MINOR);
+	assert_int_equal(user_faults_continue(uf, at(26), PAGE, 0), PAGE);
+	assert_int_equal(accessor_end(&a), MM_FAULT_DONE);
+	assert_int_equal(get(&m, 26), 6);
+	assert_int_equal(user_faults_continue(uf, at(26), PAGE, 0), -EEXIST);
+	assert_int_equal(user_faults_continue(uf, at(27), PAGE, 0), -EFAULT);
+
+	/* Not in the file: that is asked for as missing. */
+	accessor_start(&a, &m, 27, MM_ACCESS_READ);
+	assert_int_equal(faults_expect(uf, 27).flags, 0);
+	assert_int_equal(faults_copy(uf, 27, 1, 7, 0), PAGE);
+	assert_int_equal(accessor_end(&a), MM_FAULT_DONE);
+	assert_int_equal(file_read(shmem, 7 * PAGE, &byte, 1), 1);
+	assert_int_equal(byte, 7);
+	/* Only anonymous memory has nothing to continue. */
+	assert_int_equal(faults_register(uf, 0, 4, MINOR), -EINVAL);
+	assert_int_equal(faults_register(uf, 0, 4, MISSING), 0);
+	assert_int_equal(user_faults_continue(uf, at(0), PAGE, 0), -EINVAL);
+	user_faults_close(uf);
+	file_put(shmem);
+	teardown();
+}
+
+static void poison(void **state)
+{
+	setup();
+	assert_int_equal(faults_register(uf, 4, 8, MISSING), 0);
+	assert_int_equal(user_faults_poison(uf, at(4), 2 * PAGE, 0), 2 * PAGE);
+	assert_int_equal(get(&m, 4), NO_BYTE(BUS));
+	assert_int_equal(user_faults_poison(uf, at(4), PAGE, 0), -EEXIST);
+	assert_int_equal(faults_zero(uf, 4, 1), -EEXIST);
+	assert_int_equal(faults_copy(uf, 4, 1, 3, 0), PAGE);
+	assert_int_equal(get(&m, 4), 3);
+	assert_int_equal(user_faults_poison(uf, at(4), PAGE, 0), -EEXIST);
+	assert_int_equal(mm_madvise(m.s.mm, at(5), PAGE, MADV_DONTNEED), 0);
+	assert_int_equal(faults_zero(uf, 5, 1), PAGE);
+	teardown();
 }
 
 /* -------------------------------------------------------------------------------- faults -- */
@@ -473,6 +543,8 @@ int main(void)
 		cmocka_unit_test(copies_and_zeros),
 		cmocka_unit_test(guards_give_way_to_bytes),
 		cmocka_unit_test(private_shared_memory),
+		cmocka_unit_test(shared_memory),
+		cmocka_unit_test(poison),
 		cmocka_unit_test(no_pages_no_answers),
 		cmocka_unit_test(a_fault_waits_for_its_page),
 		cmocka_unit_test(a_wake_up_for_nothing),
