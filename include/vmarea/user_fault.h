@@ -145,10 +145,13 @@ VMAREA_API long user_faults_try_read(struct user_faults *uf, struct user_fault_m
  * The first two make the page in the file, where shared memory is mapped shared.  A guard gives way
  * to a copy, and so does what was poisoned.
  *
+ * A private area is touched (vmarea.h), whatever comes of it.
+ *
  * How many bytes have a page now; fewer than @bytes where the next page could not be had: asking for
  * the rest tells why.  If that is the first:
  *
- * -EINVAL	@start, @bytes, @flags; nothing that could be answered is there
+ * -EINVAL	@start, @bytes, @flags; nothing that could be answered so is there; continue past
+ *		the end of the file
  * -ENOENT	no area, or it ends before the range, or it is not registered
  * -EEXIST	there is a page, or one in the file; a guard
  * -EFAULT	it is past the end of the file; or not in the file

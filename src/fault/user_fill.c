@@ -182,7 +182,7 @@ static int fill_file(struct user_fill *fill, const struct fault *f)
 
 	rwsem_read_lock(&mapping->invalidate_lock);
 	if (vma_pgoff_at(f->vma, f->addr) >= mapping_end(mapping))
-		err = -EFAULT;
+		err = fill->kind == USER_FILL_CONTINUE ? -EINVAL : -EFAULT;
 	else if (fill->kind == USER_FILL_CONTINUE)
 		err = fill_continue(fill, f, mapping);
 	else if ((f->vma->vm_flags & VM_SHARED) && fill->kind != USER_FILL_POISON)
@@ -198,18 +198,17 @@ static int fill_area(struct user_fill *fill, const struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = f->vma;
-	int err = check_area(fill, vma);
-
-	if (err)
-		return err;
-	if (f->lock == FAULT_VMA_LOCK && !vma_is_anonymous(vma))
-		return -EAGAIN;
 	/* Relaxed: another thread's fault may be here, with the mmap lock. */
-	if (!(vma->vm_flags & VM_SHARED) && !atomic_load_relaxed(&vma->anon)) {
-		if (f->lock == FAULT_VMA_LOCK)
-			return -EAGAIN;
+	bool touches = !(vma->vm_flags & VM_SHARED) && !atomic_load_relaxed(&vma->anon);
+	int err = 0;
+
+	if (f->lock == FAULT_VMA_LOCK && (touches || !vma_is_anonymous(vma)))
+		return -EAGAIN;
+	/* Linux touches the area before it looks whether that is registered. */
+	if (touches)
 		err = anon_prepare(vma);
-	}
+	if (!err)
+		err = check_area(fill, vma);
 	if (err)
 		return err;
 	return vma_is_anonymous(vma) ? fill_anon(fill, f) : fill_file(fill, f);
