@@ -25,6 +25,7 @@
 #include "file/filemap.h"
 #include "fault/huge.h"
 #include "file/filemap.h"
+#include "reclaim/reclaim.h"
 #include "vma/anon.h"
 
 /* A compile-time choice: see meson_options.txt. */
@@ -119,8 +120,12 @@ enum mm_fault anon_copy_of(struct fault *f, pte_t seen, struct page *old)
 static enum mm_fault replace_by_copy(struct fault *f, pte_t seen, struct page *old)
 	__must_hold_shared(vma_stable)
 {
-	enum mm_fault outcome = anon_copy_of(f, seen, old);
+	enum mm_fault outcome;
 
+	/* Zeros were nobody's page. */
+	if (!old && mm_over_limit(f->mm, 1))
+		return MM_FAULT_OOM;
+	outcome = anon_copy_of(f, seen, old);
 	if (outcome == MM_FAULT_DONE && old) {
 		atomic_sub_relaxed(&old->mapcount, 1);
 		page_put(page_head(old));

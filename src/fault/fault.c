@@ -50,7 +50,9 @@
  *
  * Failure.  No frame is an outcome like others, MM_FAULT_OOM, and nothing has changed but what
  * Linux changes too: a stack that has grown, an area that has an anon_vma now, tables without
- * entries.
+ * entries.  So is a page more than the mm may have.  Outside of the locks frames are taken back
+ * from whoever does not use them (reclaim/), and the fault comes again; only if there are none is
+ * it out of memory.
  *
  * What is called here uses no stdio and no thread-local storage of its own, and no memory but
  * frames (an anon_vma is made in one, too); with one exception, the growth of a stack, which asks
@@ -65,6 +67,7 @@
 #include "fault/swap.h"
 #include "fault/user.h"
 #include "phys/page_lock.h"
+#include "reclaim/reclaim.h"
 #include "vma/handle.h"
 #include "vma/limits.h"
 #include "vma/map.h"
@@ -115,6 +118,12 @@ static enum mm_fault soft(struct fault *f, pte_t seen)
 	}
 }
 
+/* Will there be one more in core? */
+static bool adds_page(const struct pgtable *pt, pte_t seen)
+{
+	return pte_none(seen) || pte_soft_type(pt->format, seen) == PT_SOFT_SWAP;
+}
+
 static enum mm_fault fault_entry(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep
 {
@@ -125,6 +134,8 @@ static enum mm_fault fault_entry(struct fault *f)
 		unsigned int level;
 		pte_t seen = pt_look(pt, f->addr, &level);
 
+		if (adds_page(pt, seen) && mm_over_limit(f->mm, 1))
+			return MM_FAULT_OOM;
 		if (pte_none(seen))
 			outcome = missing(f, level);
 		else if (pte_is_soft(pt->format, seen))
@@ -202,7 +213,8 @@ static enum mm_fault run_mmap_locked(struct fault *f, bool *below_stack)
 	return outcome;
 }
 
-enum mm_fault fault_run(struct fault *f)
+static enum mm_fault run_once(struct fault *f)
+	__must_not_hold(vma_stable) __may_sleep
 {
 	enum mm_fault outcome = run_vma_locked(f);
 	bool below_stack;
@@ -221,17 +233,30 @@ enum mm_fault fault_run(struct fault *f)
 	return outcome;
 }
 
+enum mm_fault fault_run(struct fault *f)
+{
+	unsigned int nr_tries = 0;
+	enum mm_fault outcome;
+
+	do
+		outcome = run_once(f);
+	while (outcome == MM_FAULT_OOM && reclaim_for_retry(f->mm, &nr_tries));
+	return outcome;
+}
+
 /* ---------------------------------------------------------------------------- populate -- */
 
-static enum mm_fault wait_unlocked(struct fault *f)
+/* For a page of a file, or for frames. */
+static enum mm_fault wait_unlocked(struct fault *f, enum mm_fault outcome)
 	__must_hold_shared(vma_stable) __may_sleep
 	__context_unsafe("lets go of the lock in between")
 {
-	enum mm_fault outcome;
-
 	mm_read_unlock(f->mm);
 	f->vma = NULL;
-	outcome = fault_wait(f);
+	if (outcome == FAULT_RETRY)
+		outcome = fault_wait(f);
+	if (outcome == MM_FAULT_OOM && reclaim_for_retry(f->mm, &f->nr_reclaims))
+		outcome = MM_FAULT_DONE;
 	mm_read_lock(f->mm);
 	return outcome == MM_FAULT_DONE ? FAULT_RETRY : outcome;
 }
@@ -251,8 +276,10 @@ enum mm_fault fault_populate(struct fault *f, unsigned long end)
 		if (outcome != MM_FAULT_DONE)
 			break;
 		f->addr += PAGE_SIZE;
+		f->nr_reclaims = 0;
 	}
-	return outcome == FAULT_RETRY ? wait_unlocked(f) : outcome;
+	return outcome == FAULT_RETRY || outcome == MM_FAULT_OOM ? wait_unlocked(f, outcome) :
+								    outcome;
 }
 
 /* ------------------------------------------------------------------------------- calls -- */

@@ -78,6 +78,7 @@ struct fault {
 	unsigned long wait_pgoff;
 	u64 wait_swap;			/* or this, a slot's number + 1 */
 	struct user_wait user;		/* with FAULT_RETRY, the same */
+	unsigned int nr_reclaims;	/* for this page, by fault_populate() */
 	unsigned int nr_in_vain;	/* a driver's answers that changed nothing, in a row */
 };
 

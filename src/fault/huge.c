@@ -58,6 +58,7 @@
  */
 #include "base/atomic.h"
 #include "fault/huge.h"
+#include "reclaim/reclaim.h"
 #include "vma/instance.h"
 
 /* -------------------------------------------------------------------------------- policy -- */
@@ -121,7 +122,8 @@ static enum mm_fault map_block(struct fault *f, unsigned long start, pte_t seen)
 	__must_hold_shared(vma_stable)
 {
 	struct pgtable *pt = f->mm->pgt;
-	struct page *head = page_alloc(pt->arena, PAGE_MAX_ORDER, PAGE_ZEROED);
+	struct page *head = mm_over_limit(f->mm, PT_ENTRIES) ? NULL :
+			    page_alloc(pt->arena, PAGE_MAX_ORDER, PAGE_ZEROED);
 	int err;
 
 	if (!head)

@@ -299,20 +299,6 @@ void pages_move_done(struct pt_stash *stash)
 	pt_stash_empty(stash);
 }
 
-void pages_age(struct mm_struct *mm, unsigned long start, unsigned long end, enum pages_age age)
-{
-	const struct pt_format *format;
-	struct pt_change change;
-
-	if (!mm_has_pages(mm))
-		return;
-	format = mm->pgt->format;
-	change = (struct pt_change){
-		.clear = format->accessed | (age == PAGES_CLEAN ? format->dirty : 0),
-	};
-	pt_change_range(mm->pgt, start, end, change);
-}
-
 /* ----------------------------------------------------------------------------- guards -- */
 
 /* From @addr to the end of its table or of the range; returns where it got. */

@@ -72,7 +72,11 @@ void pages_move(struct mm_struct *mm, struct pt_stash *stash, unsigned long from
 	__must_hold(vma_stable);
 void pages_move_done(struct pt_stash *stash);
 
-/* Accessed bits are cleared, and with PAGES_CLEAN dirty bits of anonymous pages.  VMA stable. */
+/*
+ * Accessed bits are cleared, and with PAGES_CLEAN dirty bits of anonymous pages.  Pages that nobody
+ * else maps are the next to be taken, and with PAGES_CLEAN are not needed unless they are written
+ * to again.  VMA stable.
+ */
 enum pages_age { PAGES_OLD, PAGES_CLEAN };
 void pages_age(struct mm_struct *mm, unsigned long start, unsigned long end, enum pages_age age)
 	__must_hold_shared(vma_stable);

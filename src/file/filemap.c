@@ -60,6 +60,10 @@
  * Failure.  No frame, no frame for the index's nodes, an error of the hook: nothing stays behind,
  * neither a page nor an empty node.  Dropping needs no memory.
  *
+ * A page that nobody uses may be evicted (reclaim/): it has the index's reference and the one of
+ * who evicts, is clean, and can be read again (PG_BACKED).  With the invalidate lock held for read,
+ * so a truncation does not meet it; so under that lock a page stays only for who has a reference.
+ *
  * The reverse map, which is above, sets page_cache.unmap and page_cache.mkclean.
  *
  * Rejected
@@ -192,6 +196,41 @@ void filemap_remove(struct address_space *mapping, struct page *page)
 	page_put(page);
 }
 
+/* Nobody else has it, and nobody can get it, while its count is 0. */
+static int evict_locked(struct address_space *mapping, struct page *page)
+	__must_hold(page) __must_hold(&mapping->lock)
+{
+	bool can = (page_flags(page) & (PG_BACKED | PG_DIRTY)) == PG_BACKED;
+
+	if (!can)
+		return -EBUSY;
+	if (!page_try_freeze(page, 2))
+		return -EAGAIN;
+	/* Of the last put of who used it: what that stored made it dirty before. */
+	can = !(page_flags(page) & PG_DIRTY);
+	if (can) {
+		pi_erase(&mapping->pages, page->index);
+		atomic_store_relaxed(&page->mapping, NULL);
+	}
+	page_unfreeze(page, can ? 1 : 2);
+	return can ? 0 : -EBUSY;
+}
+
+int filemap_evict(struct page *page)
+{
+	struct address_space *mapping = page->mapping;
+	int err;
+
+	/* A truncation counts on it that what it found is there. */
+	if (!rwsem_read_trylock(&mapping->invalidate_lock))
+		return -EAGAIN;
+	spin_lock(&mapping->lock);
+	err = evict_locked(mapping, page);
+	spin_unlock(&mapping->lock);
+	rwsem_read_unlock(&mapping->invalidate_lock);
+	return err;
+}
+
 void filemap_replace(struct address_space *mapping, struct page *page, struct page *to)
 {
 	atomic_store_relaxed(&to->mapping, mapping);
@@ -217,6 +256,7 @@ static int fill(struct file *file, struct page *page) __must_hold(page) __may_sl
 		return VM_WARN_ON(err > 0, "file %s: read_page() says %d", file->name, err) ?
 		       -EIO : err;
 	memset(to + bytes, 0, PAGE_SIZE - bytes);
+	page_set_flags(page, PG_BACKED);
 	/* (A): pairs with filemap_is_uptodate(). */
 	atomic_or_release(&page->flags, PG_UPTODATE);
 	return 0;

@@ -28,6 +28,9 @@
  */
 #define PG_DIRTY		BIT(PG_FIRST_FREE_BIT + 1)
 
+/* What read_page() would read is what it was filled with, or what was written back last. */
+#define PG_BACKED		BIT(PG_FIRST_FREE_BIT + 2)
+
 /* Marks of the index. */
 #define FILEMAP_DIRTY		PI_MARK_0	/* to be written back */
 #define FILEMAP_WRITEBACK	PI_MARK_1	/* being written back: it is locked */
@@ -38,7 +41,7 @@ struct address_space {
 	u32 kind;				/* 1	the FILE_* that are the inode's */
 	u32 refs;				/* a	files that are open */
 	u64 size_bytes;				/* a	shrinks under invalidate_lock, for write */
-	struct rwsem invalidate_lock;		/* i	held for read: no page leaves */
+	struct rwsem invalidate_lock;		/* i	held for read: used pages stay */
 	struct spinlock lock;			/* i	rank: mapping */
 	struct page_index pages;		/* i	under lock; number -> page, counted */
 	struct rwsem i_mmap_lock;		/* i */
@@ -73,6 +76,12 @@ typedef void unmap_pages_fn(struct address_space *mapping, unsigned long first, 
  */
 typedef int mkclean_page_fn(struct page *page);
 
+/*
+ * There was no frame: takes some back.  True: try again.  *nr_tries starts at 0.  For who holds no
+ * lock; above.
+ */
+typedef bool reclaim_for_file_fn(struct vmarea *instance, unsigned int *nr_tries);
+
 /* What the files of one instance have in common. */
 struct page_cache {
 	struct pi_memory memory;		/* 1 */
@@ -82,6 +91,7 @@ struct page_cache {
 	u32 host_changes;			/* a	of the list: to wait for */
 	unmap_pages_fn *unmap;			/* 1	the reverse map's */
 	mkclean_page_fn *mkclean;		/* 1	the reverse map's */
+	reclaim_for_file_fn *reclaim;		/* 1	of reclaim/ */
 };
 
 /* For an instance with an arena.  0; -ENOMEM. */
@@ -206,6 +216,25 @@ bool filemap_check(const struct address_space *mapping, char *why, size_t why_by
  * entry has.  A page that is no file's, or is not any more, has the flag alone.
  */
 void filemap_mark_dirty(struct page *page);
+
+/*
+ * Who can write back pages of @mapping, with a reference that is put when no page is locked any
+ * more; NULL: nobody.
+ */
+struct file *filemap_get_writer(struct address_space *mapping)	__must_check;
+/*
+ * Writes back the locked page, if it is dirty, by way of that.  0; or write_page()'s error, which
+ * is counted for a sync to tell, and the page stays dirty.
+ */
+int filemap_write_back(struct file *writer, struct page *page)
+	__must_hold(page) __may_sleep;
+
+/*
+ * The locked page, which the caller has a reference to, leaves its file: it can be read again.  0;
+ * -EBUSY: it is dirty, or cannot be read; -EAGAIN: somebody uses it, or changes the file.  Never
+ * waits.
+ */
+int filemap_evict(struct page *page)	__must_hold(page) __must_check;
 
 /* ------------------------------------------------------------------- inside of the room -- */
 

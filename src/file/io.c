@@ -20,6 +20,14 @@ static size_t part_of_page(u64 at, size_t bytes)
 	return min(bytes, (size_t)(PAGE_SIZE - at % PAGE_SIZE));
 }
 
+/* There was no frame; are there now? */
+static bool try_again(const struct file *file, int err, unsigned int *nr_tries) __may_sleep
+{
+	const struct page_cache *cache = file->instance->cache;
+
+	return err == -ENOMEM && cache->reclaim && cache->reclaim(file->instance, nr_tries);
+}
+
 static char *bytes_at(struct page *page, u64 at)
 {
 	return (char *)page_bytes(page) + at % PAGE_SIZE;
@@ -60,6 +68,7 @@ static int read_part(struct file *file, u64 at, void *to, size_t bytes) __may_sl
 		return 0;
 	}
 	frame_load(to, bytes_at(page, at), bytes);
+	page_touch(page);
 	page_put(page);
 	return 0;
 }
@@ -79,12 +88,15 @@ long file_read(struct file *file, uint64_t offset, void *to, size_t bytes)
 	bytes = min(bytes, (size_t)INT64_MAX);
 	while (done < bytes) {
 		u64 at = offset + done, size = file_size(file);
+		unsigned int nr_tries = 0;
 		size_t part;
 
 		if (at >= size)
 			break;
 		part = min(part_of_page(at, bytes - done), (size_t)(size - at));
-		err = read_part(file, at, (char *)to + done, part);
+		do
+			err = read_part(file, at, (char *)to + done, part);
+		while (try_again(file, err, &nr_tries));
 		if (err)
 			break;
 		done += part;
@@ -145,6 +157,7 @@ static int write_part(struct file *file, u64 at, const void *from, size_t bytes)
 		mapping_grow(mapping, at + bytes);
 		/* Now: a write-back before it would have ended at the old size. */
 		filemap_mark_dirty(page);
+		page_touch(page);
 		page_put(page);
 	}
 	rwsem_read_unlock(&mapping->invalidate_lock);
@@ -183,8 +196,11 @@ long file_write(struct file *file, uint64_t offset, const void *from, size_t byt
 		filemap_zero_gap(file->mapping, offset);
 	while (done < bytes && !err) {
 		size_t part = part_of_page(offset + done, bytes - done);
+		unsigned int nr_tries = 0;
 
-		err = write_part(file, offset + done, (const char *)from + done, part);
+		do
+			err = write_part(file, offset + done, (const char *)from + done, part);
+		while (try_again(file, err, &nr_tries));
 		if (!err)
 			done += part;
 	}

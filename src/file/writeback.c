@@ -131,15 +131,11 @@ void writeback_open(struct file *file)
 	spin_unlock(&mapping->lock);
 }
 
-/* One that can write for @file, with a reference; NULL: nobody. */
-static struct file *writer_for(struct file *file)
+struct file *filemap_get_writer(struct address_space *mapping)
 {
-	struct address_space *mapping = file->mapping;
 	struct file *writer = NULL;
 	struct list_head *at;
 
-	if (can_write_back(file))
-		return file_get(file);
 	spin_lock(&mapping->lock);
 	for (at = mapping->writers.next; !writer && at != &mapping->writers; at = at->next) {
 		writer = container_of(at, struct file, on_writers);
@@ -149,6 +145,12 @@ static struct file *writer_for(struct file *file)
 	}
 	spin_unlock(&mapping->lock);
 	return writer;
+}
+
+/* One that can write for @file, with a reference; NULL: nobody. */
+static struct file *writer_for(struct file *file)
+{
+	return can_write_back(file) ? file_get(file) : filemap_get_writer(file->mapping);
 }
 
 /* -------------------------------------------------------------------------------- writing -- */
@@ -186,10 +188,11 @@ static void end(struct address_space *mapping, struct page *page, int err)
 static bool protect(const struct page_cache *cache, struct page *page)
 	__must_hold(page) __may_sleep
 {
-	if (cache->mkclean)
-		cache->mkclean(page);
-	else if (page_mapcount(page))
+	/* Who would map it now waits for the page lock. */
+	if (page_mapcount(page) && !cache->mkclean)
 		return true;
+	if (page_mapcount(page))
+		cache->mkclean(page);
 	return page_is_pinned(page);
 }
 
@@ -207,6 +210,24 @@ static int write_bytes(struct file *writer, struct page *page)
 				      min(size - offset, (u64)PAGE_SIZE));
 	if (VM_WARN_ON(err > 0, "file %s: write_page() says %d", writer->name, err))
 		return -EIO;
+	if (!err && writer->ops->read_page)
+		page_set_flags(page, PG_BACKED);
+	return err;
+}
+
+int filemap_write_back(struct file *writer, struct page *page)
+{
+	struct address_space *mapping = writer->mapping;
+	bool again;
+	int err;
+
+	if (!begin(mapping, page))
+		return 0;
+	again = protect(writer->instance->cache, page);
+	err = write_bytes(writer, page);
+	if (again || err)
+		filemap_mark_dirty(page);
+	end(mapping, page, err);
 	return err;
 }
 
@@ -216,14 +237,8 @@ static void write_page(struct file *writer, struct page *page, unsigned long ind
 
 	rwsem_read_lock(&mapping->invalidate_lock);
 	page_lock(page);
-	if (filemap_is_at(page, mapping, index) && begin(mapping, page)) {
-		bool again = protect(writer->instance->cache, page);
-		int err = write_bytes(writer, page);
-
-		if (again || err)
-			filemap_mark_dirty(page);
-		end(mapping, page, err);
-	}
+	if (filemap_is_at(page, writer->mapping, index))
+		filemap_write_back(writer, page);
 	page_unlock(page);
 	rwsem_read_unlock(&mapping->invalidate_lock);
 }

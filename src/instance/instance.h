@@ -14,6 +14,7 @@
 #ifndef INSTANCE_INSTANCE_H
 #define INSTANCE_INSTANCE_H
 
+#include <vmarea/reclaim.h>
 #include <vmarea/vmarea.h>
 
 #include "base/atomic.h"
@@ -43,6 +44,13 @@ struct roll_entry {
 	struct instance_roll *roll;		/* 1 */
 };
 
+/* Of taking back pages: relaxed all, whose turn it is and numbers to look at. */
+struct reclaim_state {
+	u64 hand;				/* a	frames that were gone past, for ever */
+	enum vmarea_reclaim_when when;		/* a */
+	struct vmarea_reclaim_stats stats;	/* a */
+} __cacheline_aligned;
+
 struct vmarea {
 	/* In front, since what faults read should lie with nothing that calls write. */
 	struct arena *arena;			/* 1	frames; NULL: regions only */
@@ -64,6 +72,7 @@ struct vmarea {
 	struct shrinker *shrinkers __guarded_by(&shrinker_lock); /* shrinker_lock */
 
 	struct instance_roll rolls[INSTANCE_ROLLS];	/* i */
+	struct reclaim_state reclaim;		/* i */
 };
 
 static inline bool has_feature(const struct vmarea *instance, unsigned int feature)

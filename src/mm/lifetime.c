@@ -28,6 +28,7 @@
 #include "mm/mm.h"
 #include "phys/phys.h"
 #include "port/port.h"
+#include "reclaim/reclaim.h"
 #include "rmap/rmap.h"
 #include "swap/swap.h"
 #include "vma/handle.h"
@@ -70,6 +71,7 @@ static int frames_create(struct vmarea *instance, unsigned long bytes) __may_sle
 		goto out_arena;
 	instance->cache->unmap = unmap_mapping_range;
 	instance->cache->mkclean = rmap_mkclean;
+	instance->cache->reclaim = reclaim_for_file;
 	err = swap_space_create(instance);
 	if (err)
 		goto out_cache;

@@ -31,6 +31,7 @@
 #include "fault/swap.h"
 #include "file/filemap.h"
 #include "mm/advise.h"
+#include "reclaim/reclaim.h"
 
 #define HUGE_PAGE	(1ul << 21)
 
@@ -47,6 +48,7 @@ struct advice {
 	enum advice_kind kind;
 	bool discards;			/* a seal may forbid it */
 	bool remote;			/* may be given to another process */
+	bool pages_out;			/* reclaimed after it, without a lock */
 	unsigned int feature;		/* VMAREA_FEATURE_*, or 0 */
 	vm_flags_t set, clear;		/* ADVISE_FLAGS */
 	int (*check)(const struct area_part *part);	/* 0, IGNORED or -errno */
@@ -241,7 +243,7 @@ static void act_guard_remove(const struct area_part *part)
 	zap(part, ZAP_GUARDS);
 }
 
-/* Nothing takes them away yet; but from now on they say whether they were written to again. */
+/* From now on they say whether they were written to again. */
 static void act_free(const struct area_part *part)
 	__must_hold_shared(vma_stable)
 {
@@ -284,7 +286,8 @@ static const struct advice advices[] = {
 		     .act = act_dontneed),
 	PAGES_ADVICE(MADV_FREE, .discards = true, .check = check_free, .act = act_free),
 	PAGES_ADVICE(MADV_COLD, .remote = true, .check = check_reclaim, .act = act_cold),
-	PAGES_ADVICE(MADV_PAGEOUT, .remote = true, .check = check_reclaim, .act = act_cold),
+	PAGES_ADVICE(MADV_PAGEOUT, .remote = true, .check = check_reclaim, .act = act_cold,
+		     .pages_out = true),
 	PAGES_ADVICE(MADV_GUARD_REMOVE, .check = check_guard_remove, .act = act_guard_remove),
 
 	{ MADV_GUARD_INSTALL, .kind = ADVISE_GUARD, .discards = true,
@@ -620,6 +623,18 @@ static int swap_in_for(struct mm_struct *mm, const struct advice *advice, unsign
 	return advice->kind == ADVISE_COLLAPSE ? mm_swap_in(mm, start, end, SWAP_ANY) : 0;
 }
 
+/* MADV_PAGEOUT, once every area has been asked whether it may be: locked ones are passed over. */
+static void page_out(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct reclaim_from range = {
+		.mm = mm, .start = start, .end = mm_has_pages(mm) ? min(end, pt_limit(mm->pgt)) : 0,
+	};
+
+	if (range.start < range.end)
+		reclaim_pages(mm->instance, range, 0);
+}
+
 long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int number)
 {
 	witness_call();
@@ -645,6 +660,8 @@ long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int
 	if (!err)
 		err = apply(mm, addr, end, advice);
 	unlock_for(mm, advice);
+	if (advice->pages_out)
+		page_out(mm, addr, end);
 	return err;
 }
 
@@ -733,6 +750,19 @@ static long advise_ranges(struct mm_struct *mm, const struct mm_range *ranges,
 	return (long)total;
 }
 
+/* As far as @left bytes reach: those were advised. */
+static void page_out_ranges(struct mm_struct *mm, const struct mm_range *ranges, long left)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	for (size_t i = 0; left > 0; i++) {
+		unsigned long len = min(ranges[i].len, (unsigned long)left), end;
+
+		if (!mm_check_advised(ranges[i].addr, len, &end))
+			page_out(mm, ranges[i].addr, end);
+		left -= (long)len;
+	}
+}
+
 long mm_process_madvise(struct mm_user *user, const struct mm_range *ranges, size_t nr_ranges,
 			int number, unsigned int flags, bool self)
 {
@@ -762,5 +792,7 @@ long mm_process_madvise(struct mm_user *user, const struct mm_range *ranges, siz
 	err = reserve_ranges(mm, ranges, total, advice);
 	result = err ? err : advise_ranges(mm, ranges, total, advice);
 	unlock_for(mm, advice);
+	if (advice->pages_out)
+		page_out_ranges(mm, ranges, max(result, 0l));
 	return result;
 }

@@ -42,6 +42,7 @@ int arena_create(unsigned long bytes, struct arena **out)
 	arena->frames->arena = arena;
 	arena->first = first;
 	arena->end = first + nr;
+	arena->nr_withheld = 0;
 	arena->cache_frames = (u32)min(max(nr / (4 * CACHE_SLOTS), (unsigned long)CACHE_MIN_FRAMES),
 				       (unsigned long)CACHE_FRAMES);
 	arena->batch_order = min(fls64(arena->cache_frames) - 2u, CACHE_BATCH_ORDER);
@@ -135,6 +136,40 @@ bool arena_is_huge_zero(const struct arena *arena, unsigned long pfn)
 	return arena->frames + pfn == atomic_load_relaxed(&arena->huge_zero);
 }
 
+void arena_collect(struct arena *arena)
+{
+	cache_drain(arena);
+}
+
+void arena_set_limit(struct arena *arena, unsigned long frames)
+{
+	unsigned long total = arena->end - arena->first;
+
+	spin_lock(&arena->lock);
+	arena->nr_withheld = total - min(frames, total);
+	spin_unlock(&arena->lock);
+}
+
+unsigned long arena_limit(struct arena *arena)
+{
+	unsigned long limit;
+
+	spin_lock(&arena->lock);
+	limit = arena->end - arena->first - arena->nr_withheld;
+	spin_unlock(&arena->lock);
+	return limit;
+}
+
+struct arena_span arena_used_span(struct arena *arena)
+{
+	struct arena_span span = { .first = arena->first };
+
+	spin_lock(&arena->lock);
+	span.end = arena->fresh;
+	spin_unlock(&arena->lock);
+	return span;
+}
+
 static unsigned long list_length(const struct list_head *head)
 {
 	unsigned long nr = 0;
@@ -159,12 +194,10 @@ void arena_get_stats(struct arena *arena, struct arena_stats *stats)
 
 static struct page *take_dirty(struct arena *arena, unsigned int order)
 {
-	struct list_head *dirty = &arena->blocks[order][BLOCK_DIRTY];
-	struct page *page = NULL;
+	struct page *page;
 
 	spin_lock(&arena->lock);
-	if (!list_empty(dirty))
-		page = buddy_take(arena, order, BLOCK_DIRTY);
+	page = buddy_borrow(arena, order, BLOCK_DIRTY);
 	spin_unlock(&arena->lock);
 	return page;
 }

@@ -41,6 +41,7 @@ struct arena {
 	struct spinlock lock __cacheline_aligned; /* i	rank: arena */
 	unsigned long fresh;			/* lock	from here on nobody has had a frame */
 	unsigned long nr_free;			/* lock	the fresh ones too */
+	unsigned long nr_withheld;		/* lock	of those, so many stay free */
 	struct page *huge_zero;			/* lock	NULL: it has no users; they may read it */
 	unsigned long huge_zero_users;		/* lock */
 	struct list_head blocks[PAGE_MAX_ORDER + 1][BLOCK_CONTENTS]; /* lock */
@@ -52,12 +53,19 @@ struct arena {
 
 void buddy_init(struct arena *arena);
 
-/* A block of @order, as it is; NULL: none.  Its bytes preferably, and PG_ZERO if, as wanted. */
+/*
+ * A block of @order, as it is; NULL: none, or the limit is reached.  Its bytes preferably, and
+ * PG_ZERO if, as wanted.
+ */
 struct page *buddy_take(struct arena *arena, unsigned int order, enum block_content want)
 	__must_hold(&arena->lock);
 
 /* The same of what has been in use before: NULL rather than something fresh. */
 struct page *buddy_take_used(struct arena *arena, unsigned int order, enum block_content want)
+	__must_hold(&arena->lock);
+
+/* A free block of just this kind, for a moment: no limit counts.  NULL: there is none. */
+struct page *buddy_borrow(struct arena *arena, unsigned int order, enum block_content content)
 	__must_hold(&arena->lock);
 
 /* Takes back a block, and joins it with its free neighbours. */

@@ -80,10 +80,28 @@ static struct page *find(struct arena *arena, unsigned int *order, enum block_co
 	return NULL;
 }
 
+struct page *buddy_borrow(struct arena *arena, unsigned int order, enum block_content content)
+{
+	struct list_head *blocks = &arena->blocks[order][content];
+	struct page *page;
+
+	if (list_empty(blocks))
+		return NULL;
+	page = list_first_entry(blocks, struct page, lru);
+	block_remove(page);
+	arena->nr_free -= BIT(order);
+	return page;
+}
+
+static bool may_take(const struct arena *arena, unsigned int order) __must_hold(&arena->lock)
+{
+	return arena->nr_free >= arena->nr_withheld + BIT(order);
+}
+
 struct page *buddy_take_used(struct arena *arena, unsigned int order, enum block_content want)
 {
 	unsigned int have = order;
-	struct page *page = find(arena, &have, want);
+	struct page *page = may_take(arena, order) ? find(arena, &have, want) : NULL;
 
 	if (!page)
 		return NULL;
@@ -102,7 +120,7 @@ struct page *buddy_take(struct arena *arena, unsigned int order, enum block_cont
 
 	do
 		page = buddy_take_used(arena, order, want);
-	while (!page && grow(arena));
+	while (!page && may_take(arena, order) && grow(arena));
 	return page;
 }
 

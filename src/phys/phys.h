@@ -66,6 +66,9 @@ _Static_assert(sizeof(struct page) == (VMAREA_DEBUG ? 2 : 1) * CACHELINE_BYTES,
 #define PG_SHMEM		BIT(10)		/* counted as shared memory */
 #define PG_LOCKED		BIT(11)		/* page_lock.h */
 #define PG_WAITED_FOR		BIT(12)		/* and somebody sleeps for it */
+#define PG_TOUCHED		BIT(13)		/* used, if not by way of an entry: reclaim/ */
+#define PG_CHANCE		BIT(14)		/* was found used once, when it was looked at */
+#define PG_ACTIVE		BIT(15)		/* and once more */
 #define PG_FIRST_FREE_BIT	16		/* from here on: the rooms above */
 
 /* ---------------------------------------------------------------------------- the arena -- */
@@ -107,6 +110,21 @@ void arena_huge_zero_put(struct arena *arena);
 bool arena_is_huge_zero(const struct arena *arena, unsigned long pfn);
 
 void arena_get_stats(struct arena *arena, struct arena_stats *stats);
+
+/*
+ * At most so many frames are handed out, be there more or not: page_alloc() is as if the arena were
+ * so large.  Who has more has them still.  The zero page counts, and what caches keep.
+ */
+void arena_set_limit(struct arena *arena, unsigned long frames);
+unsigned long arena_limit(struct arena *arena);
+/* What lies in caches goes back: no limit counts for who takes a frame from there. */
+void arena_collect(struct arena *arena);
+
+/* The numbers of all frames that anybody has had. */
+struct arena_span {
+	unsigned long first, end;
+};
+struct arena_span arena_used_span(struct arena *arena);
 
 /*
  * Gives the memory of free frames back to the host, from blocks of 64 KiB on.  Returns how many
@@ -314,6 +332,13 @@ static inline bool page_is_pinned(const struct page *head)
 static inline void page_set_flags(struct page *page, u32 flags)
 {
 	atomic_or_relaxed(&page->flags, flags);
+}
+
+/* It is used; for what is found old first when frames are short. */
+static inline void page_touch(struct page *page)
+{
+	if (!(page_flags(page) & PG_TOUCHED))
+		page_set_flags(page, PG_TOUCHED);
 }
 
 static inline void page_clear_flags(struct page *page, u32 flags)

@@ -45,8 +45,8 @@
 #include "base/bug.h"
 #include "instance/instance.h"
 #include "port/port.h"
+#include "reclaim/reclaim.h"
 
-#define FIRST_PRIORITY		12u
 #define DEFAULT_BATCH		128ul
 
 /* ---------------------------------------------------------------- the list -- */
@@ -176,16 +176,22 @@ static unsigned long run(struct shrinker *shrinker, unsigned int priority) __may
 	return freed;
 }
 
+unsigned long shrink_pass(struct vmarea *instance, unsigned int priority)
+{
+	struct shrinker *at = NULL;
+	unsigned long freed = 0;
+
+	while ((at = next_shrinker(instance, at)))
+		freed += run(at, priority);
+	return freed;
+}
+
 unsigned long vmarea_shrink(struct vmarea *instance, unsigned long nr)
 {
 	unsigned long freed = 0;
 
 	might_sleep();
-	for (unsigned int pass = 0; pass <= FIRST_PRIORITY && freed < nr; pass++) {
-		struct shrinker *at = NULL;
-
-		while ((at = next_shrinker(instance, at)))
-			freed += run(at, FIRST_PRIORITY - pass);
-	}
+	for (unsigned int pass = 0; pass <= SHRINK_FIRST_PRIORITY && freed < nr; pass++)
+		freed += shrink_pass(instance, SHRINK_FIRST_PRIORITY - pass);
 	return freed;
 }

@@ -105,7 +105,8 @@ static int take_all_out(struct migration *m, u32 nr_refs) __may_sleep
 static void become(struct page *to, struct page *from, struct address_space *mapping)
 	__must_hold(from) __context_unsafe("the invalidate lock, if there is a file to have one")
 {
-	const u32 kept = PG_ANON | PG_SHMEM | PG_UPTODATE | PG_DIRTY;
+	const u32 kept = PG_ANON | PG_SHMEM | PG_UPTODATE | PG_DIRTY | PG_BACKED |
+			 PG_TOUCHED | PG_CHANCE | PG_ACTIVE;
 
 	memcpy(page_bytes(to), page_bytes(from), PAGE_SIZE);
 	page_set_flags(to, page_flags(from) & kept);

@@ -111,6 +111,7 @@ static bool look_in(void *arg, struct vm_area_struct *vma)
 	bool go_on = true;
 
 	walk->nr_areas++;
+	walk->vma = vma;
 	if (!lock_slot(walk, vma->vm_mm->pgt, addr, &slot))
 		return true;
 	if (names(walk, &slot)) {
@@ -230,6 +231,16 @@ struct unmap_walk {
 	int err;
 };
 
+/*
+ * It has to stay in core.  mlock() marks the area before it looks at entries: so either we see
+ * that, or it comes after us and faults the page in.
+ */
+static bool is_locked_in(const struct vm_area_struct *vma)
+	__context_unsafe("one relaxed word")
+{
+	return atomic_load_relaxed(&vma->vm_flags) & VM_LOCKED;
+}
+
 static bool unmap_entry(struct rmap_walk *walk, struct pt_slot *slot)
 	__must_hold(slot)
 {
@@ -238,7 +249,7 @@ static bool unmap_entry(struct rmap_walk *walk, struct pt_slot *slot)
 	struct page *page = walk->page;
 	pte_t leave = PTE_NONE, was;
 
-	if (rmap_may_be_pinned(page)) {
+	if (rmap_may_be_pinned(page) || is_locked_in(walk->vma)) {
 		unmap->err = -EBUSY;
 		return false;
 	}
@@ -280,4 +291,38 @@ int rmap_unmap(struct page *page, struct rmap_unmap *how)
 		walk.order = RMAP_PARENTS_FIRST;
 	}
 	return -EAGAIN;
+}
+
+/* ----------------------------------------------------------------------------- discard -- */
+
+/* Under the table lock nobody pins it, and who wrote to it has said so in the entry. */
+static bool discard_entry(struct rmap_walk *walk, struct pt_slot *slot)
+	__must_hold(slot)
+{
+	const struct pt_format *f = slot->pt->format;
+	struct page *page = walk->page;
+	pte_t was;
+
+	if (!(page_flags(page) & PG_EXCLUSIVE) || page_refs(page) != 2 ||
+	    is_locked_in(walk->vma) || pte_dirty(f, pt_slot_get(slot)))
+		return false;
+	was = pt_slot_exchange(slot, PTE_NONE);
+	if (pte_dirty(f, was)) {
+		pt_slot_exchange(slot, was);
+		return false;
+	}
+	atomic_sub_relaxed(&page->mapcount, 1);
+	/* Never the last: the caller has one. */
+	page_put(page);
+	return true;
+}
+
+int rmap_discard(struct page *page, enum rmap_wait wait)
+{
+	struct rmap_walk walk = { .page = page, .fn = discard_entry, .wait = wait };
+	int err = rmap_walk(&walk);
+
+	if (err)
+		return err;
+	return page_mapcount(page) ? -EBUSY : 0;
 }

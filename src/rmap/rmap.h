@@ -50,6 +50,7 @@ struct rmap_walk {
 	enum rmap_order order;
 	enum rmap_look_for look_for;
 	bool by_pieces;			/* leaves of 2 MiB are split first: fn sees none */
+	const struct vm_area_struct *vma;	/* for fn: where the entry is */
 	unsigned long nr_areas;		/* out: looked at */
 	unsigned long nr_entries;	/* out: found */
 };
@@ -86,9 +87,17 @@ struct rmap_unmap {
 /*
  * Takes the locked page out of every table; leaves of 2 MiB are split for that.  0: it is mapped
  * nowhere.  -EAGAIN: as above, or a fork went on beside it; some may be left.  -EBUSY: it, or
- * another page of its block, is pinned: some are left.
+ * another page of its block, is pinned, or an area that shows it is locked: some are left.
  */
 int rmap_unmap(struct page *page, struct rmap_unmap *how)
+	__must_hold(page) __may_sleep __must_check;
+
+/*
+ * Takes an anonymous page that MADV_FREE said was not needed out of the one entry it has, which is
+ * none after it, if the page has not been written to since.  0: it is mapped nowhere, and the
+ * caller's alone.  -EBUSY: written to, pinned, shared, in a locked area; -EAGAIN: RMAP_TRY.
+ */
+int rmap_discard(struct page *page, enum rmap_wait wait)
 	__must_hold(page) __may_sleep __must_check;
 
 /*

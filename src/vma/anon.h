@@ -64,6 +64,9 @@ bool anon_walk_parents_first(struct anon_vma *av, unsigned long pgoff, anon_area
 /* An anonymous page that is in this one page table and no other, so that it may be written to. */
 #define PG_EXCLUSIVE	BIT(PG_FIRST_FREE_BIT + 8)
 
+/* MADV_FREE: not needed, unless it is written to again.  A hint; the entry says if it was. */
+#define PG_LAZYFREE	BIT(PG_FIRST_FREE_BIT + 11)
+
 /* A new frame becomes an exclusive anonymous page of @own, at @index of it. */
 static inline void page_make_anon(struct page *page, struct anon_vma *own, unsigned long index)
 {

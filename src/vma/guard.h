@@ -81,6 +81,8 @@ static inline void mm_make_known(struct mm_struct *mm) { }
 	__guarded(vma_init, vma, field, (vma)->field = (to))
 #define vma_set(vma, field, to)							\
 	__guarded(vma_set, vma, field, (vma)->field = (to))
+#define vma_set_relaxed(vma, field, to)						\
+	__guarded(vma_set, vma, field, atomic_store_relaxed(&(vma)->field, (to)))
 /* Whoever uses it says what it pairs with. */
 #define vma_set_release(vma, field, to)						\
 	__guarded(vma_set, vma, field,						\

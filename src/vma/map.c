@@ -177,6 +177,7 @@ void map_set_flags(struct vm_area_struct *vma, vm_flags_t flags)
 	if (flags == vma->vm_flags)
 		return;
 	vma_lock_write(vma);
-	vma_set(vma, vm_flags, flags);
+	/* Who has found a page of it by a reverse map looks whether it is locked. */
+	vma_set_relaxed(vma, vm_flags, flags);
 	rt_update(&vma->vm_mm->areas, vma->vm_start, vma->vm_start, vma->vm_end, vma, flags);
 }

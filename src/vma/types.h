@@ -117,6 +117,7 @@ struct mm_struct {
 
 	struct vmarea *instance;		/* 1 */
 	struct pgtable *pgt;			/* 1	NULL: areas only, no pages */
+	unsigned long resident_limit;		/* a	relaxed: pages; 0: none */
 	struct vm_area_struct *spare VMA_GUARDED; /* w	for the next split: it cannot fail */
 	struct vm_area_struct *dead VMA_GUARDED; /* w	out of the tree at the next publish */
 	u32 nr_spare VMA_GUARDED;		/* w */
@@ -147,6 +148,7 @@ struct mm_struct {
 	unsigned long rlimit[MM_NR_RLIMITS];	/* a	relaxed: set by another at any time */
 	u32 caps;				/* a	relaxed */
 	u32 personality;			/* a	relaxed */
+	unsigned long reclaim_hand;		/* a	relaxed: where to look for pages next */
 	struct rmap_hold rmap_hold VMA_GUARDED;	/* w	what of the reverse maps is locked */
 
 	/* Of its beginning and its end only.  Its neighbours on the roll write here, too. */

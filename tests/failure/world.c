@@ -187,6 +187,8 @@ void world_open_as(enum world_kind kind)
 	config.nr_huge_2m_pages = 32;
 	config.arena_bytes = kind == WORLD_AREAS ? 0 : FRAMES_ARENA_BYTES;
 	assert_int_equal(vmarea_create(&config, &w.v), 0);
+	/* A frame that is refused is to be missed, and all pages to stay what they are. */
+	vmarea_set_reclaim_when(w.v, VMAREA_RECLAIM_WHEN_ASKED);
 	frames_begin();
 	w.file = make_file("/file", 0, 1 << 20, kind == WORLD_AREAS ? NULL : &file_ops);
 	w.zero = make_file("/dev/zero", FILE_DEV_ZERO, 0, NULL);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * When pages are taken back: at a limit.
+ *
+ *	instance	the arena hands out no more frames (arena_set_limit()), or has no more
+ *	mm		mm_over_limit(), asked before a page is added to the mm
+ *
+ * Either ends a fault or a call with "out of memory", outside of all locks, and there it is decided
+ * whether to try again: as long as something was freed, and not for ever, since others may be
+ * faster in taking what was freed.
+ *
+ * A batch, not a page: whoever had to reclaim frees a 64th of the limit, between 32 and 512 pages,
+ * so that the next faults find some.
+ */
+#include "base/atomic.h"
+#include "base/errno.h"
+#include "pgtable/pgtable.h"
+#include "reclaim/reclaim.h"
+#include "vma/handle.h"
+
+#define MOST_TRIES	16u
+#define BATCH_PART	64u
+#define BATCH_LEAST	32ul
+#define BATCH_MOST	512ul
+
+static unsigned long batch_of(unsigned long limit)
+{
+	return max(BATCH_LEAST, min(limit / BATCH_PART, BATCH_MOST));
+}
+
+static unsigned long resident(const struct mm_struct *mm)
+{
+	return pt_count(mm->pgt, PT_ANON) + pt_count(mm->pgt, PT_FILE) +
+	       pt_count(mm->pgt, PT_SHMEM);
+}
+
+bool mm_over_limit(const struct mm_struct *mm, unsigned long nr)
+{
+	unsigned long limit = atomic_load_relaxed(&mm->resident_limit);
+
+	return unlikely(limit) && resident(mm) + nr > limit;
+}
+
+/* Pages above the limit, and room for a batch. */
+static unsigned long excess(const struct mm_struct *mm, unsigned long limit)
+{
+	unsigned long have = resident(mm), goal = limit - min(limit, batch_of(limit));
+
+	return have > goal ? have - goal : 0;
+}
+
+/* ------------------------------------------------------------------------------- retry -- */
+
+static bool try_again(struct vmarea *instance, struct reclaim_from from, unsigned long nr,
+		      unsigned int *nr_tries)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct reclaim_result result;
+
+	if (atomic_load_relaxed(&instance->reclaim.when) == VMAREA_RECLAIM_WHEN_ASKED ||
+	    ++*nr_tries > MOST_TRIES)
+		return false;
+	atomic_add_relaxed(&instance->reclaim.stats.waits, 1);
+	result = reclaim_pages(instance, from, nr);
+	return result.nr_freed || result.busy;
+}
+
+bool reclaim_for_file(struct vmarea *instance, unsigned int *nr_tries)
+{
+	struct reclaim_from anybody = { .mm = NULL };
+
+	return try_again(instance, anybody, batch_of(arena_limit(instance->arena)), nr_tries);
+}
+
+bool reclaim_for_retry(struct mm_struct *mm, unsigned int *nr_tries)
+{
+	unsigned long limit = atomic_load_relaxed(&mm->resident_limit);
+	struct reclaim_from itself = { .mm = mm };
+
+	if (mm_over_limit(mm, 1))
+		return try_again(mm->instance, itself, excess(mm, limit), nr_tries);
+	return reclaim_for_file(mm->instance, nr_tries);
+}
+
+/* ------------------------------------------------------------------------------- calls -- */
+
+void vmarea_set_reclaim_when(struct vmarea *instance, enum vmarea_reclaim_when when)
+{
+	atomic_store_relaxed(&instance->reclaim.when, when);
+}
+
+/* Until it is so, or nothing more goes. */
+static void shrink_to_limit(struct vmarea *instance)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct reclaim_from anybody = { .mm = NULL };
+	unsigned long limit = arena_limit(instance->arena), used;
+	struct arena_stats stats;
+
+	do {
+		arena_get_stats(instance->arena, &stats);
+		used = stats.total - stats.free - stats.cached;
+	} while (used > limit &&
+		 reclaim_pages(instance, anybody, used - limit).nr_freed);
+	arena_collect(instance->arena);
+}
+
+int vmarea_set_limit(struct vmarea *instance, uint64_t bytes)
+{
+	witness_call();
+	unsigned long frames = bytes ? bytes >> PAGE_SHIFT : ~0ul;
+
+	if (!instance->arena)
+		return -EOPNOTSUPP;
+	arena_set_limit(instance->arena, frames);
+	shrink_to_limit(instance);
+	return 0;
+}
+
+uint64_t vmarea_limit(struct vmarea *instance)
+{
+	return instance->arena ? (u64)arena_limit(instance->arena) << PAGE_SHIFT : 0;
+}
+
+int mm_set_limit(struct mm_user *user, uint64_t bytes)
+{
+	witness_call();
+	struct mm_struct *mm = mm_from_user(user);
+	struct reclaim_from itself = { .mm = mm };
+	/* Less than a page is a limit, too. */
+	unsigned long limit = bytes ? max(bytes >> PAGE_SHIFT, 1ul) : 0;
+
+	if (!mm->pgt)
+		return -EOPNOTSUPP;
+	atomic_store_relaxed(&mm->resident_limit, limit);
+	while (mm_over_limit(mm, 0) &&
+	       reclaim_pages(mm->instance, itself, resident(mm) - limit).nr_freed)
+		;
+	return 0;
+}
+
+uint64_t mm_limit(struct mm_user *user)
+{
+	return (u64)atomic_load_relaxed(&mm_from_user(user)->resident_limit) << PAGE_SHIFT;
+}
+
+unsigned long vmarea_reclaim(struct vmarea *instance, unsigned long nr_pages)
+{
+	witness_call();
+	struct reclaim_from anybody = { .mm = NULL };
+
+	return instance->arena ? reclaim_pages(instance, anybody, nr_pages).nr_freed : 0;
+}
+
+unsigned long mm_reclaim(struct mm_user *user, unsigned long nr_pages)
+{
+	witness_call();
+	struct reclaim_from itself = { .mm = mm_from_user(user) };
+
+	return itself.mm->pgt ? reclaim_pages(itself.mm->instance, itself, nr_pages).nr_freed : 0;
+}
+
+void vmarea_get_reclaim_stats(const struct vmarea *instance, struct vmarea_reclaim_stats *stats)
+{
+	const struct vmarea_reclaim_stats *now = &instance->reclaim.stats;
+
+	*stats = (struct vmarea_reclaim_stats){
+		.scanned = atomic_load_relaxed(&now->scanned),
+		.kept = atomic_load_relaxed(&now->kept),
+		.dropped = atomic_load_relaxed(&now->dropped),
+		.written = atomic_load_relaxed(&now->written),
+		.swapped = atomic_load_relaxed(&now->swapped),
+		.discarded = atomic_load_relaxed(&now->discarded),
+		.shrunk = atomic_load_relaxed(&now->shrunk),
+		.refused = atomic_load_relaxed(&now->refused),
+		.waits = atomic_load_relaxed(&now->waits),
+	};
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Pages that are taken back from two threads that use them, in an arena that has room for a part:
+ * by their own faults, by a third thread that takes as it likes and moves the limit, and by advice.
+ *
+ * Every second page of the file is one worker's: nobody else stores to it, by mapping or by call,
+ * so he knows what it must have.  Each also has pages of anonymous memory that he may have given up
+ * with MADV_FREE, which are then zeros or what they were; and he forks, and maps the file anew.
+ */
+#include <vmarea/file.h>
+
+#include "../sync/threads.h"
+#include "disk.h"
+
+#define FILE_PAGES	400ul
+#define ARENA_PAGES	640ul
+#define WINDOW		1000ul		/* each worker's own mapping of the file */
+#define LAZY		2000ul		/* and his anonymous pages */
+#define LAZY_PAGES	20ul
+#define WORKERS		2
+#define ROUNDS		20000
+
+static struct memory m;
+static struct disk disk;
+static struct file *file;
+static u32 failures;			/* atomic */
+static u32 workers_left;		/* atomic */
+
+struct worker {
+	unsigned long random;
+	unsigned long nr;
+	u64 words[FILE_PAGES];		/* what his pages have */
+	u64 lazy[LAZY_PAGES];
+	bool given_up[LAZY_PAGES];
+};
+
+/* cmocka's assertions are for one thread. */
+#define check(cond)								\
+	do {									\
+		if (!(cond)) {							\
+			port_log("%s:%d: " #cond, __FILE__, __LINE__);		\
+			atomic_add_relaxed(&failures, 1);			\
+		}								\
+	} while (0)
+
+static unsigned long pick(struct worker *w, unsigned long below)
+{
+	w->random = w->random * 6364136223846793005ul + 1442695040888963407ul;
+	return (w->random >> 33) % below;
+}
+
+static unsigned long own_page(struct worker *w)
+{
+	return pick(w, FILE_PAGES / WORKERS) * WORKERS + w->nr;
+}
+
+static u64 load(struct mm_user *mm, unsigned long page)
+{
+	enum mm_fault fault;
+	u64 word = 0;
+
+	mm_read(mm, at(page), &word, sizeof(word), &fault);
+	check(fault == MM_FAULT_DONE);
+	return word;
+}
+
+static void store(struct mm_user *mm, unsigned long page, u64 word)
+{
+	enum mm_fault fault;
+
+	mm_write(mm, at(page), &word, sizeof(word), &fault);
+	check(fault == MM_FAULT_DONE);
+}
+
+/* ----------------------------------------------------------------------------- workers -- */
+
+static void use_mapping(struct worker *w)
+{
+	unsigned long page = own_page(w), where = pick(w, 2) ? page : WINDOW * (w->nr + 3) + page;
+
+	check(load(m.s.mm, where) == w->words[page]);
+	if (pick(w, 2))
+		store(m.s.mm, where, ++w->words[page]);
+}
+
+static void use_calls(struct worker *w)
+{
+	unsigned long page = own_page(w);
+	u64 word = 0;
+
+	check(file_read(file, page * PAGE_SIZE, &word, sizeof(word)) == sizeof(word));
+	check(word == w->words[page]);
+	w->words[page]++;
+	check(file_write(file, page * PAGE_SIZE, &w->words[page], sizeof(word)) == sizeof(word));
+}
+
+static void map_window(const struct worker *w)
+{
+	unsigned long addr = at(WINDOW * (w->nr + 3));
+
+	check(mm_mmap(m.s.mm, addr, FILE_PAGES * PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED, file, 0) ==
+	      (long)addr);
+}
+
+static void map_anew(struct worker *w)
+{
+	check(!mm_munmap(m.s.mm, at(WINDOW * (w->nr + 3)), FILE_PAGES * PAGE_SIZE));
+	map_window(w);
+}
+
+static void fork_and_look(struct worker *w)
+{
+	struct mm_user *child;
+	int err = mm_fork(m.s.mm, &child);
+
+	/* Tables are no faults: where there is no frame for one, fork() says so. */
+	check(!err || err == -ENOMEM);
+	if (err)
+		return;
+	for (int i = 0; i < 8; i++) {
+		unsigned long page = own_page(w);
+
+		check(load(child, page) == w->words[page]);
+	}
+	mmput(child);
+}
+
+static void advise(struct worker *w)
+{
+	static const int advice[] = { MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ };
+	unsigned long first = pick(w, FILE_PAGES - 20);
+
+	check(!mm_madvise(m.s.mm, at(first), 20 * PAGE_SIZE, advice[pick(w, 3)]));
+}
+
+static void use_lazy(struct worker *w)
+{
+	unsigned long i = pick(w, LAZY_PAGES), page = LAZY + LAZY_PAGES * w->nr + i;
+	u64 word = load(m.s.mm, page);
+
+	check(word == w->lazy[i] || (w->given_up[i] && !word));
+	switch (pick(w, 3)) {
+	case 0:
+		w->lazy[i] = pick(w, 1ul << 30) + 1;
+		w->given_up[i] = false;
+		store(m.s.mm, page, w->lazy[i]);
+		break;
+	case 1:
+		w->lazy[i] = word;
+		w->given_up[i] = true;
+		check(!mm_madvise(m.s.mm, at(page), PAGE_SIZE, MADV_FREE));
+		break;
+	}
+}
+
+static void *work(void *arg)
+{
+	static void (*const ops[])(struct worker *w) = {
+		use_mapping, use_mapping, use_mapping, use_mapping, use_mapping, use_mapping,
+		use_calls, use_calls, use_lazy, use_lazy, use_lazy, advise,
+	};
+	struct worker *w = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		if (!(i % 64))
+			fork_and_look(w);
+		else if (!(i % 48))
+			map_anew(w);
+		else
+			ops[pick(w, ARRAY_SIZE(ops))](w);
+	}
+	atomic_sub_relaxed(&workers_left, 1);
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------------ the third -- */
+
+static void *take(void *arg)
+{
+	struct worker w = { .random = 99 };
+
+	while (atomic_load_relaxed(&workers_left)) {
+		switch (pick(&w, 8)) {
+		case 0:
+			check(!vmarea_set_limit(m.s.v, (ARENA_PAGES - pick(&w, 80)) * PAGE_SIZE));
+			break;
+		case 1:
+			check(!mm_set_limit(m.s.mm, (300 + pick(&w, 200)) * PAGE_SIZE));
+			break;
+		case 2:
+			mm_reclaim(m.s.mm, pick(&w, 50));
+			break;
+		case 3:
+			check(!file_sync(file, 0, UINT64_MAX));
+			break;
+		default:
+			vmarea_reclaim(m.s.v, pick(&w, 50));
+		}
+	}
+	return NULL;
+}
+
+static void pages_come_and_go(void **state)
+{
+	static struct worker workers[WORKERS];
+	pthread_t threads[WORKERS], taker;
+
+	memory_init(&m, ARENA_PAGES * PAGE_SIZE);
+	m.s.config.thp = VMAREA_THP_NEVER;
+	memory_create(&m);
+	file = disk_open(&disk, m.s.v, FILE_PAGES);
+	memset(disk.bytes, 0, FILE_PAGES * PAGE_SIZE);
+	assert_int_equal(space_map_file(&m.s, 0, FILE_PAGES, RW, MAP_SHARED, file, 0), 0);
+	assert_int_equal(space_map(&m.s, LAZY, LAZY_PAGES * WORKERS, RW, ANON), 0);
+	workers_left = WORKERS;
+	for (unsigned long i = 0; i < WORKERS; i++) {
+		workers[i] = (struct worker){ .random = 17 + i, .nr = i };
+		map_window(&workers[i]);
+		threads[i] = start(work, &workers[i]);
+	}
+	taker = start(take, NULL);
+	for (int i = 0; i < WORKERS; i++)
+		finish(threads[i]);
+	finish(taker);
+	assert_int_equal(failures, 0);
+	assert_int_equal(vmarea_set_limit(m.s.v, 0), 0);
+	assert_int_equal(file_sync(file, 0, UINT64_MAX), 0);
+	for (unsigned long i = 0; i < FILE_PAGES; i++)
+		assert_int_equal(*(u64 *)(disk.bytes + i * PAGE_SIZE),
+				 workers[i % WORKERS].words[i]);
+	assert_true(reclaim_stats(&m).dropped > 1000);
+	assert_true(reclaim_stats(&m).written > 100);
+	assert_true(reclaim_stats(&m).discarded > 0);
+	memory_validate(m.s.mm);
+	assert_int_equal(space_unmap(&m.s, 0, SPACE_PAGES), 0);
+	disk_close(&disk, file);
+	memory_close(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_come_and_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
