@@ -96,7 +96,7 @@ static int unmap_file(struct page *page)
 	return err;
 }
 
-/* The lock comes before that of a page, so it is tried: no hole is filled again that is being made. */
+/* The lock comes before a page lock: tried.  With it no hole is filled again that is being made. */
 static int write_file(struct reclaim *r, struct file *writer, struct page *page)
 	__must_hold(page) __may_sleep
 {

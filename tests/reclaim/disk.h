@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "../fault/memory.h"
-#include "fault/copy.h"
+#include "phys/copy.h"
 #include "reclaim/reclaim.h"
 
 struct disk {
