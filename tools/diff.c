@@ -499,7 +499,8 @@ static void prepare_jobs(struct run *run)
 		job->worker = shared_alloc(sizeof(*job->worker));
 		job->plan = (struct plan){ .seed = o->seed, .first = o->round + i,
 			.step = o->jobs, .calls = o->calls / o->jobs + (i < o->calls % o->jobs),
-			.gen = { .window_pages = (uint32_t)o->window, .ops = o->ops,
+			.gen = { .files = &job->context->files,
+				 .window_pages = (uint32_t)o->window, .ops = o->ops,
 				 .memory = o->memory } };
 	}
 }

@@ -241,6 +241,9 @@ void memory_reset_files(struct side *side);
 void file_keep(struct side *side, struct file_desc *desc);
 /* NULL, or what is wrong with what was written there, once all is. */
 const char *files_written_back(const struct side *side);
+/* The same of what OP_MSYNC has to have written. */
+const char *files_synced(const struct side *side, const struct side_proc *proc,
+			 const struct diff_call *call);
 /* The file of this index, as ftruncate(). */
 void file_resize(const struct side *side, uint64_t at, uint64_t bytes);
 /* OP_TRUNCATE, OP_PUNCH, OP_FILE_READ, OP_FILE_WRITE: what the agent is to return. */
@@ -302,6 +305,7 @@ uint64_t rng_next(struct rng *rng);
 #define ROUND_MAX_CALLS	3500
 
 struct gen_options {
+	const struct test_files *files;
 	uint32_t window_pages;
 	struct memory_setup memory;
 	uint64_t ops;			/* bit for each op that may be made */
@@ -324,6 +328,7 @@ struct gen {
 	uint32_t anon_share;		/* of 16 */
 	bool huge;			/* about huge pages */
 	bool about_files;		/* and what changes them */
+	uint32_t file_pages;		/* how long these are, mostly */
 };
 
 void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_options *options);

@@ -587,7 +587,7 @@ static struct diff_pages look_at_pages(const struct diff_pages *at)
 
 static int same_pages(const struct diff_pages *a, const struct diff_pages *found)
 {
-	/* A file on a disk that is cut short loses entries of pages that stay, where these were large. */
+	/* A file on a disk that is cut loses entries of pages that stay, where these were large. */
 	uint64_t must_have = shared->whole_files ? a->file & a->core_compared : a->file;
 	uint64_t differ = (a->present ^ found->present) | (a->guard ^ found->guard) |
 			  (must_have & ~found->file) | (a->core_compared & ~a->file & found->file) |

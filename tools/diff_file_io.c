@@ -46,6 +46,19 @@ static const struct file_operations store_ops = {
 	.owner = "store", .mmap = store_mmap, .read_page = store_read, .write_page = store_write,
 };
 
+/* One that is kept, and can be read; NULL: the area shows another. */
+static struct file *file_of_area(const struct side *side, const struct diff_area *area)
+{
+	for (int i = FILE_FIRST_SIZED; i < side->files->nr; i++) {
+		const struct test_file *file = &side->files->file[i];
+
+		if (file->label && file->desc.inode == area->inode &&
+		    (file->desc.flags & FILE_READ) && file_private_data(side->file[i]))
+			return side->file[i];
+	}
+	return NULL;
+}
+
 void file_keep(struct side *side, struct file_desc *desc)
 {
 	if (!side->store)
@@ -54,21 +67,57 @@ void file_keep(struct side *side, struct file_desc *desc)
 	desc->private_data = side->store;
 }
 
-/* All that was stored is to get there. */
+/* Is what the file has in bytes [start, end) what is kept? */
+static bool is_kept(const struct side *side, struct file *file, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		uint64_t left = end - start;
+		long n = file_read(file, start, io, left < sizeof(io) ? left : sizeof(io));
+
+		if (n <= 0)
+			break;
+		if (memcmp(side->store + start, io, (size_t)n))
+			return false;
+		start += (uint64_t)n;
+	}
+	return true;
+}
+
+static const char not_written[] = "bytes of a file were not written back";
+
 const char *files_written_back(const struct side *side)
 {
 	for (int i = FILE_FIRST_SIZED; i < side->files->nr && side->store; i++) {
 		struct file *file = side->file[i];
-		uint64_t at = 0;
-		long n;
 
 		if (!file || !file_private_data(file))
 			continue;
 		if (file_sync(file, 0, UINT64_MAX))
 			return "a file could not be synced";
-		for (; (n = file_read(file, at, io, sizeof(io))) > 0; at += (uint64_t)n)
-			if (memcmp(side->store + at, io, (size_t)n))
-				return "bytes of a file were not written back";
+		if (!is_kept(side, file, 0, STORE_BYTES))
+			return not_written;
+	}
+	return NULL;
+}
+
+const char *files_synced(const struct side *side, const struct side_proc *proc,
+			 const struct diff_call *c)
+{
+	uint64_t start = c->arg[0], end = start + c->arg[1];
+
+	for (uint32_t i = 0; i < proc->nr && !c->result && (c->arg[2] & MS_SYNC); i++) {
+		const struct diff_area *area = &proc->area[i].seen;
+		uint64_t from = area->start > start ? area->start : start;
+		uint64_t to = area->end < end ? area->end : end;
+		struct file *file;
+
+		/* One that cannot be written to is not synced. */
+		if (!side->store || !(proc->area[i].flags & VM_SHARED) || from >= to)
+			continue;
+		file = file_of_area(side, area);
+		if (file && !is_kept(side, file, from - area->start + area->offset,
+				     to - area->start + area->offset))
+			return not_written;
 	}
 	return NULL;
 }

@@ -107,7 +107,7 @@ static void draw_files(struct gen *gen)
 		OP_PUNCH, OP_FILE_READ, OP_FILE_WRITE, OP_SHMAT, OP_MLOCK, OP_MUNLOCK,
 	};
 	static const uint8_t weights[] = {
-		30, 8, 15, 15, 15, 6, 3, 20, 3, 2, 80, 80, 5, 5, 15, 10, 20, 20, 3, 1, 1,
+		30, 8, 15, 15, 15, 10, 3, 20, 3, 2, 80, 80, 5, 5, 15, 10, 20, 20, 3, 1, 1,
 	};
 
 	set_weights(gen, ops, weights, sizeof(ops));
@@ -176,6 +176,29 @@ static void draw_window(struct gen *gen)
 	gen->setup.window_pages = pages < 4 ? 4 : pages;
 }
 
+/* Few, and mostly short, so that the calls meet; of one inode or of several. */
+static void draw_chosen_files(struct gen *gen)
+{
+	const struct test_files *files = gen->options->files;
+	uint64_t first = below(gen, (uint64_t)files->nr);
+	bool disk = one_in(gen, 2);
+
+	for (uint64_t i = 0; i < (uint64_t)files->nr && disk; i++)
+		if (files->file[i].label && files->file[i].disk) {
+			first = i;
+			break;
+		}
+	gen->anon_share = (uint32_t)below(gen, 6);
+	gen->file_pages = (uint32_t[]){ 2, 4, 8, 70 }[below(gen, 4)];
+	if (one_in(gen, 4))
+		return;
+	gen->files = 0;
+	for (int i = FILE_FIRST_SIZED; i < files->nr; i++)
+		if (files->file[i].label && files->file[i].mappable &&
+		    (same_inode(&files->file[i], &files->file[first]) || one_in(gen, 10)))
+			gen->files |= 1u << i;
+}
+
 void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_options *options)
 {
 	*gen = (struct gen){ .options = options, .rng = { seed * 0x9e3779b97f4a7c15ul + round } };
@@ -195,9 +218,10 @@ void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_
 	if (one_in(gen, 4))
 		gen->files = ~0u;
 	gen->odd_arguments = !one_in(gen, 4);
+	gen->file_pages = 8;
 	gen->anon_share = (uint32_t)(below(gen, 4) ? 8 + below(gen, 9) : below(gen, 8));
 	if (gen->about_files)
-		gen->anon_share = (uint32_t)below(gen, 6);
+		draw_chosen_files(gen);
 }
 
 /* ------------------------------------------------------------------------------ addresses -- */
@@ -339,6 +363,27 @@ static uint64_t some_byte(struct gen *gen)
 	}
 }
 
+/* Near where the file that the area shows ends; false: the area does not show that. */
+static bool aim_at_end(struct gen *gen, const struct side_area *area, uint64_t *addr)
+{
+	const struct test_files *files = gen->side->files;
+
+	for (int i = FILE_FIRST_SIZED; i < files->nr; i++) {
+		uint64_t size, at;
+
+		if (!files->file[i].label || !files->file[i].mappable ||
+		    files->file[i].desc.inode != area->seen.inode)
+			continue;
+		size = file_size(gen->side->file[i]);
+		at = size + below(gen, 40) - 16 - area->seen.offset;
+		if (at >= area->seen.end - area->seen.start)
+			return false;
+		*addr = area->seen.start + at;
+		return true;
+	}
+	return false;
+}
+
 /* The page itself one time in two: calls are about whole areas, accesses about what is in them. */
 static void gen_access(struct gen *gen, const struct side_proc *proc, struct diff_call *c)
 {
@@ -352,6 +397,8 @@ static void gen_access(struct gen *gen, const struct side_proc *proc, struct dif
 	else
 		a[0] = some_address(gen, proc) & ~(DIFF_PAGE - 1);
 	a[0] += some_byte(gen);
+	if (area && gen->about_files && one_in(gen, 3))
+		aim_at_end(gen, area, &a[0]);
 	a[1] = bytes[below(gen, sizeof(bytes))];
 	if (c->op == OP_PEEK || c->op == OP_POKE) {
 		a[2] = one_in(gen, 2) ? c->proc : below(gen, AGENT_MAX_PROCS);
@@ -398,6 +445,8 @@ static uint64_t some_offset(struct gen *gen, const struct side_proc *proc, uint6
 	if (gen->odd_arguments && one_in(gen, 60))
 		return (uint64_t[]){ 1, 0x800, ~0xffful, 1ul << 63, 0x7ffffffffffff000,
 			(1ul << 44) - 0x1000 }[below(gen, 6)];
+	if (gen->about_files && one_in(gen, 2))
+		return below(gen, gen->file_pages) * DIFF_PAGE;
 	if (one_in(gen, 3))
 		return below(gen, 8) * DIFF_PAGE;
 	for (uint32_t i = 0; i < proc->nr; i++)
@@ -517,13 +566,30 @@ static void gen_brk(struct gen *gen, uint64_t *a)
 			base + (1ul << 44) }[below(gen, 6)];
 }
 
+/* A shared area that shows the end of a file, if one is met. */
+static void some_end(struct gen *gen, const struct side_proc *proc, uint64_t *a)
+{
+	uint64_t addr;
+
+	for (int i = 0; i < 8; i++) {
+		const struct side_area *area = some_area(gen, proc);
+
+		if (!area || !(area->seen.prot & AREA_SHARED) || !aim_at_end(gen, area, &addr))
+			continue;
+		a[0] = area->seen.start;
+		a[1] = area->seen.end - area->seen.start;
+		break;
+	}
+}
+
 static void gen_seal_sync(struct gen *gen, const struct side_proc *proc, struct diff_call *c)
 {
 	uint64_t *a = c->arg;
 
 	some_range(gen, proc, &a[0], &a[1]);
 	/* It is for shared areas only. */
-	for (int i = 0; i < 6 && c->op == OP_REMAP_FILE_PAGES; i++) {
+	for (int i = 0; i < 6 && (c->op == OP_REMAP_FILE_PAGES ||
+				  (c->op == OP_MSYNC && gen->about_files)); i++) {
 		const struct side_area *area = some_area(gen, proc);
 
 		if (!area || !(area->seen.prot & AREA_SHARED))
@@ -541,8 +607,10 @@ static void gen_seal_sync(struct gen *gen, const struct side_proc *proc, struct 
 		/* Few of those that wait for a disk. */
 		if ((a[2] & MS_SYNC) && !one_in(gen, 8))
 			a[2] &= ~(uint64_t)MS_SYNC;
-		if (gen->about_files && one_in(gen, 4))
+		if (gen->about_files && one_in(gen, 2)) {
 			a[2] = MS_SYNC;
+			some_end(gen, proc, a);
+		}
 		break;
 	case OP_REMAP_FILE_PAGES:
 		a[2] = one_in(gen, 10);
@@ -595,7 +663,7 @@ static uint64_t some_file_offset(struct gen *gen, uint64_t file)
 {
 	uint64_t size = file < AGENT_MAX_FILES && gen->side->file[file] ?
 		file_size(gen->side->file[file]) : 0;
-	uint64_t pages = below(gen, one_in(gen, 4) ? 70 : 8), near = below(gen, 24);
+	uint64_t pages = below(gen, one_in(gen, 8) ? 70 : gen->file_pages), near = below(gen, 24);
 
 	switch (below(gen, 6)) {
 	case 0:

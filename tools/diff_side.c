@@ -495,6 +495,14 @@ static void append_check(struct side *side, unsigned int proc)
 	out->map = write_map(side, &side->proc[proc], true);
 }
 
+static void note_wrong(struct side *side, const char *wrong)
+{
+	if (!wrong || side->broken)
+		return;
+	side->broken = true;
+	snprintf(side->why, sizeof(side->why), "%s", wrong);
+}
+
 enum step side_step(struct side *side, const struct diff_call *call)
 {
 	struct side_proc *proc = &side->proc[call->proc];
@@ -524,6 +532,8 @@ enum step side_step(struct side *side, const struct diff_call *call)
 	out->result = do_call(side, proc, out);
 	if (call->text && !side->broken)
 		side->broken = mm_validate(proc->mm, side->why, sizeof(side->why));
+	if (call->op == OP_MSYNC)
+		note_wrong(side, files_synced(side, proc, out));
 	out->map = write_map(side, proc, call->text);
 	if (side->memory.touch)
 		memory_see_pages(side, proc, out);
@@ -620,6 +630,9 @@ const char *side_end(struct side *side)
 	const char *wrong = side->broken ? side->why : NULL;
 	long committed;
 
+	/* While they are mapped: what allows stores is to be known. */
+	if (!wrong)
+		wrong = files_written_back(side);
 	for (int i = 0; i < AGENT_MAX_PROCS; i++) {
 		struct side_proc *proc = &side->proc[i];
 
@@ -638,8 +651,6 @@ const char *side_end(struct side *side)
 			side->start_file[i] = NULL;
 		}
 	side->nr_known = side->nr_lasting;
-	if (!wrong)
-		wrong = files_written_back(side);
 	if (side->memory.touch && !wrong &&
 	    vmarea_validate(side->instance, side->why, sizeof(side->why)))
 		wrong = side->why;
