@@ -43,7 +43,7 @@ VMAREA_API int file_sync(struct file *file, uint64_t start, uint64_t end)
  * nothing is read or written back in between.
  *
  * -EINVAL: not open for writing, @bytes is 2^63 or more, or not whole pages of FILE_HUGETLB; -EFBIG:
- * past max_bytes; -EPERM: FILE_APPEND_ONLY; or what set_size() returned.  Nothing changed.
+ * past max_bytes; -EPERM: FILE_APPEND_ONLY, or sealed; or what set_size() returned.  Nothing changed.
  */
 VMAREA_API int file_truncate(struct file *file, uint64_t bytes)	__may_sleep __must_check;
 
@@ -57,6 +57,35 @@ VMAREA_API int file_truncate(struct file *file, uint64_t bytes)	__may_sleep __mu
  * changed.
  */
 VMAREA_API int file_refresh(struct file *file)			__may_sleep __must_check;
+
+/* ---------------------------------------------------------------- seals -- */
+
+#ifndef F_SEAL_SEAL
+# define F_SEAL_SEAL		0x0001
+# define F_SEAL_SHRINK		0x0002
+# define F_SEAL_GROW		0x0004
+# define F_SEAL_WRITE		0x0008
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+# define F_SEAL_FUTURE_WRITE	0x0010
+#endif
+#ifndef F_SEAL_EXEC
+# define F_SEAL_EXEC		0x0020
+#endif
+
+/*
+ * As fcntl(F_ADD_SEALS): what the inode of a FILE_SHMEM or FILE_HUGETLB can never suffer any more,
+ * through whatever file (memfd_create(2)).  One that is not FILE_SEALABLE has F_SEAL_SEAL from the
+ * beginning.  Waits for reads and writes in progress.
+ *
+ * -EPERM: not open for writing, or F_SEAL_SEAL is set; -EINVAL: an unknown seal, or no such file;
+ * -EBUSY: F_SEAL_WRITE, and an area may be stored through, now or after mprotect(), or is just being
+ * mapped so, or a page is pinned (for which Linux waits a moment).  An instance without an arena
+ * knows of no areas.  Nothing changed.
+ */
+VMAREA_API int file_add_seals(struct file *file, unsigned int seals) __may_sleep __must_check;
+/* As fcntl(F_GET_SEALS).  -EINVAL: no such file. */
+VMAREA_API int file_get_seals(const struct file *file)		__must_check;
 
 __nonnull_end
 #ifdef __cplusplus

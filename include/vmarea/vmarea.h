@@ -155,6 +155,8 @@ enum file_placement {
 #define FILE_HUGETLB		0x0080u	/* a file of hugetlbfs, or memfd with MFD_HUGETLB */
 #define FILE_DAX		0x0100u	/* MAP_SYNC is possible */
 #define FILE_SEAL_WRITE		0x0200u	/* F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set */
+#define FILE_SEALABLE		0x0800u	/* a new FILE_SHMEM inode may be given seals (file.h) */
+#define FILE_EXECUTABLE		0x1000u	/* its mode has an x: F_SEAL_EXEC brings other seals */
 #define FILE_MAP_SYNC		0x0400u	/* its file system knows MAP_SYNC; refused but for FILE_DAX */
 
 /*
@@ -217,7 +219,7 @@ VMAREA_API uint64_t file_size(const struct file *file);
  * needed.  What is written is in the pages until it is written back (file.h).
  *
  * -EBADF: not open for that; -EINVAL: @offset is 2^63 or more, or a write to FILE_HUGETLB; -EPERM:
- * FILE_SEAL_WRITE; -EFBIG: @offset is at or past max_bytes; -ENOMEM; -EOPNOTSUPP: no arena; or what
+ * sealed; -EFBIG: @offset is at or past max_bytes; -ENOMEM; -EOPNOTSUPP: no arena; or what
  * read_page() returned.
  */
 VMAREA_API long file_read(struct file *file, uint64_t offset, void *to, size_t bytes)
@@ -228,7 +230,7 @@ VMAREA_API long file_write(struct file *file, uint64_t offset, const void *from,
  * As fallocate() with FALLOC_FL_PUNCH_HOLE and KEEP_SIZE: the range reads as zeros, and whole pages
  * of it are dropped, so that read_page() will be asked for them again: who keeps the bytes has to
  * have punch_hole(), too.  0; -EBADF: not open for writing; -EINVAL: @bytes is 0, or the end is past
- * 2^63 - 1; -EPERM: FILE_SEAL_WRITE; or what punch_hole() returned.  After an error nothing changed.
+ * 2^63 - 1; -EPERM: sealed; or what punch_hole() returned.  After an error nothing changed.
  */
 VMAREA_API int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
 	__may_sleep __must_check;

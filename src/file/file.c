@@ -29,18 +29,15 @@
 #define FILE_KNOWN_FLAGS						\
 	(FILE_READ | FILE_WRITE | FILE_APPEND_ONLY | FILE_NOEXEC |	\
 	 FILE_DELETED | FILE_SHMEM | FILE_DEV_ZERO | FILE_HUGETLB |	\
-	 FILE_DAX | FILE_SEAL_WRITE | FILE_MAP_SYNC)
+	 FILE_DAX | FILE_SEAL_WRITE | FILE_SEALABLE | FILE_EXECUTABLE | FILE_MAP_SYNC)
 #define FILE_MAY_CHANGE		(FILE_DELETED | FILE_SEAL_WRITE)
-/* These say what the inode is, however it is opened. */
-#define FILE_KIND		(FILE_SHMEM | FILE_HUGETLB)
-
 /* The inode of @desc, with a reference. */
 static struct address_space *mapping_for(struct vmarea *instance, const struct file_desc *desc)
 	__may_sleep
 {
 	if (desc->same_inode)
 		return mapping_get(desc->same_inode->mapping);
-	return mapping_create(instance, desc->flags & FILE_KIND, desc->size_bytes);
+	return mapping_create(instance, desc->flags, desc->size_bytes);
 }
 
 static struct file *file_alloc(struct vmarea *instance, const struct file_desc *desc) __may_sleep
@@ -85,7 +82,7 @@ static bool same_inode_valid(const struct vmarea *instance, const struct file_de
 	const struct file *other = desc->same_inode;
 
 	return !other || (other->instance == instance &&
-			  other->mapping->kind == (desc->flags & FILE_KIND));
+			  other->mapping->kind == (desc->flags & FILE_KINDS));
 }
 
 int file_create(struct vmarea *instance, const struct file_desc *desc, struct file **out)

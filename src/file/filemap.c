@@ -117,14 +117,15 @@ void page_cache_destroy(struct vmarea *instance)
 
 /* -------------------------------------------------------------------------------- inodes -- */
 
-struct address_space *mapping_create(struct vmarea *instance, u32 kind, u64 size_bytes)
+struct address_space *mapping_create(struct vmarea *instance, u32 flags, u64 size_bytes)
 {
 	struct address_space *mapping = port_alloc(sizeof(*mapping));
 
 	if (!mapping)
 		return NULL;
 	mapping->instance = instance;
-	mapping->kind = kind;
+	mapping->kind = flags & FILE_KINDS;
+	mapping->seals = seals_at_first(flags);
 	mapping->refs = 1;
 	mapping->size_bytes = size_bytes;
 	rwsem_init(&mapping->invalidate_lock, LOCK_RANK_INVALIDATE);

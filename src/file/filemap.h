@@ -11,6 +11,8 @@
 #ifndef FILE_FILEMAP_H
 #define FILE_FILEMAP_H
 
+#include <vmarea/file.h>
+
 #include "ds/interval_tree.h"
 #include "ds/page_index.h"
 #include "file/file.h"
@@ -35,17 +37,23 @@
 #define FILEMAP_DIRTY		PI_MARK_0	/* to be written back */
 #define FILEMAP_WRITEBACK	PI_MARK_1	/* being written back: it is locked */
 
+/* These say what the inode is, however it is opened. */
+#define FILE_KINDS		(FILE_SHMEM | FILE_HUGETLB)
+
 /* What guards a field: src/TAGS. */
 struct address_space {
 	struct vmarea *instance;		/* 1 */
 	u32 kind;				/* 1	the FILE_* that are the inode's */
 	u32 refs;				/* a	files that are open */
+	u32 seals;				/* a	F_SEAL_*: seals.c */
+	u32 writable_gate;			/* a	the same */
 	u64 size_bytes;				/* a	shrinks under invalidate_lock, for write */
 	struct rwsem invalidate_lock;		/* i	held for read: used pages stay */
 	struct spinlock lock;			/* i	rank: mapping */
 	struct page_index pages;		/* i	under lock; number -> page, counted */
 	struct rwsem i_mmap_lock;		/* i */
 	struct it_tree i_mmap;			/* i_mmap_lock	areas that map it */
+	unsigned long nr_writable;		/* i_mmap_lock	of these may be stored through */
 	unsigned long nr_areas_seen;		/* o	as in struct file */
 	struct list_head writers __guarded_by(&lock); /* lock	file.on_writers */
 	int write_error __guarded_by(&lock);	/* lock	the last of them; -errno */
@@ -99,8 +107,8 @@ int page_cache_create(struct vmarea *instance)			__may_sleep __must_check;
 /* All files are gone, and so is what they left to RCU. */
 void page_cache_destroy(struct vmarea *instance)		__may_sleep;
 
-/* With one reference; NULL: no memory. */
-struct address_space *mapping_create(struct vmarea *instance, u32 kind, u64 size_bytes)
+/* With one reference; NULL: no memory.  @flags: the FILE_* of the first file. */
+struct address_space *mapping_create(struct vmarea *instance, u32 flags, u64 size_bytes)
 	__may_sleep __must_check;
 static inline struct address_space *mapping_get(struct address_space *mapping);
 /* The last one lets go of the pages.  May sleep, as file_put() may. */
@@ -198,7 +206,7 @@ static inline unsigned long mapping_end(const struct address_space *mapping)
 void filemap_set_size(struct address_space *mapping, u64 bytes)	__may_sleep;
 /*
  * The bytes [start, end) become a hole: whole pages leave, parts of pages become zero.  0, or what
- * punch_hole() of @file says: nothing changed.
+ * punch_hole() of @file or a seal says: nothing changed.
  */
 int filemap_punch(struct file *file, u64 start, u64 end)	__may_sleep __must_check;
 
@@ -236,7 +244,27 @@ int filemap_write_back(struct file *writer, struct page *page)
  */
 int filemap_evict(struct page *page)	__must_hold(page) __must_check;
 
+/* ------------------------------------------------------------------------------- seals -- */
+
+#define FILE_SEALS_WRITE	(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+
+/* FILE_SEAL_WRITE is as if somebody had set it. */
+static inline u32 filemap_seals(const struct file *file)
+{
+	return atomic_load_relaxed(&file->mapping->seals) |
+	       (file_flags(file) & FILE_SEAL_WRITE ? F_SEAL_WRITE : 0);
+}
+
+/*
+ * An area is being made through which the file may be stored to: between the two its seals are
+ * looked at, and it goes into i_mmap.  False: F_SEAL_WRITE is set, or is being set.
+ */
+bool filemap_enter_writable(struct address_space *mapping)	__must_check;
+void filemap_leave_writable(struct address_space *mapping);
+
 /* ------------------------------------------------------------------- inside of the room -- */
+
+u32 seals_at_first(u32 flags);
 
 /* A file is made: it will be told of errors that nobody has been told of, and of later ones. */
 void writeback_open(struct file *file);

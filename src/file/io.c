@@ -145,6 +145,16 @@ static int put_bytes(struct file *file, u64 at, const void *from, size_t bytes, 
 	return 0;
 }
 
+static int check_seals(struct file *file, u64 end)
+	__must_hold_shared(&file->mapping->invalidate_lock)
+{
+	u32 seals = filemap_seals(file);
+
+	if (seals & FILE_SEALS_WRITE)
+		return -EPERM;
+	return (seals & F_SEAL_GROW) && end > file_size(file) ? -EPERM : 0;
+}
+
 static int write_part(struct file *file, u64 at, const void *from, size_t bytes) __may_sleep
 {
 	struct address_space *mapping = file->mapping;
@@ -152,7 +162,9 @@ static int write_part(struct file *file, u64 at, const void *from, size_t bytes)
 	int err;
 
 	rwsem_read_lock(&mapping->invalidate_lock);
-	err = put_bytes(file, at, from, bytes, &page);
+	err = check_seals(file, at + bytes);
+	if (!err)
+		err = put_bytes(file, at, from, bytes, &page);
 	if (!err) {
 		mapping_grow(mapping, at + bytes);
 		/* Now: a write-back before it would have ended at the old size. */
@@ -164,25 +176,15 @@ static int write_part(struct file *file, u64 at, const void *from, size_t bytes)
 	return err;
 }
 
-static int may_write(const struct file *file)
-{
-	u32 flags = file_flags(file);
-
-	if (!(flags & FILE_WRITE))
-		return -EBADF;
-	return flags & FILE_SEAL_WRITE ? -EPERM : 0;
-}
-
 long file_write(struct file *file, uint64_t offset, const void *from, size_t bytes)
 {
 	u64 limit = file->max_bytes ? min(file->max_bytes, (u64)INT64_MAX) : INT64_MAX;
 	size_t done = 0;
-	int err = may_write(file);
+	int err = 0;
 	witness_call();
 
-	/* A seal is asked only if there is anything to write. */
-	if (err && (bytes || err == -EBADF))
-		return err;
+	if (!(file_flags(file) & FILE_WRITE))
+		return -EBADF;
 	if (offset > INT64_MAX || (file_flags(file) & FILE_HUGETLB))
 		return -EINVAL;
 	if (!file->instance->arena)
@@ -211,13 +213,12 @@ long file_write(struct file *file, uint64_t offset, const void *from, size_t byt
 
 int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
 {
-	int err = may_write(file);
 	u64 end;
 	witness_call();
 
-	if (err)
-		return err;
 	if (!bytes || check_add_overflow(offset, bytes, &end) || end > INT64_MAX)
 		return -EINVAL;
+	if (!(file_flags(file) & FILE_WRITE))
+		return -EBADF;
 	return filemap_punch(file, offset, end);
 }

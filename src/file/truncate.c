@@ -202,7 +202,10 @@ int file_truncate(struct file *file, uint64_t bytes)
 	if (err)
 		return err;
 	rwsem_write_lock(&mapping->invalidate_lock);
-	if (file->ops && file->ops->set_size)
+	if (filemap_seals(file) & (bytes < mapping_size(mapping) ? F_SEAL_SHRINK :
+				   bytes > mapping_size(mapping) ? F_SEAL_GROW : 0))
+		err = -EPERM;
+	else if (file->ops && file->ops->set_size)
 		err = file->ops->set_size(file, bytes);
 	if (!err)
 		set_size(mapping, bytes);
@@ -307,7 +310,9 @@ int filemap_punch(struct file *file, u64 start, u64 end)
 	int err = 0;
 
 	rwsem_write_lock(&mapping->invalidate_lock);
-	if (file->ops && file->ops->punch_hole)
+	if (filemap_seals(file) & FILE_SEALS_WRITE)
+		err = -EPERM;
+	else if (file->ops && file->ops->punch_hole)
 		err = file->ops->punch_hole(file, start, end - start);
 	if (!err)
 		punch(mapping, start, end);

@@ -140,7 +140,7 @@ static int check_remove(const struct area_part *part)
 	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 		return -EACCES;
 	flags = file_flags(vma->vm_file);
-	if (flags & (FILE_APPEND_ONLY | FILE_SEAL_WRITE))
+	if ((flags & FILE_APPEND_ONLY) || (filemap_seals(vma->vm_file) & FILE_SEALS_WRITE))
 		return -EPERM;
 	/* A driver's file is no regular one. */
 	if (vma->vm_ops != &file_vm_ops && !(flags & (FILE_SHMEM | FILE_HUGETLB)))

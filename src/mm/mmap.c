@@ -15,6 +15,7 @@
  * among that: it was reserved before.
  */
 #include "base/atomic.h"
+#include "file/filemap.h"
 #include "mm/mm.h"
 #include "vma/handle.h"
 
@@ -101,7 +102,7 @@ static int check_shared(const struct file *file, unsigned long prot, unsigned lo
 
 static int check_seals(const struct file *file, vm_flags_t *flags)
 {
-	if (!(file_flags(file) & FILE_SEAL_WRITE) || !(*flags & VM_SHARED))
+	if (!(filemap_seals(file) & FILE_SEALS_WRITE) || !(*flags & VM_SHARED))
 		return 0;
 	if (*flags & VM_WRITE)
 		return -EPERM;
@@ -357,6 +358,22 @@ out:
 	return err ? err : (long)m->start;
 }
 
+/* The same for what a seal may forbid (file/seals.c). */
+static long map_sealable(struct mapping *m)
+	__must_hold(vma_stable) __may_sleep
+{
+	struct address_space *inode = m->file ? m->file->mapping : NULL;
+	long ret;
+
+	if (!inode || (m->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
+		return map_region(m);
+	if (!filemap_enter_writable(inode))
+		return -EPERM;
+	ret = map_region(m);
+	filemap_leave_writable(inode);
+	return ret;
+}
+
 /* ------------------------------------------------------------------- mmap -- */
 
 static int check_lock_and_limits(const struct mm_struct *mm, unsigned long map_flags,
@@ -434,7 +451,7 @@ long mm_mmap_locked(struct mm_struct *mm, unsigned long addr, unsigned long len,
 	if (!file)
 		m.pgoff = (m.flags & VM_SHARED) ? 0 : m.start >> PAGE_SHIFT;
 	m.flags |= noreserve(mm, file, map_flags);
-	return map_region(&m);
+	return map_sealable(&m);
 }
 
 /* What is mapped in the end; the caller's file, or one that is made here and put by the caller. */

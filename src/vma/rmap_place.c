@@ -59,6 +59,13 @@ void rmap_hold_end(struct mm_struct *mm)
 		rwsem_write_unlock(&hold->mapping->i_mmap_lock);
 }
 
+/* Neither changes once the area can be found. */
+static bool may_be_stored_through(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable)
+{
+	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+}
+
 void rmap_show(struct vm_area_struct *vma)
 	__context_unsafe("the hold has the locks")
 {
@@ -70,6 +77,7 @@ void rmap_show(struct vm_area_struct *vma)
 		node->first = vma_pgoff_at(vma, vma->vm_start);
 		node->last = vma_pgoff_at(vma, vma->vm_end) - 1;
 		it_insert(&vma->vm_file->mapping->i_mmap, node);
+		vma->vm_file->mapping->nr_writable += may_be_stored_through(vma);
 	}
 	if (vma->anon)
 		anon_link_area(vma->anon, vma);
@@ -80,8 +88,10 @@ void rmap_hide(struct vm_area_struct *vma)
 {
 	if (!vma->vm_mm->pgt)
 		return;
-	if (vma->vm_file)
+	if (vma->vm_file) {
 		it_erase(&vma->vm_file->mapping->i_mmap, &vma->file_place);
+		vma->vm_file->mapping->nr_writable -= may_be_stored_through(vma);
+	}
 	if (vma->anon)
 		anon_unlink_area(vma->anon, vma);
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -355,6 +356,29 @@ static void a_hole_is_one_there_too(void **state)
 	memory_close(&m);
 }
 
+/* Where the file system knows MAP_SYNC and the file is no DAX, and where it does not. */
+static void sync_mappings_are_refused_as_there(void **state)
+{
+	static const int types[] = { MAP_SHARED_VALIDATE, MAP_SHARED, MAP_PRIVATE };
+	struct file *file;
+	int fd;
+
+	memory_open(&m);
+	fd = host_fd_of_pages(1);
+	file = open_host(fd, HOST_FILE_DUP);
+	for (int i = 0; i < 3; i++) {
+		void *theirs = mmap(NULL, PAGE, RW, types[i] | MAP_SYNC, fd, 0);
+
+		assert_int_equal(space_map_file(&m.s, 0, 1, RW, (unsigned long)types[i] | MAP_SYNC,
+						file, 0), theirs == MAP_FAILED ? -errno : 0);
+		if (theirs != MAP_FAILED)
+			assert_int_equal(munmap(theirs, PAGE), 0);
+	}
+	file_put(file);
+	close(fd);
+	memory_close(&m);
+}
+
 /* ------------------------------------------------------------------------------ in advance -- */
 
 static void pages_are_had_in_advance(void **state)
@@ -497,6 +521,7 @@ int main(void)
 		cmocka_unit_test(a_truncation_reaches_host_and_mappings),
 		cmocka_unit_test(a_size_that_others_change_is_learnt),
 		cmocka_unit_test(a_hole_is_one_there_too),
+		cmocka_unit_test(sync_mappings_are_refused_as_there),
 		cmocka_unit_test(pages_are_had_in_advance),
 		cmocka_unit_test(a_page_that_cannot_be_read_is_a_bus_error),
 		cmocka_unit_test(a_page_that_cannot_be_written_is_told_once),
