@@ -42,6 +42,7 @@ static const struct group groups[] = {
 	[LOADS] = { our_loads, their_loads },
 	[WINDOW] = { our_window, their_window },
 	[GUP] = { our_gup, NULL },
+	[FILES] = { our_files, their_files },
 };
 
 #define NR_GROUPS	(sizeof(groups) / sizeof(groups[0]))
@@ -80,6 +81,8 @@ static const struct row rows[] = {
 	KERNEL("read fault, zero page", ONE, READ, NO_BOUND, 0),
 	SCALING("  2 threads, same area, against 1", SAME, OURS, READ, NO_BOUND, 0),
 	SCALING("  2 threads, own areas, against 1", OWN, OURS, READ, NO_BOUND, 0),
+	KERNEL("read fault of a file, 16 pages: each", FILES, AROUND, NO_BOUND, 0),
+	KERNEL("  zap of such a page", FILES, UNMAPPED, NO_BOUND, 0),
 	KERNEL("copy-on-write fault", FORK, COW, NO_BOUND, 0),
 	KERNEL("write fault after the child is gone", FORK, REUSE, NO_BOUND, 0),
 	KERNEL("zap of a page, 1 thread", ONE, ZAP, AT_MOST, 0.25),

@@ -14,12 +14,13 @@
 #define GIB		(1ul << 30)
 
 /* What is measured together, and the figures of each. */
-enum group_name { ONE, SAME, OWN, UNMAP, FORK, LOADS, WINDOW, GUP };
+enum group_name { ONE, SAME, OWN, UNMAP, FORK, LOADS, WINDOW, GUP, FILES };
 enum { WRITE, ZAP, READ, STORE };		/* ONE, SAME, OWN */
 enum { SMALL, LARGE, TOUCHED };			/* UNMAP */
 enum { COPY, COW, REUSE, EXIT };		/* FORK */
 enum { RANDOM, SEQUENTIAL };			/* LOADS */
 enum { FIRST, SCATTERED, BESIDE };		/* WINDOW */
+enum { AROUND, UNMAPPED };			/* FILES */
 #define MAX_FIGURES	4u
 
 extern bool quick;
@@ -34,6 +35,7 @@ void our_fork(double *ns);
 void our_loads(double *ns);
 void our_window(double *ns);
 void our_gup(double *ns);
+void our_files(double *ns);
 
 struct memory_cost {
 	double tables_a_mib, structs_a_mib;
@@ -48,6 +50,7 @@ void their_unmaps(double *ns);
 void their_fork(double *ns);
 void their_loads(double *ns);
 void their_window(double *ns);
+void their_files(double *ns);
 double their_tables_a_mib(void);
 
 /* ------------------------------------------------------------------------ what both do -- */
@@ -59,6 +62,9 @@ double their_tables_a_mib(void);
 #define FAULT_BYTES	(2 * MIB)
 #define FAULT_PAGES	(FAULT_BYTES / PAGE)
 #define FAULT_TIMES	64
+
+/* A read fault on a file whose pages are in core maps so many: one in each is asked for. */
+#define AROUND_BYTES	(64ul << 10)
 
 /* Areas to be unmapped one by one, with touched neighbours, so that there are tables around. */
 #define NR_HOLES	16ul

@@ -17,6 +17,7 @@
 #define SCATTERED_AREA	0x190000000ul
 #define BESIDE_AREA	(SCATTERED_AREA + 2 * MIB)
 #define FIRST_AREA	(SCATTERED_AREA + 4 * MIB)
+#define FILE_AREA	0x1c0000000l
 #define FORKED		0x200000000ul
 #define HOLES		0x1000000000ul
 
@@ -113,6 +114,38 @@ void our_faults_same(double *ns)
 void our_faults_own(double *ns)
 {
 	run_threads(2, own_work, ns);
+}
+
+/* --------------------------------------------------------------------------------- files -- */
+
+static void make_file_area(void)
+{
+	static const char zeros[PAGE];
+	const struct file_desc desc = {
+		.size = sizeof(desc), .name = "/memfd:bench", .size_bytes = FAULT_BYTES,
+		.flags = FILE_READ | FILE_WRITE | FILE_SHMEM,
+	};
+	struct file *file;
+
+	must(!file_create(instance, &desc, &file));
+	for (size_t at = 0; at < FAULT_BYTES; at += PAGE)
+		must(file_write(file, at, zeros, PAGE) == PAGE);
+	must(mm_mmap(mm, FILE_AREA, FAULT_BYTES, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0) ==
+	     FILE_AREA);
+	file_put(file);
+}
+
+void our_files(double *ns)
+{
+	uint64_t start = cpu_ns();
+
+	for (int i = 0; i < FAULT_TIMES; i++) {
+		for (size_t at = 0; at < FAULT_BYTES; at += AROUND_BYTES)
+			must(mm_handle_fault(mm, FILE_AREA + at, MM_ACCESS_READ) == MM_FAULT_DONE);
+		lap(&ns[AROUND], &start, FAULT_TIMES * FAULT_PAGES);
+		zap(FILE_AREA, FAULT_BYTES);
+		lap(&ns[UNMAPPED], &start, FAULT_TIMES * FAULT_PAGES);
+	}
 }
 
 /* -------------------------------------------------------------------------------- munmap -- */
@@ -289,6 +322,7 @@ void make_ours(void)
 	must(!vmarea_create(&config, &instance));
 	must(!mm_create(instance, &mm_config, &mm));
 	make_areas();
+	make_file_area();
 	must(!soft_tlb_create(10, &tlb) && !soft_tlb_create(10, &store_tlb));
 	must(!soft_tlb_attach(tlb, mm_mmu(mm), &space));
 	must(!soft_tlb_attach(store_tlb, mm_mmu(mm), &store_space));

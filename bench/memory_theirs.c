@@ -355,6 +355,33 @@ void their_window(double *ns)
 
 /* -------------------------------------------------------------------------------- set-up -- */
 
+static char *file_area;
+
+static void make_file_area(void)
+{
+	static const char zeros[PAGE];
+	int fd = memfd_create("bench", MFD_CLOEXEC);
+
+	must(fd >= 0);
+	for (size_t at = 0; at < FAULT_BYTES; at += PAGE)
+		must(pwrite(fd, zeros, PAGE, (off_t)at) == PAGE);
+	file_area = mmap(reserve(FAULT_BYTES), FAULT_BYTES, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+	must(file_area != MAP_FAILED && !close(fd));
+}
+
+void their_files(double *ns)
+{
+	uint64_t start = cpu_ns();
+
+	for (int i = 0; i < FAULT_TIMES; i++) {
+		for (size_t at = 0; at < FAULT_BYTES; at += AROUND_BYTES)
+			look(file_area + at, PAGE);
+		lap(&ns[AROUND], &start, FAULT_TIMES * FAULT_PAGES);
+		must(!madvise(file_area, FAULT_BYTES, MADV_DONTNEED));
+		lap(&ns[UNMAPPED], &start, FAULT_TIMES * FAULT_PAGES);
+	}
+}
+
 void make_theirs(void)
 {
 	one_area = map_at(reserve(2 * FAULT_BYTES), 2 * FAULT_BYTES);
@@ -365,6 +392,7 @@ void make_theirs(void)
 	forked = map_at(NULL, fork_bytes());
 	loaded = map_at(NULL, WORKING_SET);
 	touch(loaded, WORKING_SET);
+	make_file_area();
 	bare = reserve(WINDOW_PAGES * PAGE);
 	bare_fd = memfd_create("bare", MFD_CLOEXEC);
 	must(bare_fd >= 0 && !ftruncate(bare_fd, WINDOW_PAGES * PAGE));
