@@ -26,7 +26,7 @@ int main(int argc, char **argv)
 		&pool_two_mms,
 		&fault_fault, &fault_fault_read, &fault_unmap, &fault_unmap_write, &fault_protect,
 		&fault_dontneed, &fault_move, &fault_move_table, &fault_truncate,
-		&fault_truncate_private,
+		&fault_truncate_private, &fault_around_truncate,
 		&cow_fork, &cow_fork_fresh, &cow_both, &cow_reuse, &cow_discard, &cow_pin_fork, &cow_pin_zap,
 		&cow_pin_tables, &cow_pin_shared, &cow_peek_write,
 		&swap_out_write, &swap_out_fork, &swap_fork_swapped, &swap_out_pin, &swap_in_both, &swap_in_zap,

@@ -370,3 +370,43 @@ const struct vt_scenario fault_truncate_private = {
 	.setup = setup_private, .finish = finish_truncated, .flags = VT_NO_MEMORY,
 	.threads = { THREAD(truncater), THREAD(file_writer) },
 };
+
+/* ---- and a page that came along with another */
+
+static void setup_around(void)
+{
+	const struct file_desc desc = {
+		.size = sizeof(desc), .name = "/file", .flags = FILE_READ | FILE_WRITE | FILE_SHMEM,
+		.size_bytes = 2 * PAGE,
+	};
+	const uint64_t old = OLD;
+
+	stage_make_with_frames();
+	VT_CHECK(!file_create(machine, &desc, &file));
+	VT_CHECK(mm_mmap(mm, AT(0), 2 * PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) ==
+		 (long)AT(0));
+	stage_map(mm, 2, 1, RW);
+	for (int i = 0; i < 2; i++)
+		VT_CHECK(file_write(file, i * PAGE + 128, &old, 8) == 8);
+}
+
+static void truncater_of_one(void)
+{
+	file_set_size(file, PAGE);
+	use_frame();
+}
+
+static void finish_around(void)
+{
+	uint64_t value = 0;
+
+	VT_CHECK(stage_get(mm, 1, &value) == MM_FAULT_BUS, "%llx", (unsigned long long)value);
+	file_put(file);
+	stage_end();
+}
+
+const struct vt_scenario fault_around_truncate = {
+	.name = "fault-around-truncate", .about = "the same for a page that came along",
+	.setup = setup_around, .finish = finish_around, .flags = VT_NO_MEMORY,
+	.threads = { THREAD(truncater_of_one), THREAD(file_reader) },
+};
