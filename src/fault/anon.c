@@ -26,6 +26,7 @@
 #include "fault/huge.h"
 #include "file/filemap.h"
 #include "reclaim/reclaim.h"
+#include "rmap/rmap.h"
 #include "vma/anon.h"
 
 /* A compile-time choice: see meson_options.txt. */
@@ -144,7 +145,7 @@ static bool claim_exclusive(const struct fault *f, const struct pt_slot *slot, s
 	if (flags & PG_EXCLUSIVE)
 		return true;
 	if (slot->level == PT_PTE && page_order(page))
-		huge_take_apart(slot, page_head(page));
+		rmap_take_apart(slot, page_head(page), 0);
 	/* Acquire pairs with the last put of another: it has read what it wanted to. */
 	if (atomic_load_acquire(&page_head(page)->refs) > SOLE_REFS)
 		return false;

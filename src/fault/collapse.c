@@ -40,6 +40,7 @@
 #include "base/str.h"
 #include "phys/copy.h"
 #include "fault/huge.h"
+#include "rmap/rmap.h"
 #include "fault/pages.h"
 #include "vma/instance.h"
 #include "vma/lock.h"
@@ -68,7 +69,7 @@ static struct page *own_page(const struct pgtable *pt, pte_t e)
 static bool is_held(const struct pt_slot *slot, struct page *page)
 	__must_hold(slot)
 {
-	if (page_order(page) && !huge_take_apart(slot, page_head(page)))
+	if (page_order(page) && !rmap_take_apart(slot, page_head(page), 0))
 		return true;
 	return page_refs(page) != 1;
 }

@@ -27,7 +27,7 @@
  * the leaf had its only reference: what is left are 512 ordinary pages.  It has to stay a block
  * while somebody else has a reference, the leaf of a child or a pin, say, since that is counted at
  * the head and nobody knows for which frame.  It comes apart later if a write fault on a piece
- * finds that its table has all references (huge_take_apart()); else it goes as a whole.
+ * finds that its table has all references (rmap_take_apart()); else it goes as a whole.
  *
  *	block, leaf --split, only reference--> 512 pages
  *	     |
@@ -178,32 +178,4 @@ void huge_split_block(struct page *head)
 	atomic_sub_release(page_map_counter(head, true), 1);
 	if (!page_try_split(head, 1))
 		page_get_many(head, PT_ENTRIES - 1);
-}
-
-static u32 count_pieces(const struct pt_slot *slot, const struct page *head)
-	__must_hold(slot)
-{
-	const struct pt_format *format = slot->pt->format;
-	const pte_t *entry = pt_table_entries(slot->table);
-	u32 nr = 0;
-
-	for (unsigned long i = 0; i < PT_ENTRIES; i++, entry++) {
-		pte_t e = { atomic_load_relaxed(&entry->raw) };
-
-		nr += pte_present(format, e) &&
-		      pte_pfn(format, e) - page_pfn(head) < PT_ENTRIES;
-	}
-	return nr;
-}
-
-bool huge_take_apart(const struct pt_slot *slot, struct page *head)
-{
-	/* At a glance: a leaf, or more references than a table has entries? */
-	if (page_nr_leaves(head) || page_refs(head) > PT_ENTRIES ||
-	    !page_try_split(head, count_pieces(slot, head)))
-		return false;
-	for (unsigned long i = 0; i < PT_ENTRIES; i++)
-		if (!atomic_load_relaxed(&head[i].mapcount))
-			page_put(head + i);
-	return true;
 }

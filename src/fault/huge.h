@@ -26,12 +26,6 @@ enum mm_fault huge_copy(struct fault *f, pte_t seen, bool zeros)
 
 /* pt_config.split_block */
 void huge_split_block(struct page *head);
-/*
- * Are all references to the block those of the table that @slot lies in?  Then it comes apart, and
- * what is not mapped of it is free.
- */
-bool huge_take_apart(const struct pt_slot *slot, struct page *head)
-	__must_hold(slot);
 
 /* The block that stands for zeros, kept for @mm until that ends.  NULL: there is none. */
 struct page *pages_huge_zero(struct mm_struct *mm);

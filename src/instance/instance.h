@@ -47,6 +47,7 @@ struct roll_entry {
 /* Of taking back pages: relaxed all, whose turn it is and numbers to look at. */
 struct reclaim_state {
 	u64 hand;				/* a	frames that were gone past, for ever */
+	u32 nr_at_it;				/* a	threads */
 	enum vmarea_reclaim_when when;		/* a */
 	struct vmarea_reclaim_stats stats;	/* a */
 } __cacheline_aligned;

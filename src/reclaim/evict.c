@@ -19,11 +19,12 @@
 #include "base/atomic.h"
 #include "file/filemap.h"
 #include "reclaim/reclaim.h"
+#include "reclaim/swap_out.h"
 #include "rmap/rmap.h"
 #include "vma/anon.h"
 
 /* What a page of an arena is beside those that are taken back. */
-#define PG_OTHER	(PG_FREE | PG_TAIL | PG_TABLE | PG_LOOSE | PG_SHMEM | PG_ORDER_MASK)
+#define PG_OTHER	(PG_FREE | PG_TAIL | PG_TABLE | PG_LOOSE | PG_SHMEM)
 
 bool evict_is_candidate(const struct reclaim *r, struct page *page)
 {
@@ -32,8 +33,18 @@ bool evict_is_candidate(const struct reclaim *r, struct page *page)
 	if (flags & PG_OTHER)
 		return false;
 	if (flags & PG_ANON)
-		return flags & PG_LAZYFREE;
-	return (flags & PG_UPTODATE) && (flags & (PG_BACKED | PG_DIRTY));
+		return r->can_swap || (flags & (PG_LAZYFREE | PG_SWAPPED));
+	return !(flags & PG_ORDER_MASK) && (flags & PG_UPTODATE) &&
+	       (flags & (PG_BACKED | PG_DIRTY));
+}
+
+/* Not one that is about to be mapped for the first time, nor one that has left its file. */
+static bool is_known(struct page *page)
+	__must_hold(page)
+{
+	if (page_flags(page) & PG_ANON)
+		return page_order(page) || page_mapcount(page) || (page_flags(page) & PG_SWAPPED);
+	return page->mapping;
 }
 
 static u64 *stat_of(struct reclaim *r, size_t offset)
@@ -59,6 +70,9 @@ static int take_used(struct page *page)
 		page_clear_flags(page, PG_TOUCHED);
 		return 1;
 	}
+	/* It has just been read in, and who waited for it comes to map it. */
+	if (!page_mapcount(page) && !page_order(page) && !(page_flags(page) & PG_CHANCE))
+		return 1;
 	return nr > 0;
 }
 
@@ -136,23 +150,47 @@ static int evict_file(struct reclaim *r, struct page *page, struct file **writer
 static int evict_anon(struct reclaim *r, struct page *page)
 	__must_hold(page) __may_sleep
 {
-	int err = rmap_discard(page, RMAP_TRY);
+	int err;
 
-	if (!err)
-		count(r, discarded);
-	else if (err == -EBUSY)
+	if (page_flags(page) & PG_LAZYFREE) {
+		err = rmap_discard(page, RMAP_TRY);
+		if (!err)
+			count(r, discarded);
+		if (err != -EBUSY)
+			return err;
 		page_clear_flags(page, PG_LAZYFREE);
+	}
+	err = swap_out(r->instance, page);
+	if (!err)
+		count(r, swapped);
 	return err;
+}
+
+/* Its pages are looked at next. */
+static int split(struct reclaim *r, struct page *head)
+	__must_hold(head) __may_sleep
+{
+	if (rmap_split_block(head, RMAP_TRY))
+		count(r, split);
+	return -EBUSY;
+}
+
+static int evict(struct reclaim *r, struct page *page, struct file **writer)
+	__must_hold(page) __may_sleep
+{
+	if (page_order(page))
+		return split(r, page);
+	return page_flags(page) & PG_ANON ? evict_anon(r, page) : evict_file(r, page, writer);
 }
 
 /* 0: the caller's reference is the only one. */
 static int try_evict(struct reclaim *r, struct page *page, struct file **writer)
 	__must_hold(page) __may_sleep
 {
-	int used;
+	int used, err;
 
-	/* It may have been another page when it was looked at, or have left its file. */
-	if (!evict_is_candidate(r, page) || !page->mapping)
+	/* It may have been another page when it was looked at. */
+	if (!evict_is_candidate(r, page) || !is_known(page))
 		return -EBUSY;
 	count(r, scanned);
 	r->nr_seen++;
@@ -163,10 +201,10 @@ static int try_evict(struct reclaim *r, struct page *page, struct file **writer)
 		count(r, kept);
 		return -EBUSY;
 	}
-	used = page_flags(page) & PG_ANON ? evict_anon(r, page) : evict_file(r, page, writer);
-	if (used)
+	err = evict(r, page, writer);
+	if (err)
 		count(r, refused);
-	return used;
+	return err;
 }
 
 void evict_page(struct reclaim *r, struct page *page)

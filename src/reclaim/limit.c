@@ -60,6 +60,9 @@ static bool try_again(struct vmarea *instance, struct reclaim_from from, unsigne
 	if (atomic_load_relaxed(&instance->reclaim.when) == VMAREA_RECLAIM_WHEN_ASKED ||
 	    ++*nr_tries > MOST_TRIES)
 		return false;
+	/* Others have made room meanwhile. */
+	if (!nr)
+		return true;
 	atomic_add_relaxed(&instance->reclaim.stats.waits, 1);
 	result = reclaim_pages(instance, from, nr);
 	return result.nr_freed || result.busy;
@@ -170,6 +173,7 @@ void vmarea_get_reclaim_stats(const struct vmarea *instance, struct vmarea_recla
 		.dropped = atomic_load_relaxed(&now->dropped),
 		.written = atomic_load_relaxed(&now->written),
 		.swapped = atomic_load_relaxed(&now->swapped),
+		.split = atomic_load_relaxed(&now->split),
 		.discarded = atomic_load_relaxed(&now->discarded),
 		.shrunk = atomic_load_relaxed(&now->shrunk),
 		.refused = atomic_load_relaxed(&now->refused),

@@ -33,7 +33,8 @@
  * not weighed: who has twice the pages loses twice as many.  Shrinkers are asked for the same part
  * of what they have as was looked at of the frames.
  *
- * Blocks of 2 MiB are passed over.
+ * A block of 2 MiB is looked at as one page.  If it is old it is split, and its pages are looked at
+ * from then on.  One that several mms have in pieces stays.
  *
  * When (limit.c).  Nobody reclaims inside of an allocation: who allocates may hold anything.  A
  * fault that gets no frame comes out of all its locks with MM_FAULT_OOM; there, where none is held,
@@ -78,6 +79,7 @@
 #include "base/atomic.h"
 #include "pgtable/pgtable.h"
 #include "reclaim/reclaim.h"
+#include "swap/swap.h"
 
 #define HAND_FRAMES	32u
 #define ROUNDS_BY_AGE	3u
@@ -154,8 +156,7 @@ static int collect(void *arg, unsigned long addr, unsigned int level, pte_t e)
 	if (sweep->nr == HAND_FRAMES)
 		return 1;
 	sweep->next = addr + PAGE_SIZE;
-	if (level != PT_PTE || !pte_present(sweep->pt->format, e) ||
-	    pte_special(sweep->pt->format, e))
+	if (!pte_present(sweep->pt->format, e) || pte_special(sweep->pt->format, e))
 		return 0;
 	page = pfn_page(sweep->pt->frames, pte_pfn(sweep->pt->format, e));
 	if (sweep->unshared && page_mapcount(page) > 1)
@@ -212,23 +213,37 @@ static void one_round(struct reclaim *r, const struct reclaim_from *from, unsign
 		round_of_frames(r, goal);
 }
 
+static void all_rounds(struct reclaim *r, const struct reclaim_from *from, unsigned long nr)
+	__may_sleep
+{
+	for (unsigned int i = 0; i <= ROUNDS_BY_AGE && r->nr_freed < nr; i++) {
+		r->mind = i < ROUNDS_BY_AGE ? RECLAIM_OLD : RECLAIM_ANY;
+		one_round(r, from, nr);
+		if (!r->nr_seen)
+			break;
+	}
+}
+
+static void range_at_once(struct reclaim *r, struct reclaim_from range)
+	__may_sleep
+{
+	r->mind = RECLAIM_ANY;
+	while (range.start < range.end)
+		range.start = sweep_range(r, &range, range.start, range.end);
+}
+
 struct reclaim_result reclaim_pages(struct vmarea *instance, struct reclaim_from from,
 				    unsigned long nr)
 {
-	struct reclaim r = { .instance = instance };
+	struct reclaim r = { .instance = instance, .can_swap = swap_has_room(instance->swap) };
 
 	might_sleep();
-	if (from.end) {
-		r.mind = RECLAIM_ANY;
-		while (from.start < from.end)
-			from.start = sweep_range(&r, &from, from.start, from.end);
-	} else {
-		for (unsigned int i = 0; i <= ROUNDS_BY_AGE && r.nr_freed < nr; i++) {
-			r.mind = i < ROUNDS_BY_AGE ? RECLAIM_OLD : RECLAIM_ANY;
-			one_round(&r, &from, nr);
-			if (!r.nr_seen)
-				break;
-		}
-	}
+	/* Relaxed, here and below: that somebody is at it is a hint to try once more. */
+	r.busy = atomic_add_relaxed(&instance->reclaim.nr_at_it, 1);
+	if (from.end)
+		range_at_once(&r, from);
+	else
+		all_rounds(&r, &from, nr);
+	r.busy |= atomic_sub_relaxed(&instance->reclaim.nr_at_it, 1) > 1;
 	return (struct reclaim_result){ .nr_freed = r.nr_freed, .busy = r.busy };
 }

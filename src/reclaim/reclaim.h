@@ -20,7 +20,7 @@ struct reclaim_from {
 /* How it went. */
 struct reclaim_result {
 	unsigned long nr_freed;
-	/* Some were passed over that another thread worked on, so there may be more in a moment. */
+	/* Another thread worked on pages, or was taking them: there may be more in a moment. */
 	bool busy;
 };
 
@@ -53,6 +53,7 @@ enum reclaim_mind { RECLAIM_OLD, RECLAIM_ANY };
 struct reclaim {
 	struct vmarea *instance;
 	enum reclaim_mind mind;
+	bool can_swap;				/* there are free slots */
 	unsigned long nr_freed;
 	unsigned long nr_seen;			/* pages that could go, would they be old */
 	bool busy;

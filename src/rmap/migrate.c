@@ -166,8 +166,14 @@ int rmap_migrate(struct page *page, struct page *to)
 	if (page_flags(page) & other)
 		return -EBUSY;
 	page_lock(page);
-	err = page_flags(page) & PG_ANON ? migrate_locked(page, to, NULL) :
-					   migrate_file(page, to);
+	/* Nobody else has it, but who goes by the frames may find it while it becomes a page. */
+	if (page_trylock(to)) {
+		err = page_flags(page) & PG_ANON ? migrate_locked(page, to, NULL) :
+						   migrate_file(page, to);
+		page_unlock(to);
+	} else {
+		err = -EAGAIN;
+	}
 	page_unlock(page);
 	return err;
 }

@@ -108,6 +108,22 @@ int rmap_discard(struct page *page, enum rmap_wait wait)
  */
 int rmap_migrate(struct page *page, struct page *to)	__may_sleep __must_check;
 
+/* ------------------------------------------------------------------------------ blocks -- */
+
+/*
+ * Are all references to the block those of the table that @slot lies in, and @own, 0 or 1, of the
+ * caller's?  Then it comes apart, and what is not mapped of it is free.  The caller's is the head's.
+ */
+bool rmap_take_apart(const struct pt_slot *slot, struct page *head, u32 own)
+	__must_hold(slot);
+
+/*
+ * Splits the leaf that maps the locked block, and the block, if nobody else has it.  The caller has
+ * one reference.  False: it stays a block.
+ */
+bool rmap_split_block(struct page *head, enum rmap_wait wait)
+	__must_hold(head) __may_sleep;
+
 /* ------------------------------------------------------------------ ranges of a file -- */
 
 /*

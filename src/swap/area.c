@@ -197,3 +197,18 @@ void swap_area_remove(struct swap_space *space, unsigned int id)
 	port_synchronize_rcu();
 	area_free(area);
 }
+
+bool swap_has_room(const struct swap_space *space)
+{
+	bool room = false;
+
+	rcu_read_lock();
+	for (unsigned int id = 0; id < VMAREA_SWAP_AREAS && !room; id++) {
+		/* Pairs with publish(). */
+		const struct swap_area *area = atomic_load_acquire(&space->areas[id]);
+
+		room = area && atomic_load_relaxed(&area->nr_used) < area->nr_slots;
+	}
+	rcu_read_unlock();
+	return room;
+}

@@ -113,6 +113,9 @@ bool swap_leave_page(struct swap_space *space, struct page *page, u64 number)
 
 /* ------------------------------------------------------------------------------ areas -- */
 
+/* Is there a slot that may be taken?  As of now. */
+bool swap_has_room(const struct swap_space *space);
+
 static inline unsigned int swap_area_of(u64 number)
 {
 	return (unsigned int)(number >> SWAP_AREA_SHIFT);

@@ -70,10 +70,11 @@ bool anon_walk_parents_first(struct anon_vma *av, unsigned long pgoff, anon_area
 /* A new frame becomes an exclusive anonymous page of @own, at @index of it. */
 static inline void page_make_anon(struct page *page, struct anon_vma *own, unsigned long index)
 {
-	page_set_flags(page, PG_ANON | PG_EXCLUSIVE);
 	page->index = index;
 	/* Pairs with anon_get(), which may come as soon as the page is mapped. */
 	atomic_store_release(&page->mapping, (void *)own);
+	/* Pairs with the page lock: who came by the frame alone and sees this, sees the index. */
+	atomic_or_release(&page->flags, PG_ANON | PG_EXCLUSIVE);
 }
 
 /* For the walker: may an area with @chain (NULL: none) have pages of @av? */

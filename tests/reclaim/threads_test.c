@@ -4,12 +4,14 @@
  * by their own faults, by a third thread that takes as it likes and moves the limit, and by advice.
  *
  * Every second page of the file is one worker's: nobody else stores to it, by mapping or by call,
- * so he knows what it must have.  Each also has pages of anonymous memory that he may have given up
- * with MADV_FREE, which are then zeros or what they were; and he forks, and maps the file anew.
+ * so he knows what it must have.  Each also has anonymous pages, which go to swap, and some that he
+ * may have given up with MADV_FREE, which are then zeros or what they were; and he forks, and maps
+ * the file anew.
  */
 #include <vmarea/file.h>
 
 #include "../sync/threads.h"
+#include "../swap/store.h"
 #include "disk.h"
 
 #define FILE_PAGES	400ul
@@ -17,11 +19,14 @@
 #define WINDOW		1000ul		/* each worker's own mapping of the file */
 #define LAZY		2000ul		/* and his anonymous pages */
 #define LAZY_PAGES	20ul
+#define OWN		7000ul		/* more of them, kept */
+#define OWN_PAGES	300ul
 #define WORKERS		2
 #define ROUNDS		20000
 
 static struct memory m;
 static struct disk disk;
+static struct store swap;
 static struct file *file;
 static u32 failures;			/* atomic */
 static u32 workers_left;		/* atomic */
@@ -31,6 +36,7 @@ struct worker {
 	unsigned long nr;
 	u64 words[FILE_PAGES];		/* what his pages have */
 	u64 lazy[LAZY_PAGES];
+	u64 own[OWN_PAGES];
 	bool given_up[LAZY_PAGES];
 };
 
@@ -83,6 +89,15 @@ static void use_mapping(struct worker *w)
 		store(m.s.mm, where, ++w->words[page]);
 }
 
+static void use_own(struct worker *w)
+{
+	unsigned long i = pick(w, OWN_PAGES), page = OWN + OWN_PAGES * w->nr + i;
+
+	check(load(m.s.mm, page) == w->own[i]);
+	if (pick(w, 2))
+		store(m.s.mm, page, ++w->own[i]);
+}
+
 static void use_calls(struct worker *w)
 {
 	unsigned long page = own_page(w);
@@ -117,10 +132,15 @@ static void fork_and_look(struct worker *w)
 	check(!err || err == -ENOMEM);
 	if (err)
 		return;
-	for (int i = 0; i < 8; i++) {
-		unsigned long page = own_page(w);
+	for (int left = 8; left--;) {
+		unsigned long file_page = own_page(w), i = pick(w, OWN_PAGES);
+		unsigned long page = OWN + OWN_PAGES * w->nr + i;
 
-		check(load(child, page) == w->words[page]);
+		check(load(child, file_page) == w->words[file_page]);
+		check(load(child, page) == w->own[i]);
+		/* A copy of its own: the parent will not see it. */
+		if (!left)
+			store(child, page, ~w->own[i]);
 	}
 	mmput(child);
 }
@@ -128,7 +148,8 @@ static void fork_and_look(struct worker *w)
 static void advise(struct worker *w)
 {
 	static const int advice[] = { MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ };
-	unsigned long first = pick(w, FILE_PAGES - 20);
+	unsigned long first = pick(w, 2) ? pick(w, FILE_PAGES - 20) :
+					   OWN + pick(w, WORKERS * OWN_PAGES - 20);
 
 	check(!mm_madvise(m.s.mm, at(first), 20 * PAGE_SIZE, advice[pick(w, 3)]));
 }
@@ -156,7 +177,7 @@ static void use_lazy(struct worker *w)
 static void *work(void *arg)
 {
 	static void (*const ops[])(struct worker *w) = {
-		use_mapping, use_mapping, use_mapping, use_mapping, use_mapping, use_mapping,
+		use_mapping, use_mapping, use_mapping, use_own, use_own, use_own,
 		use_calls, use_calls, use_lazy, use_lazy, use_lazy, advise,
 	};
 	struct worker *w = arg;
@@ -212,6 +233,8 @@ static void pages_come_and_go(void **state)
 	memset(disk.bytes, 0, FILE_PAGES * PAGE_SIZE);
 	assert_int_equal(space_map_file(&m.s, 0, FILE_PAGES, RW, MAP_SHARED, file, 0), 0);
 	assert_int_equal(space_map(&m.s, LAZY, LAZY_PAGES * WORKERS, RW, ANON), 0);
+	assert_int_equal(space_map(&m.s, OWN, OWN_PAGES * WORKERS, RW, ANON), 0);
+	store_on(&swap, m.s.v, 2000, 0);
 	workers_left = WORKERS;
 	for (unsigned long i = 0; i < WORKERS; i++) {
 		workers[i] = (struct worker){ .random = 17 + i, .nr = i };
@@ -230,9 +253,11 @@ static void pages_come_and_go(void **state)
 				 workers[i % WORKERS].words[i]);
 	assert_true(reclaim_stats(&m).dropped > 1000);
 	assert_true(reclaim_stats(&m).written > 100);
-	assert_true(reclaim_stats(&m).discarded > 0);
+	assert_true(reclaim_stats(&m).swapped > 1000);
 	memory_validate(m.s.mm);
 	assert_int_equal(space_unmap(&m.s, 0, SPACE_PAGES), 0);
+	assert_int_equal(vmarea_swapoff(m.s.v, swap.id), 0);
+	store_free(&swap);
 	disk_close(&disk, file);
 	memory_close(&m);
 }
