@@ -25,6 +25,8 @@ setup build-tsan -Ddebug_checks=true -Db_sanitize=thread -Ddefault_library=stati
 
 echo "== a program in a window sorts 1 GiB and forks"
 build/examples/example_window --size 1024 build/examples/example_window_guest.so
+echo "== 2 GiB of memory and of a file in 256 MiB, with swap"
+build/tests/reclaim/reclaim_swap_test 2048
 echo "== threads under address+undefined"
 build-asan/tests/stress/stress --ops "$ops"
 echo "== threads under the thread sanitizer"

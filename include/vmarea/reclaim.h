@@ -83,7 +83,7 @@ struct vmarea_reclaim_stats {
 	uint64_t dropped;			/* of files */
 	uint64_t written;			/* of files, before that */
 	uint64_t swapped;
-	uint64_t split;				/* blocks of 2 MiB, into pages to be looked at */
+	uint64_t split;				/* blocks of 2 MiB, into pages */
 	uint64_t discarded;			/* after MADV_FREE */
 	uint64_t shrunk;			/* objects of shrinkers */
 	uint64_t refused;			/* old enough, and in use or nowhere to go */

@@ -11,8 +11,9 @@
  *	...
  *	shrinker_unregister(&cache->shrinker);
  *
- * Nobody is asked unasked: no allocation of the library's calls vmarea_shrink().  A driver whose
- * alloc_page() was NULL does, and tries again.
+ * They are asked when a fault, or a call that makes pages, found no frame and has let go of all its
+ * locks (vmarea/reclaim.h): never from inside of an allocation.  So a driver whose alloc_page() was
+ * NULL calls vmarea_shrink() or vmarea_reclaim(), where it holds no lock of an mm, and tries again.
  */
 #ifndef VMAREA_SHRINKER_H
 #define VMAREA_SHRINKER_H

@@ -24,7 +24,7 @@ bool rmap_take_apart(const struct pt_slot *slot, struct page *head, u32 own)
 	if (page_nr_leaves(head) || page_refs(head) > PT_ENTRIES + own ||
 	    !page_try_split(head, count_pieces(slot, head) + own))
 		return false;
-	/* Each frame has one reference now, of its entry if it has one; the head the caller's, too. */
+	/* Each frame has one reference now: its entry's, or the caller's, or nobody's. */
 	if (own && atomic_load_relaxed(&head->mapcount))
 		page_get_many(head, own);
 	for (unsigned long i = own ? 1 : 0; i < PT_ENTRIES; i++)

@@ -111,8 +111,9 @@ int rmap_migrate(struct page *page, struct page *to)	__may_sleep __must_check;
 /* ------------------------------------------------------------------------------ blocks -- */
 
 /*
- * Are all references to the block those of the table that @slot lies in, and @own, 0 or 1, of the
- * caller's?  Then it comes apart, and what is not mapped of it is free.  The caller's is the head's.
+ * Are all references to the block those of the table that @slot lies in, and @own, 0 or 1, of
+ * the caller's?  Then it comes apart, and what is not mapped of it is free.  The caller's is of the
+ * head.
  */
 bool rmap_take_apart(const struct pt_slot *slot, struct page *head, u32 own)
 	__must_hold(slot);
