@@ -72,6 +72,7 @@ VMAREA_API void mm_get_statm(struct mm_user *mm, struct mm_statm *statm) __may_s
 #define MM_PAGEMAP_FRAME	0x007fffffffffffffull	/* if present: its frame */
 #define MM_PAGEMAP_SOFT_DIRTY	(1ull << 55)	/* VMAREA_FEATURE_SOFT_DIRTY */
 #define MM_PAGEMAP_EXCLUSIVE	(1ull << 56)	/* mapped here and nowhere else */
+#define MM_PAGEMAP_USER_WP	(1ull << 57)	/* user_faults_writeprotect() */
 #define MM_PAGEMAP_GUARD	(1ull << 58)	/* MADV_GUARD_INSTALL; swapped as well, as on Linux */
 #define MM_PAGEMAP_FILE		(1ull << 61)	/* a page of a file, or shared memory */
 #define MM_PAGEMAP_SWAPPED	(1ull << 62)	/* bits 0-4 are its swap area, 5-54 its slot */

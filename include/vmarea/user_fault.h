@@ -75,6 +75,7 @@ VMAREA_API void user_faults_close(struct user_faults *uf)	__may_sleep;
 /* --------------------------------------------------------------------------------- ranges -- */
 
 #define USER_FAULT_MISSING	0x1u	/* no page is there; of shared memory: nor in the file */
+#define USER_FAULT_WP		0x2u	/* anonymous: a write, see user_faults_writeprotect() */
 #define USER_FAULT_MINOR	0x4u	/* shared memory: it is in the file, and not mapped */
 
 /*
@@ -85,7 +86,8 @@ VMAREA_API void user_faults_close(struct user_faults *uf)	__may_sleep;
  * -EINVAL	no mode, or an unknown one; @start or @bytes is not page-aligned, @bytes is 0, the
  *		range is outside the address space; nothing is there; an area that is neither
  *		anonymous nor shared memory (FILE_SHMEM), or of a driver, or huge, or
- *		VM_DROPPABLE; for USER_FAULT_MINOR: that is not shared memory
+ *		VM_DROPPABLE; for USER_FAULT_MINOR: that is not shared memory; for
+ *		USER_FAULT_WP: that is, or page tables of RISC-V
  * -EPERM	VM_MAYWRITE is not set
  * -EBUSY	an area is registered with another
  * -EBADF	it is closed
@@ -106,6 +108,7 @@ VMAREA_API int user_faults_unregister(struct user_faults *uf, unsigned long star
 #define USER_FAULT_EVENT_PAGE	0x12u	/* msg->event */
 
 #define USER_FAULT_FLAG_WRITE	0x1u	/* msg->flags: the access was a write */
+#define USER_FAULT_FLAG_WP	0x2u	/* msg->flags: of a page that is there, and protected */
 #define USER_FAULT_FLAG_MINOR	0x4u	/* msg->flags: the page is in the file */
 
 struct user_fault_msg {
@@ -132,12 +135,13 @@ VMAREA_API long user_faults_try_read(struct user_faults *uf, struct user_fault_m
 /* -------------------------------------------------------------------------------- answers -- */
 
 #define USER_FAULT_DONTWAKE	0x1u	/* @flags: who waits goes on waiting */
+#define USER_FAULT_PROTECT	0x2u	/* @flags: copy: and the next write is asked for */
 
 /*
  * Pages for [start, start + bytes).  Each appears whole, and is not there before.  The range lies
  * in one area, registered with whomever.  Then wakes who waits there.
  *
- *	copy		with the bytes at @from: of any alignment, not memory that the library backs
+ *	copy		with the bytes at @from: of any alignment, not memory of the library's
  *	zeropage	with zeros
  *	continue	those that are in the file of shared memory
  *	poison		none: from now on an access is MM_FAULT_BUS
@@ -150,7 +154,8 @@ VMAREA_API long user_faults_try_read(struct user_faults *uf, struct user_fault_m
  * How many bytes have a page now; fewer than @bytes where the next page could not be had: asking for
  * the rest tells why.  If that is the first:
  *
- * -EINVAL	@start, @bytes, @flags; nothing that could be answered so is there; continue past
+ * -EINVAL	@start, @bytes, @flags; USER_FAULT_PROTECT, and not registered for USER_FAULT_WP;
+ *		nothing that could be answered so is there; continue past
  *		the end of the file
  * -ENOENT	no area, or it ends before the range, or it is not registered
  * -EEXIST	there is a page, or one in the file; a guard
@@ -167,6 +172,17 @@ VMAREA_API long user_faults_continue(struct user_faults *uf, unsigned long start
 				     unsigned long bytes, unsigned int flags) __may_sleep;
 VMAREA_API long user_faults_poison(struct user_faults *uf, unsigned long start,
 				   unsigned long bytes, unsigned int flags) __may_sleep;
+
+/*
+ * USER_FAULT_PROTECT: from now on a write to a page that is there now puts a message on the queue
+ * and waits.  Without: no more, and who waits there goes on, but for USER_FAULT_DONTWAKE.  What
+ * takes the page away, and a fork for the child, takes that with it; mprotect() leaves it.
+ *
+ * 0; -EINVAL: @start, @bytes, @flags or both of them; -ENOENT: nothing is there, or an area that is
+ * not registered for USER_FAULT_WP: what comes before that is done; -ESRCH, -EOPNOTSUPP as above.
+ */
+VMAREA_API int user_faults_writeprotect(struct user_faults *uf, unsigned long start,
+					unsigned long bytes, unsigned int flags) __may_sleep;
 
 /* Who waits for a page of the range goes on.  0; -EINVAL: @start, @bytes. */
 VMAREA_API int user_faults_wake(struct user_faults *uf, unsigned long start, unsigned long bytes);

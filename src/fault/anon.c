@@ -24,6 +24,7 @@
 #include "fault/fault.h"
 #include "file/filemap.h"
 #include "fault/huge.h"
+#include "fault/user.h"
 #include "file/filemap.h"
 #include "reclaim/reclaim.h"
 #include "rmap/rmap.h"
@@ -73,12 +74,21 @@ static struct page *anon_page(const struct fault *f, enum page_fill fill)
 	return page;
 }
 
+/* Is @seen still to be read only, by the embedder's will?  It was asked about writes before. */
+static bool stays_protected(const struct fault *f, pte_t seen)
+{
+	return pte_present(f->mm->pgt->format, seen) && pte_user_wp(f->mm->pgt->format, seen) &&
+	       f->access != MM_ACCESS_WRITE;
+}
+
 /* Writable if the area is: a debugger writes to areas that are not. */
-static pte_t anon_leaf(const struct fault *f, const struct page *page)
+static pte_t anon_leaf(const struct fault *f, pte_t seen, const struct page *page)
 	__must_hold_shared(vma_stable)
 {
+	bool protected = stays_protected(f, seen);
+
 	return pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),
-			fault_attrs(f, true) | PT_DIRTY);
+			fault_attrs(f, !protected) | PT_DIRTY | (protected ? PT_USER_WP : 0));
 }
 
 static pte_t zero_leaf(const struct fault *f)
@@ -109,7 +119,7 @@ enum mm_fault anon_copy_of(struct fault *f, pte_t seen, struct page *old)
 	if (old)
 		frame_copy(page_bytes(page), page_bytes(old));
 	atomic_store_relaxed(&page->mapcount, 1);
-	err = pt_install(f->mm->pgt, NULL, f->addr, PT_PTE, seen, anon_leaf(f, page));
+	err = pt_install(f->mm->pgt, NULL, f->addr, PT_PTE, seen, anon_leaf(f, seen, page));
 	if (err) {
 		atomic_store_relaxed(&page->mapcount, 0);
 		page_put(page);
@@ -181,7 +191,8 @@ static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct pag
 	struct page *page = pte_special(format, seen) ? NULL :
 			    pfn_page(f->mm->pgt->frames, pte_pfn(format, seen));
 	bool write = f->access == MM_ACCESS_WRITE;
-	u32 marks = (write ? PT_DIRTY : 0) | (page ? 0 : PT_SPECIAL);
+	u32 marks = (write ? PT_DIRTY : 0) | (page ? 0 : PT_SPECIAL) |
+		    (stays_protected(f, seen) ? PT_USER_WP : 0);
 
 	if (needs_own(f, seen, page) && (!page || !claim_exclusive(f, slot, page))) {
 		*copied = page;
@@ -247,6 +258,11 @@ enum mm_fault fault_present(struct fault *f)
 			pt_slot_unlock(&slot);
 			return outcome;
 		}
+	}
+	if (f->access == MM_ACCESS_WRITE && pte_user_wp(f->mm->pgt->format, seen) &&
+	    user_wants(f->vma, VM_UFFD_WP)) {
+		pt_slot_unlock(&slot);
+		return user_fault(f, VM_UFFD_WP);
 	}
 	if (needs_notice(f, seen))
 		return give_notice(f, &slot, seen);

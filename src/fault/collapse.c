@@ -74,7 +74,18 @@ static bool is_held(const struct pt_slot *slot, struct page *page)
 	return page_refs(page) != 1;
 }
 
-/* 0, or -EAGAIN; *guard: there is one. */
+/* Has the embedder a say about this page, so that it stays one by itself? */
+static bool is_asked_for(const struct vm_area_struct *vma, pte_t e)
+	__must_hold_shared(vma_stable)
+{
+	const struct pt_format *format = vma->vm_mm->pgt->format;
+
+	if (!(vma->vm_flags & VM_UFFD_MASK))
+		return false;
+	return !pte_present(format, e) || pte_special(format, e) || pte_user_wp(format, e);
+}
+
+/* 0, or -EAGAIN; *guard: there is one, or its like. */
 static int look_at_entries(const struct collapse *c, bool *guard)
 	__context_unsafe("the slot is on the stack")
 {
@@ -95,7 +106,7 @@ static int look_at_entries(const struct collapse *c, bool *guard)
 		    pte_soft_type(pt->format, e) == PT_SOFT_SWAP)
 			err = -EAGAIN;
 		else
-			*guard |= pte_is_soft(pt->format, e);
+			*guard |= pte_is_soft(pt->format, e) || is_asked_for(c->vma, e);
 	} while (!err && pt_slot_next(&slot));
 	pt_slot_unlock(&slot);
 	return err;

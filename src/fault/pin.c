@@ -28,6 +28,8 @@ static bool allows_pin(const struct fault *f, pte_t e, const struct page *page)
 	const u32 attrs = pte_attrs(f->mm->pgt->format, e);
 	const bool anon = page_flags(page) & PG_ANON;
 
+	if (f->access == MM_ACCESS_WRITE && (attrs & PT_USER_WP))
+		return false;
 	/* A page that nobody else has is as good as writable to a debugger. */
 	if (f->access == MM_ACCESS_WRITE && !(attrs & PT_WRITE) &&
 	    !((f->how & FAULT_FORCED) && anon))

@@ -25,6 +25,11 @@
  * If the answer's look at the queue comes first, the lock passes the entry on to the fault, whose
  * second look finds it: it does not wait.  If the queueing comes first, the answer finds it.
  *
+ * Writes.  A page of an area with VM_UFFD_WP is protected by a mark in its entry, PT_USER_WP, which
+ * never goes with PT_WRITE: so hardware, gup_fast() and pins meet a fault, which waits.  The mark
+ * stays through mprotect(), a copy that a pin needs, a split and a move of the page to another
+ * frame; a fork drops it for the child, and so does whoever makes the area another's or nobody's.
+ *
  * Locking.  The queue's spinlock comes after all others, so that a memory call can wake; nothing is
  * called under it.  A waiter that was woken or gives up takes it once more before its stack is used
  * for something else: the waker is done with it then.
@@ -39,6 +44,7 @@
  *     waits for: whoever unregisters, unmaps or moves one wakes.  (Linux leaves asleep who waits
  *     where something was unmapped or moved.)
  *  3. Nobody waits for what is shut.
+ *  4. An entry with PT_USER_WP does not allow writing, and lies in an area with VM_UFFD_WP.
  *
  * Rejected
  *  - A queue of messages apart from those who wait: a message whose thread is gone would have to be
@@ -102,7 +108,8 @@ static struct user_fault_msg message(const struct fault *f, vm_flags_t mode)
 	return (struct user_fault_msg){
 		.event = USER_FAULT_EVENT_PAGE,
 		.flags = (f->access == MM_ACCESS_WRITE ? USER_FAULT_FLAG_WRITE : 0) |
-			 (mode == VM_UFFD_MINOR ? USER_FAULT_FLAG_MINOR : 0),
+			 (mode == VM_UFFD_MINOR ? USER_FAULT_FLAG_MINOR : 0) |
+			 (mode == VM_UFFD_WP ? USER_FAULT_FLAG_WP : 0),
 		.address = f->addr + (uf->features & USER_FAULTS_EXACT ? f->offset : 0),
 		.thread = uf->features & USER_FAULTS_THREAD_ID ? port_thread_id() : 0,
 	};
@@ -142,11 +149,15 @@ void user_wait_end(struct user_wait *wait)
 }
 
 /* Is the answer still to come? */
-static bool is_missing(const struct fault *f)
+static bool must_wait(const struct fault *f, vm_flags_t mode)
 {
+	const struct pt_format *format = f->mm->pgt->format;
 	unsigned int level;
+	pte_t seen = pt_look(f->mm->pgt, f->addr, &level);
 
-	return pte_none(pt_look(f->mm->pgt, f->addr, &level));
+	if (mode == VM_UFFD_WP)
+		return pte_present(format, seen) && pte_user_wp(format, seen);
+	return pte_none(seen);
 }
 
 enum mm_fault user_fault(struct fault *f, vm_flags_t mode)
@@ -157,7 +168,7 @@ enum mm_fault user_fault(struct fault *f, vm_flags_t mode)
 		return FAULT_AGAIN;
 	if ((uf->features & USER_FAULTS_SIGBUS) || (f->how & FAULT_FORCED))
 		return MM_FAULT_BUS;
-	if (enqueue(f, uf, mode) && is_missing(f))
+	if (enqueue(f, uf, mode) && must_wait(f, mode))
 		return FAULT_RETRY;
 	user_wait_end(&f->user);
 	return FAULT_AGAIN;

@@ -91,6 +91,7 @@ struct user_fill {
 	unsigned long addr, end;		/* what is left */
 	const char *from;			/* USER_FILL_COPY */
 	enum user_fill_kind kind;
+	bool protect;				/* writes are asked for */
 	struct page *page;			/* for the next, with a reference, or NULL */
 };
 

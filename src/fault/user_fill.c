@@ -37,6 +37,8 @@ static int check_area(const struct user_fill *fill, const struct vm_area_struct 
 {
 	if (vma->vm_end < fill->end || !vma->user_faults)
 		return -ENOENT;
+	if (fill->protect && !(vma->vm_flags & VM_UFFD_WP))
+		return -EINVAL;
 	if (vma_is_anonymous(vma))
 		return fill->kind == USER_FILL_CONTINUE ? -EINVAL : 0;
 	return is_shmem(vma) ? 0 : -EINVAL;
@@ -92,7 +94,9 @@ static int install_anon(struct user_fill *fill, const struct fault *f)
 	int err;
 
 	page_make_anon(fill->page, area_own(f->vma), vma_pgoff_at(f->vma, f->addr));
-	err = install_page(fill, f, fill->page, fault_attrs(f, true) | PT_DIRTY);
+	err = install_page(fill, f, fill->page,
+			   fault_attrs(f, !fill->protect) | PT_DIRTY |
+			   (fill->protect ? PT_USER_WP : 0));
 	if (!err)
 		fill->page = NULL;
 	return err;

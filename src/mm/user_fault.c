@@ -136,7 +136,10 @@ static bool can_answer(const struct vm_area_struct *vma, vm_flags_t modes)
 		return false;
 	if (vma_is_anonymous(vma))
 		return !(modes & VM_UFFD_MINOR);
-	return file && (file_flags(file) & FILE_SHMEM) && !shm_is_attach(file) &&
+	/* Of a file, what is not mapped could not be protected. */
+	if ((modes & VM_UFFD_WP) || !file || shm_is_attach(file))
+		return false;
+	return (file_flags(file) & FILE_SHMEM) &&
 	       (vma->vm_ops == &file_vm_ops || vma->vm_ops == &shared_anon_vm_ops);
 }
 
@@ -167,6 +170,14 @@ static bool is_so(const struct user_range *r, const struct vm_area_struct *vma)
 	return vma->user_faults == r->uf && (vma->vm_flags & r->modes) == r->modes;
 }
 
+/* Nobody is asked any more before a page of [start, end) is written to. */
+static void allow_writes(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+	__must_hold(vma_stable)
+{
+	if ((vma->vm_flags & VM_UFFD_WP) && mm_has_pages(vma->vm_mm))
+		pt_user_wp_range(vma->vm_mm->pgt, start, end, PT_USER_ALLOW);
+}
+
 /* The area that has the part now; NULL: *err. */
 static struct vm_area_struct *change_part(const struct user_range *r, struct vm_area_struct *vma,
 					  int *err)
@@ -175,10 +186,12 @@ static struct vm_area_struct *change_part(const struct user_range *r, struct vm_
 	unsigned long start = max(vma->vm_start, r->start), end = min(vma->vm_end, r->end);
 	struct vma_change to = vma_as_is(vma);
 
-	to.flags = (to.flags & ~VM_UFFD_MASK) | r->modes;
-	to.user_faults = r->modes ? r->uf : NULL;
 	/* Who waits finds the area write-locked until all of this is done. */
 	vma_lock_write(vma);
+	if (!(r->modes & VM_UFFD_WP))
+		allow_writes(vma, start, end);
+	to.flags = (to.flags & ~VM_UFFD_MASK) | r->modes;
+	to.user_faults = r->modes ? r->uf : NULL;
 	user_area_leaves(vma, start, end);
 	return vma_modify(vma, start, end, &to, err);
 }
@@ -187,9 +200,10 @@ static int change_range(const struct user_range *r)
 	__must_hold(vma_stable) __may_sleep
 {
 	struct vm_area_struct *vma = vma_in(r->uf->mm, r->start, r->end);
+	const struct pgtable *pt = r->uf->mm->pgt;
 	int err;
 
-	if (!vma)
+	if (!vma || ((r->modes & VM_UFFD_WP) && pt && !pt->format->user_wp))
 		return -EINVAL;
 	for (; vma && vma->vm_start < r->end; vma = vma_after(vma)) {
 		err = check_area(r, vma);
@@ -236,9 +250,10 @@ int user_faults_register(struct user_faults *uf, unsigned long start, unsigned l
 	struct user_range r = { .uf = uf, .start = start };
 	int err;
 
-	if (!modes || (modes & ~(USER_FAULT_MISSING | USER_FAULT_MINOR)))
+	if (!modes || (modes & ~(USER_FAULT_MISSING | USER_FAULT_WP | USER_FAULT_MINOR)))
 		return -EINVAL;
 	r.modes = (modes & USER_FAULT_MISSING ? VM_UFFD_MISSING : 0) |
+		  (modes & USER_FAULT_WP ? VM_UFFD_WP : 0) |
 		  (modes & USER_FAULT_MINOR ? VM_UFFD_MINOR : 0);
 	err = check_range(uf, start, bytes, &r.end);
 	return err ? err : change(&r);
@@ -256,6 +271,7 @@ int user_faults_unregister(struct user_faults *uf, unsigned long start, unsigned
 void user_faults_forget_area(struct vm_area_struct *vma)
 {
 	vma_lock_write(vma);
+	allow_writes(vma, vma->vm_start, vma->vm_end);
 	user_area_leaves(vma, vma->vm_start, vma->vm_end);
 	map_set_flags(vma, vma->vm_flags & ~VM_UFFD_MASK);
 	vma_set(vma, user_faults, NULL);
@@ -283,6 +299,8 @@ static bool forget_all(struct user_faults *uf)
 			continue;
 		to.flags &= ~VM_UFFD_MASK;
 		to.user_faults = NULL;
+		vma_lock_write(vma);
+		allow_writes(vma, vma->vm_start, vma->vm_end);
 		/* All of an area: nothing is split, nothing can be refused. */
 		vma = vma_modify(vma, vma->vm_start, vma->vm_end, &to, &err);
 		VM_BUG_ON(!vma, "%d", err);
@@ -335,12 +353,15 @@ static long fill(struct user_faults *uf, struct user_fill *fill, unsigned long b
 		 unsigned int flags)
 	__must_not_hold(vma_stable) __may_sleep
 {
+	bool can_protect = fill->kind == USER_FILL_COPY || fill->kind == USER_FILL_CONTINUE;
+	unsigned int known = USER_FAULT_DONTWAKE | (can_protect ? USER_FAULT_PROTECT : 0);
 	unsigned long start = fill->addr, done;
 	struct mm_user *user;
 	int err = check_range(uf, start, bytes, &fill->end);
 
-	if (err || (flags & ~USER_FAULT_DONTWAKE))
+	if (err || (flags & ~known))
 		return -EINVAL;
+	fill->protect = flags & USER_FAULT_PROTECT;
 	user = mmget_not_zero(uf->mm);
 	if (!user)
 		return -ESRCH;
@@ -395,6 +416,51 @@ long user_faults_poison(struct user_faults *uf, unsigned long start, unsigned lo
 	struct user_fill f = { .addr = start, .kind = USER_FILL_POISON };
 
 	return fill(uf, &f, bytes, flags);
+}
+
+/* Up to the first area that is not registered for it. */
+static int protect(struct mm_struct *mm, unsigned long start, unsigned long end,
+		   enum pt_user_wp on)
+	__must_hold_shared(vma_stable)
+{
+	const struct vm_area_struct *vma = vma_in(mm, start, end);
+
+	if (!vma)
+		return -ENOENT;
+	for (; vma && vma->vm_start < end; vma = vma_after(vma)) {
+		if (!(vma->vm_flags & VM_UFFD_WP))
+			return -ENOENT;
+		pt_user_wp_range(mm->pgt, max(start, vma->vm_start), min(end, vma->vm_end), on);
+	}
+	return 0;
+}
+
+int user_faults_writeprotect(struct user_faults *uf, unsigned long start, unsigned long bytes,
+			     unsigned int flags)
+{
+	witness_call();
+	bool on = flags & USER_FAULT_PROTECT;
+	struct mm_user *user;
+	unsigned long end;
+	int err = check_range(uf, start, bytes, &end);
+
+	if (err || (flags & ~(USER_FAULT_PROTECT | USER_FAULT_DONTWAKE)) ||
+	    flags == (USER_FAULT_PROTECT | USER_FAULT_DONTWAKE))
+		return -EINVAL;
+	user = mmget_not_zero(uf->mm);
+	if (!user)
+		return -ESRCH;
+	if (mm_has_pages(uf->mm)) {
+		mm_read_lock(uf->mm);
+		err = protect(uf->mm, start, end, on ? PT_USER_PROTECT : PT_USER_ALLOW);
+		mm_read_unlock(uf->mm);
+	} else {
+		err = -EOPNOTSUPP;
+	}
+	if (!err && !flags)
+		user_faults_wake_range(uf, start, end);
+	mmput(user);
+	return err;
 }
 
 int user_faults_wake(struct user_faults *uf, unsigned long start, unsigned long bytes)

@@ -13,6 +13,7 @@ struct change_op {
 	struct pgtable *pt;
 	struct pt_change change;
 	u32 migrate_rights;			/* what migration entries keep of theirs */
+	u32 migrate_clear, migrate_set;		/* marks of theirs */
 	unsigned long nr;			/* entries that differ now */
 	unsigned long start, end;		/* to invalidate; empty: start >= end */
 };
@@ -24,6 +25,7 @@ static void change_soft(struct change_op *op, pte_t *entry, pte_t e)
 	if (!pte_is_migrate(op->pt->format, e))
 		return;
 	now = pte_migrate_limit(op->pt->format, e, op->migrate_rights);
+	now = pte_migrate_mark(now, op->migrate_clear, op->migrate_set);
 	if (now.raw == e.raw)
 		return;
 	pte_store(entry, now);					/* (A) */
@@ -121,6 +123,22 @@ unsigned long pt_protect_range(struct pgtable *pt, unsigned long start, unsigned
 	};
 
 	return change_range(&op, start, end);
+}
+
+unsigned long pt_user_wp_range(struct pgtable *pt, unsigned long start, unsigned long end,
+			       enum pt_user_wp on)
+{
+	const struct pt_format *f = pt->format;
+	struct change_op protect = {
+		.pt = pt, .change = { .clear = f->write, .set = f->user_wp },
+		.migrate_rights = PT_RIGHTS & ~PT_WRITE, .migrate_set = PT_USER_WP,
+	};
+	struct change_op allow = {
+		.pt = pt, .change = { .clear = f->user_wp },
+		.migrate_rights = PT_RIGHTS, .migrate_clear = PT_USER_WP,
+	};
+
+	return change_range(on == PT_USER_PROTECT ? &protect : &allow, start, end);
 }
 
 pte_t pt_slot_change(struct pt_slot *slot, struct pt_change change)

@@ -24,7 +24,8 @@ static pte_t copy_leaf(struct copy_op *op, unsigned long addr, unsigned int leve
 {
 	const struct pt_format *f = op->copy->from->format;
 
-	e.raw &= ~f->accessed;
+	/* Who answers in the parent is not asked in the child. */
+	e.raw &= ~(f->accessed | f->user_wp);
 	if (share != PT_COPY_COW) {
 		e.raw &= ~f->dirty;
 		return e;
@@ -45,6 +46,8 @@ static pte_t copy_soft(const struct copy_op *op, pte_t *from, pte_t e, int share
 		e = pte_migrate_limit(op->copy->from->format, e, PT_RIGHTS & ~PT_WRITE);
 		pte_store(from, e);				/* (A) */
 	}
+	if (pte_is_migrate(op->copy->from->format, e))
+		e = pte_migrate_mark(e, PT_USER_WP, 0);
 	return e;
 }
 

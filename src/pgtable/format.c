@@ -14,7 +14,7 @@
  *	XD	ignored	frame		ignored	G	PS	D A	PCD PWT	U	R/W	P
  *
  * PS makes an entry above the PTE a leaf; in a PTE bit 7 selects memory types, and stays 0.  Bits 9
- * and 10 are ours.  G means nothing while P is 0: NONE.  A table's entry has A set from the start,
+ * to 11 are ours.  G means nothing while P is 0: NONE.  A table's entry has A set from the start,
  * so that the hardware never changes it and it can be compared whole; what a table's entry allows
  * is decided by its leaves.
  *
@@ -52,7 +52,7 @@ const struct pt_format pt_format_x86_64 = {
 	.rights_mask = X86_P | X86_W | X86_NONE | X86_XD,
 	.read = X86_P, .write = X86_W, .exec = X86_XD, .exec_flip = X86_XD,
 	.user = X86_U, .accessed = X86_A, .dirty = X86_D,
-	.special = BIT(9), .soft_dirty = BIT(10),
+	.special = BIT(9), .soft_dirty = BIT(10), .user_wp = BIT(11),
 };
 
 /*
@@ -62,8 +62,8 @@ const struct pt_format pt_format_x86_64 = {
  *	N   PBMT    reserved  frame   RSW   D  A  G  U  X  W  R  V
  *
  * An entry with one of R, W, X is a leaf at any level, one with none of them is a table; D, A and U
- * of a table's entry are reserved.  RSW is ours.  While V is 0 all bits are software's: then G is
- * NONE.
+ * of a table's entry are reserved.  RSW is ours, and too small for user_wp.  While V is 0 all bits
+ * are software's: then G is NONE.
  */
 #define RV_V		BIT(0)
 #define RV_R		BIT(1)

@@ -44,6 +44,7 @@ enum pt_level { PT_PTE, PT_PMD, PT_PUD, PT_P4D, PT_PGD, PT_MAX_LEVELS };
 #define PT_DIRTY		0x20u
 #define PT_SPECIAL		0x40u		/* no struct page behind it is ours to count */
 #define PT_SOFT_DIRTY		0x80u
+#define PT_USER_WP		0x100u		/* a write is asked for; no PT_WRITE */
 
 struct pt_format {
 	/* What each walk looks at comes first. */
@@ -60,6 +61,7 @@ struct pt_format {
 	u64 read, write, exec;			/* one bit each */
 	u64 exec_flip;				/* == exec where that bit forbids */
 	u64 user, accessed, dirty, special, soft_dirty;
+	u64 user_wp;				/* 0: this format has no bit for it */
 	const char *name;
 };
 
@@ -128,6 +130,11 @@ static inline bool pte_special(const struct pt_format *f, pte_t e)
 	return e.raw & f->special;
 }
 
+static inline bool pte_user_wp(const struct pt_format *f, pte_t e)
+{
+	return e.raw & f->user_wp;
+}
+
 /* PT_* of a leaf. */
 static inline u32 pte_attrs(const struct pt_format *f, pte_t e)
 {
@@ -138,7 +145,8 @@ static inline u32 pte_attrs(const struct pt_format *f, pte_t e)
 	       (valid && ((e.raw ^ f->exec_flip) & f->exec) ? PT_EXEC : 0) |
 	       (e.raw & f->user ? PT_USER : 0) | (e.raw & f->accessed ? PT_ACCESSED : 0) |
 	       (e.raw & f->dirty ? PT_DIRTY : 0) | (e.raw & f->special ? PT_SPECIAL : 0) |
-	       (e.raw & f->soft_dirty ? PT_SOFT_DIRTY : 0);
+	       (e.raw & f->soft_dirty ? PT_SOFT_DIRTY : 0) |
+	       (e.raw & f->user_wp ? PT_USER_WP : 0);
 }
 
 /* The bits of marks, that is of PT_USER and what comes after. */
@@ -146,7 +154,8 @@ static inline u64 pte_marks(const struct pt_format *f, u32 attrs)
 {
 	return (attrs & PT_USER ? f->user : 0) | (attrs & PT_ACCESSED ? f->accessed : 0) |
 	       (attrs & PT_DIRTY ? f->dirty : 0) | (attrs & PT_SPECIAL ? f->special : 0) |
-	       (attrs & PT_SOFT_DIRTY ? f->soft_dirty : 0);
+	       (attrs & PT_SOFT_DIRTY ? f->soft_dirty : 0) |
+	       (attrs & PT_USER_WP ? f->user_wp : 0);
 }
 
 /* A leaf of @level; a PMD leaf's @pfn is a multiple of 512. */
@@ -248,6 +257,13 @@ static inline bool pte_is_migrate(const struct pt_format *f, pte_t e)
 	unsigned int type = pte_soft_type(f, e);
 
 	return type == PT_SOFT_MIGRATE_READ || type == PT_SOFT_MIGRATE_WRITE;
+}
+
+/* The same page on its way, with other marks. */
+static inline pte_t pte_migrate_mark(pte_t e, u32 clear, u32 set)
+{
+	return (pte_t){ (e.raw & ~((u64)clear << PT_MIGRATE_ATTRS_SHIFT << PT_SOFT_NUMBER_SHIFT)) |
+			(u64)set << PT_MIGRATE_ATTRS_SHIFT << PT_SOFT_NUMBER_SHIFT };
 }
 
 /* The same page on its way, without rights other than @rights. */

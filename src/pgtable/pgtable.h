@@ -316,6 +316,14 @@ unsigned long pt_protect_range(struct pgtable *pt, unsigned long start, unsigned
 			       u32 rights);
 
 /*
+ * Leaves get PT_USER_WP, and lose PT_WRITE; or lose the first, and then none becomes writable.
+ * Migration entries are made to match.
+ */
+enum pt_user_wp { PT_USER_ALLOW, PT_USER_PROTECT };
+unsigned long pt_user_wp_range(struct pgtable *pt, unsigned long start, unsigned long end,
+			       enum pt_user_wp on);
+
+/*
  * The same for one entry; returns what it was.  Clearing `accessed` alone invalidates nothing: that
  * a page looks unused although it was used is a matter of luck, as on any machine.
  */

@@ -33,6 +33,8 @@ static u64 word_of(const struct pgtable *pt, pte_t e, unsigned long nr)
 			word |= MM_PAGEMAP_EXCLUSIVE;
 		if (pte_attrs(pt->format, e) & PT_SOFT_DIRTY)
 			word |= MM_PAGEMAP_SOFT_DIRTY;
+		if (pte_user_wp(pt->format, e))
+			word |= MM_PAGEMAP_USER_WP;
 	} else {
 		word = MM_PAGEMAP_SWAPPED;
 		if (pte_soft_type(pt->format, e) == PT_SOFT_GUARD)

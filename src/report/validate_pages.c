@@ -129,6 +129,8 @@ static int check_leaf(struct page_check *p, const struct vm_area_struct *vma, un
 		return -EINVAL;
 	if (rights & ~area_rights(vma->vm_flags))
 		return wrong(p, addr, "an entry allows more than its area");
+	if (pte_user_wp(p->pt->format, e) && ((rights & PT_WRITE) || !(vma->vm_flags & VM_UFFD_WP)))
+		return wrong(p, addr, "writes are asked for, and allowed, or asked nobody");
 	if (pte_special(p->pt->format, e))
 		return check_special(p, vma, addr, huge, e);
 	if ((rights & PT_WRITE) && !(vma->vm_flags & VM_SHARED) && (page_flags(page) & own) != own)

@@ -27,7 +27,9 @@
 #include <vmarea/vmarea.h>
 
 #define SPACE_PAGE	4096ul
-#define SPACE_BASE	0x200000000000ul	/* far from where a search begins */
+#ifndef SPACE_BASE
+# define SPACE_BASE	0x200000000000ul	/* far from where a search begins */
+#endif
 #define SPACE_PAGES	0x100000ul
 #define RW		(PROT_READ | PROT_WRITE)
 #define ANON		(MAP_PRIVATE | MAP_ANONYMOUS)

@@ -10,6 +10,9 @@
  *
  * Skipped, with a word why, where userfaultfd cannot be had.
  */
+/* A place of this process that sanitizers and the host leave alone. */
+#define SPACE_BASE	0x7ea000000000ul
+
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <stdio.h>
@@ -18,6 +21,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <vmarea/report.h>
 
 #include "faults.h"
 
@@ -39,7 +44,7 @@ struct world {
 	struct memory m;		/* ours */
 	struct file *file;
 	struct user_faults *uf[2];
-	int fd[2], memfd, mem;		/* theirs */
+	int fd[2], memfd, mem, pagemap;		/* theirs */
 	unsigned int seed;
 	unsigned long step;
 	char last[160];
@@ -82,12 +87,13 @@ static bool make_theirs(struct world *w)
 	}
 	w->memfd = memfd_create("f", 0);
 	w->mem = open("/proc/self/mem", O_RDWR);
-	assert_true(w->memfd >= 0 && w->mem >= 0);
+	w->pagemap = open("/proc/self/pagemap", O_RDONLY);
+	assert_true(w->memfd >= 0 && w->mem >= 0 && w->pagemap >= 0);
 	assert_int_equal(ftruncate(w->memfd, FILE_PAGES * PAGE), 0);
 	return true;
 }
 
-/* "[0..3)rw-pu", with u or i where missing or minor pages are asked for. */
+/* "[0..3)rw-pu", with u, w, i for um, uw, ui. */
 static size_t print_area(char *text, unsigned long start, unsigned long end, const char *rights,
 			 const char *modes)
 {
@@ -114,10 +120,12 @@ static void their_areas(char *text)
 			end = e;
 			memcpy(rights, r, sizeof(r));
 		} else if (inside && !strncmp(line, "VmFlags:", 8)) {
-			char modes[3] = "";
+			char modes[4] = "";
 
 			if (strstr(line, " um"))
 				strcat(modes, "u");
+			if (strstr(line, " uw"))
+				strcat(modes, "w");
 			if (strstr(line, " ui"))
 				strcat(modes, "i");
 			text += print_area(text, start, end, rights, modes);
@@ -142,10 +150,12 @@ static int add_area(const struct area_info *info, void *arg)
 		info->flags & VM_READ ? 'r' : '-', info->flags & VM_WRITE ? 'w' : '-',
 		info->flags & VM_EXEC ? 'x' : '-', info->flags & VM_MAYSHARE ? 's' : 'p',
 	};
-	char **text = arg, modes[3] = "";
+	char **text = arg, modes[4] = "";
 
 	if (info->flags & VM_UFFD_MISSING)
 		strcat(modes, "u");
+	if (info->flags & VM_UFFD_WP)
+		strcat(modes, "w");
 	if (info->flags & VM_UFFD_MINOR)
 		strcat(modes, "i");
 	*text += print_area(*text, info->start, info->end, rights, modes);
@@ -187,19 +197,60 @@ static void agree(struct world *w, long ours, long theirs, const char *what, str
 		fail_msg("step %lu: %s", w->step, w->last);
 }
 
-static void do_register(struct world *w)
+static bool has_files(struct world *w, struct range r)
 {
-	static const unsigned int modes[] = {
-		USER_FAULT_MISSING, USER_FAULT_MISSING, USER_FAULT_MINOR,
-		USER_FAULT_MISSING | USER_FAULT_MINOR, 0, 0x80,
-	};
-	struct range r = some_range(w);
-	unsigned int i = chance(w, 8) ? 0 : 1, mode = modes[chance(w, ARRAY_SIZE(modes))];
+	struct area_info info;
+	bool file = false;
+
+	for (unsigned long at = r.start; at < r.start + r.bytes && !file; at = info.end) {
+		if (mm_query_next(w->m.s.mm, at, &info))
+			break;
+		file = info.file && info.start < r.start + r.bytes;
+		area_info_put(&info);
+	}
+	return file;
+}
+
+/* Both; it does not matter whose it is. */
+static void forget(struct world *w, struct range r)
+{
+	for (int i = 0; i < 2; i++) {
+		struct uffdio_range arg = { r.start, r.bytes };
+		long theirs = result(ioctl(w->fd[i], UFFDIO_UNREGISTER, &arg));
+
+		agree(w, user_faults_unregister(w->uf[i], r.start, r.bytes), theirs, "unregister",
+		      r, (unsigned int)i);
+	}
+}
+
+static void register_as(struct world *w, unsigned int i, struct range r, unsigned int mode)
+{
 	struct uffdio_register arg = { .range = { r.start, r.bytes }, .mode = mode };
 	long theirs = result(ioctl(w->fd[i], UFFDIO_REGISTER, &arg));
 
 	agree(w, user_faults_register(w->uf[i], r.start, r.bytes, mode), theirs, "register", r,
 	      mode);
+}
+
+static void do_register(struct world *w)
+{
+	static const unsigned int modes[] = {
+		USER_FAULT_MISSING, USER_FAULT_MISSING, USER_FAULT_MINOR,
+		USER_FAULT_MISSING | USER_FAULT_MINOR, 0, 0x80, USER_FAULT_WP,
+		USER_FAULT_MISSING | USER_FAULT_WP, USER_FAULT_MISSING | USER_FAULT_WP,
+	};
+	struct range r = some_range(w);
+	unsigned int i = chance(w, 8) ? 0 : 1, mode = modes[chance(w, ARRAY_SIZE(modes))];
+
+	/*
+	 * Ours protects anonymous memory only.  And what the kernel registers for less keeps its
+	 * marks, which count again later.
+	 */
+	if ((mode & USER_FAULT_WP) && has_files(w, r))
+		mode = USER_FAULT_MISSING;
+	if (!(mode & USER_FAULT_WP))
+		forget(w, r);
+	register_as(w, i, r, mode);
 }
 
 static void do_unregister(struct world *w)
@@ -230,7 +281,8 @@ static void do_copy(struct world *w)
 {
 	static unsigned char bytes[7 * PAGE];
 	struct range r = some_range(w);
-	unsigned int flags = some_flags(w), i = chance(w, 8) ? 0 : 1;
+	unsigned int flags = some_flags(w) | (chance(w, 4) ? 0 : USER_FAULT_PROTECT);
+	unsigned int i = chance(w, 8) ? 0 : 1;
 	struct uffdio_copy arg = {
 		.dst = r.start, .src = (uintptr_t)bytes, .len = r.bytes, .mode = flags,
 	};
@@ -240,6 +292,23 @@ static void do_copy(struct world *w)
 	theirs = their_answer(ioctl(w->fd[i], UFFDIO_COPY, &arg), &arg.copy);
 	agree(w, user_faults_copy(w->uf[i], r.start, bytes, r.bytes, flags), theirs, "copy", r,
 	      flags);
+}
+
+/* Theirs has the two flags the other way round. */
+static void do_protect_writes(struct world *w)
+{
+	struct range r = some_range(w);
+	unsigned int flags = chance(w, 4) ? chance(w, 2) * USER_FAULT_PROTECT : chance(w, 6);
+	struct uffdio_writeprotect arg = {
+		.range = { r.start, r.bytes },
+		.mode = (flags & USER_FAULT_PROTECT ? UFFDIO_WRITEPROTECT_MODE_WP : 0) |
+			(flags & USER_FAULT_DONTWAKE ? UFFDIO_WRITEPROTECT_MODE_DONTWAKE : 0) |
+			(flags & ~3u),
+	};
+	long theirs = result(ioctl(w->fd[0], UFFDIO_WRITEPROTECT, &arg));
+
+	agree(w, user_faults_writeprotect(w->uf[0], r.start, r.bytes, flags), theirs,
+	      "writeprotect", r, flags);
 }
 
 static void do_zeropage(struct world *w)
@@ -401,6 +470,21 @@ static void compare_areas(struct world *w)
 			 theirs);
 }
 
+/* Which pages are protected. */
+static void compare_marks(struct world *w)
+{
+	uint64_t ours[PAGES], theirs[PAGES];
+
+	assert_int_equal(mm_pagemap_read(w->m.s.mm, at(0), PAGES, ours), PAGES);
+	assert_int_equal(pread(w->pagemap, theirs, sizeof(theirs),
+			       (off_t)(SPACE_BASE / PAGE * sizeof(*theirs))), sizeof(theirs));
+	for (unsigned long i = 0; i < PAGES; i++)
+		if ((ours[i] ^ theirs[i]) & MM_PAGEMAP_USER_WP)
+			fail_msg("step %lu, after %s: page %lu, pagemap: ours %lx, theirs %lx",
+				 w->step, w->last, i, (unsigned long)ours[i],
+				 (unsigned long)theirs[i]);
+}
+
 static void compare_files(struct world *w)
 {
 	static unsigned char ours[FILE_PAGES * PAGE], theirs[FILE_PAGES * PAGE];
@@ -416,13 +500,14 @@ static void run(struct world *w, unsigned long steps)
 {
 	static void (*const calls[])(struct world *w) = {
 		do_register, do_register, do_register, do_unregister, do_copy, do_copy, do_copy,
-		do_zeropage, do_continue, do_poison, do_wake, do_map, do_unmap, do_protect,
+		do_zeropage, do_continue, do_poison, do_wake, do_protect_writes, do_protect_writes, do_map, do_unmap, do_protect,
 		do_discard, do_move, do_look, do_look, do_store, do_store,
 	};
 
 	for (w->step = 0; w->step < steps; w->step++) {
 		calls[chance(w, ARRAY_SIZE(calls))](w);
 		compare_areas(w);
+		compare_marks(w);
 		if (w->step % 100)
 			continue;
 		for (unsigned long page = 0; page < PAGES; page++)
@@ -450,6 +535,7 @@ static void the_kernel_agrees(void **state)
 	munmap((void *)SPACE_BASE, PAGES * PAGE);
 	close(w.memfd);
 	close(w.mem);
+	close(w.pagemap);
 	assert_int_equal(space_unmap(&w.m.s, 0, PAGES), 0);
 	file_put(w.file);
 	memory_close(&w.m);

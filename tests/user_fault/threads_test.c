@@ -137,6 +137,55 @@ static void areas_are_pulled_away(void **state)
 	memory_close(&m);
 }
 
+/* Stores to pages that are protected again and again: each is asked for, none is lost. */
+static void *storing_program(void *arg)
+{
+	unsigned long page = (unsigned long)(uintptr_t)arg;
+
+	for (unsigned long i = 1; i <= rounds; i++) {
+		assert_int_equal(put(&m, page, (unsigned char)i), MM_FAULT_DONE);
+		assert_int_equal(get(&m, page), (unsigned char)i);
+	}
+	return NULL;
+}
+
+static void *allowing_handler(void *arg)
+{
+	struct user_fault_msg msg;
+	long nr;
+
+	while ((nr = user_faults_read(uf, &msg, 1)) == 1)
+		assert_int_equal(user_faults_writeprotect(uf, msg.address, PAGE, 0), 0);
+	assert_int_equal(nr, -EBADF);
+	return NULL;
+}
+
+static void writes_are_asked_for_at_random(void **state)
+{
+	pthread_t handler_thread, programs[NR_PROGRAMS];
+
+	open_with(PAGES);
+	assert_int_equal(faults_unregister(uf, 0, PAGES), 0);
+	if (!mm_from_user(m.s.mm)->pgt->format->user_wp) {
+		user_faults_put(uf);
+		memory_close(&m);
+		return;
+	}
+	assert_int_equal(faults_register(uf, 0, PAGES, USER_FAULT_WP), 0);
+	handler_thread = start(allowing_handler, NULL);
+	for (int i = 0; i < NR_PROGRAMS; i++)
+		programs[i] = start(storing_program, (void *)(uintptr_t)i);
+	for (unsigned long i = 0; i < rounds; i++)
+		assert_int_equal(user_faults_writeprotect(uf, at(0), PAGES * PAGE,
+							  USER_FAULT_PROTECT), 0);
+	for (int i = 0; i < NR_PROGRAMS; i++)
+		finish(programs[i]);
+	user_faults_close(uf);
+	finish(handler_thread);
+	user_faults_put(uf);
+	memory_close(&m);
+}
+
 /* Nobody answers; the process is killed while its threads begin to wait. */
 static void a_kill_ends_all_waits(void **state)
 {
@@ -194,6 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(handlers_serve_programs),
 		cmocka_unit_test(areas_are_pulled_away),
+		cmocka_unit_test(writes_are_asked_for_at_random),
 		cmocka_unit_test(a_kill_ends_all_waits),
 		cmocka_unit_test(event_loops_are_told),
 	};

@@ -4,6 +4,8 @@
 
 #define MISSING		USER_FAULT_MISSING
 #define MINOR		USER_FAULT_MINOR
+#define WP		USER_FAULT_WP
+#define PROTECT		USER_FAULT_PROTECT
 
 static struct memory m;
 static struct user_faults *uf;
@@ -281,6 +283,128 @@ static void shared_memory(void **state)
 	teardown();
 }
 
+static int protect(unsigned long page, unsigned long nr, unsigned int flags)
+{
+	return user_faults_writeprotect(uf, at(page), nr * PAGE, flags);
+}
+
+static bool is_protected(unsigned long page)
+{
+	return mm_attrs(m.s.mm, page) & PT_USER_WP;
+}
+
+/* Not where entries have no bit for it. */
+static bool can_protect(void)
+{
+	return mm_from_user(m.s.mm)->pgt->format->user_wp;
+}
+
+static void writes_are_asked_for(void **state)
+{
+	struct mm_user *child;
+	struct accessor a;
+
+	setup();
+	if (!can_protect()) {
+		assert_int_equal(faults_register(uf, 4, 8, WP), -EINVAL);
+		teardown();
+		return;
+	}
+	assert_int_equal(faults_register(uf, 4, 8, MISSING), 0);
+	assert_int_equal(protect(4, 8, PROTECT), -ENOENT);
+	assert_int_equal(faults_copy(uf, 4, 1, 1, PROTECT), -EINVAL);
+	assert_int_equal(faults_register(uf, 4, 8, MISSING | WP), 0);
+	assert_int_equal(protect(4, 8, PROTECT | USER_FAULT_DONTWAKE), -EINVAL);
+	assert_int_equal(protect(0, 8, PROTECT), -ENOENT);
+
+	assert_int_equal(faults_copy(uf, 4, 1, 1, PROTECT), PAGE);
+	assert_int_equal(faults_copy(uf, 5, 2, 2, 0), 2 * PAGE);
+	assert_int_equal(faults_zero(uf, 7, 1), PAGE);
+	assert_int_equal(protect(5, 7, PROTECT), 0);
+	for (unsigned long page = 4; page < 8; page++)
+		assert_true(is_protected(page));
+	assert_int_equal(get(&m, 4), 1);
+	/* It outlives mprotect(), and reading; a fork drops it for the child. */
+	assert_int_equal(mm_mprotect(m.s.mm, at(4), 2 * PAGE, PROT_READ), 0);
+	assert_int_equal(mm_mprotect(m.s.mm, at(4), 2 * PAGE, RW), 0);
+	assert_int_equal(mm_fork(m.s.mm, &child), 0);
+	assert_int_equal(mm_put(child, 5, 9), MM_FAULT_DONE);
+	mmput(child);
+	assert_int_equal(get(&m, 5), 2);
+	assert_true(is_protected(4));
+	assert_true(is_protected(5));
+	/* A pin for reading gets a page of its own, which is protected, too. */
+	assert_int_equal(mm_fork(m.s.mm, &child), 0);
+	{
+		struct page *page;
+
+		assert_int_equal(mm_pin_pages(m.s.mm, at(5), 1, MM_ACCESS_READ, &page), 1);
+		mm_unpin_pages(&page, 1);
+	}
+	mmput(child);
+	assert_true(is_protected(5));
+
+	for (unsigned long page = 4; page < 8; page += 3) {
+		accessor_start(&a, &m, page, MM_ACCESS_WRITE);
+		assert_int_equal(faults_expect(uf, page).flags,
+				 USER_FAULT_FLAG_WRITE | USER_FAULT_FLAG_WP);
+		assert_int_equal(user_faults_wake(uf, at(page), PAGE), 0);
+		faults_expect(uf, page);
+		assert_int_equal(protect(page, 1, 0), 0);
+		assert_int_equal(accessor_end(&a), MM_FAULT_DONE);
+		assert_false(is_protected(page));
+	}
+	assert_int_equal(put(&m, 4, 3), MM_FAULT_DONE);
+	memory_validate(m.s.mm);
+	/* What moves is asked for no more, nor what is registered otherwise. */
+	assert_int_equal(mm_mremap(m.s.mm, at(5), PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				   at(40)), at(40));
+	assert_false(is_protected(40));
+	assert_int_equal(put(&m, 40, 3), MM_FAULT_DONE);
+	assert_true(is_protected(6));
+	assert_int_equal(faults_unregister(uf, 6, 1), 0);
+	assert_int_equal(put(&m, 6, 3), MM_FAULT_DONE);
+	assert_int_equal(protect(7, 1, PROTECT), 0);
+	user_faults_close(uf);
+	assert_int_equal(put(&m, 7, 3), MM_FAULT_DONE);
+	teardown();
+}
+
+/* A leaf of 2 MiB is protected whole, or split where a part is. */
+static void huge_pages_are_protected(void **state)
+{
+	const unsigned long first = 512;
+	struct accessor a;
+
+	setup();
+	if (!can_protect()) {
+		teardown();
+		return;
+	}
+	assert_int_equal(space_map(&m.s, first, 1024, RW, ANON), 0);
+	assert_int_equal(mm_madvise(m.s.mm, at(first), 1024 * PAGE, MADV_HUGEPAGE), 0);
+	assert_int_equal(faults_register(uf, first, 1024, WP), 0);
+	assert_int_equal(put(&m, first, 1), MM_FAULT_DONE);
+	assert_int_equal(put(&m, first + 512, 1), MM_FAULT_DONE);
+	assert_int_equal(mm_leaves(m.s.mm), 2);
+	assert_int_equal(protect(first, 512 + 8, PROTECT), 0);
+	assert_int_equal(mm_leaves(m.s.mm), 1);
+	assert_true(is_protected(first + 511));
+	assert_true(is_protected(first + 519));
+	assert_false(is_protected(first + 520));
+	assert_int_equal(put(&m, first + 520, 1), MM_FAULT_DONE);
+	accessor_start(&a, &m, first + 7, MM_ACCESS_WRITE);
+	faults_expect(uf, first + 7);
+	assert_int_equal(protect(first + 7, 1, 0), 0);
+	assert_int_equal(accessor_end(&a), MM_FAULT_DONE);
+	assert_true(is_protected(first + 8));
+	/* Nor does it become one again meanwhile. */
+	assert_int_equal(mm_madvise(m.s.mm, at(first), 512 * PAGE, MADV_COLLAPSE), -EINVAL);
+	assert_int_equal(protect(first, 1024, 0), 0);
+	assert_int_equal(mm_madvise(m.s.mm, at(first), 512 * PAGE, MADV_COLLAPSE), 0);
+	teardown();
+}
+
 static void poison(void **state)
 {
 	setup();
@@ -544,6 +668,8 @@ int main(void)
 		cmocka_unit_test(guards_give_way_to_bytes),
 		cmocka_unit_test(private_shared_memory),
 		cmocka_unit_test(shared_memory),
+		cmocka_unit_test(writes_are_asked_for),
+		cmocka_unit_test(huge_pages_are_protected),
 		cmocka_unit_test(poison),
 		cmocka_unit_test(no_pages_no_answers),
 		cmocka_unit_test(a_fault_waits_for_its_page),
