@@ -312,7 +312,8 @@ VMAREA_API bool vma_is_owner(vma_any vma, const struct vm_operations_struct *__n
 
 /*
  * Removes the pages in [addr, addr + size), and their references; accesses fault from then on.  A
- * range that is not wholly inside the VMA, or that overflows, does nothing and is reported.
+ * range that is not wholly inside the VMA, or that overflows, does nothing and is reported; nor
+ * does a VMA that no driver's mmap() hook has set up: that memory is the program's.
  */
 VMAREA_API void zap_vma_range(vma_any vma, unsigned long addr, unsigned long size)
 	__must_hold_shared(vma_stable) __may_sleep;
@@ -393,6 +394,10 @@ VMAREA_API int vma_try_clear_mayexec(struct vma_new *vma)	__in_mmap_hook __must_
 /*
  * What a driver supplies for its files.  Each hook says under which locks it is called; under any
  * it must not take the mmap lock of that mm, nor make a memory call on it.  All may sleep.
+ *
+ * An answer that is none, a page, a range or a flag that the driver may not have: it is reported
+ * once at each place, with the driver's name, nothing of it is done, and the call fails: -EINVAL,
+ * or SIGBUS for a fault, -EIO for a page that is read or written.
  */
 struct file_operations {
 	const char *owner;		/* the driver's name, for reports */

@@ -77,16 +77,29 @@ bool vma_is_owner(vma_any vma, const struct vm_operations_struct *ops, const voi
 	return owned_by(vma_from_any(vma), ops, data);
 }
 
+/* Has an mmap() hook made it what it is? */
+static bool is_drivers(const struct vm_area_struct *vma)
+{
+	const struct file *file = vma->vm_file;
+
+	return file && file->ops && file->ops->mmap;
+}
+
 void zap_vma_range(vma_any vma, unsigned long addr, unsigned long size)
 {
 	const struct vm_area_struct *area = vma_from_any(vma);
 	unsigned long end;
 
-	if (VM_WARN_ON(check_add_overflow(addr, size, &end), "zap %lx + %lx", addr, size))
+	if (VM_WARN_ON(check_add_overflow(addr, size, &end), "driver %s: zap %lx + %lx",
+		       driver_name(area), addr, size))
 		return;
 	if (VM_WARN_ON(addr < area->vm_start || end > area->vm_end,
-		       "zap [%lx, %lx) of a VMA [%lx, %lx)", addr, end, area->vm_start,
-		       area->vm_end))
+		       "driver %s: zap [%lx, %lx) of a VMA [%lx, %lx)", driver_name(area), addr,
+		       end, area->vm_start, area->vm_end))
+		return;
+	if (VM_WARN_ON(!is_drivers(area),
+		       "zap [%lx, %lx) of a VMA that no driver has set up, %s", addr, end,
+		       driver_name(area)))
 		return;
 	pages_zap(area->vm_mm, addr, end, ZAP_PAGES);
 }
@@ -150,7 +163,8 @@ void __vm_flags_set(struct vma_new *vma, vm_flags_t flags)
 {
 	struct vm_area_struct *area = vma_from_new(vma);
 
-	VM_WARN_ON(flags & ~VM_HOOK_MAY_SET, "a hook sets flags %lx", (unsigned long)flags);
+	VM_WARN_ON(flags & ~VM_HOOK_MAY_SET, "driver %s: a hook sets flags %lx", driver_name(area),
+		   (unsigned long)flags);
 	vma_init(area, vm_flags, area->vm_flags | (flags & VM_HOOK_MAY_SET));
 }
 

@@ -30,4 +30,6 @@
 # define ETIMEDOUT	110
 #endif
 
+#define MAX_ERRNO	4095		/* -4095 to -1 are errors */
+
 #endif

@@ -31,15 +31,6 @@
 	VM_WARN_ON(true, "driver %s, page at %lx: " fmt, driver_name((f)->vma), (f)->addr,	\
 		   ##__VA_ARGS__)
 
-const char *driver_name(const struct vm_area_struct *vma)
-{
-	const struct file *file = vma->vm_file;
-
-	if (!file)
-		return "without a file";
-	return file->ops && file->ops->owner ? file->ops->owner : file->name;
-}
-
 bool driver_may_show(const struct mm_struct *mm, const struct page *page)
 {
 	return (page_flags(page) & (PG_DRIVER | PG_LOOSE)) == PG_DRIVER &&
@@ -126,6 +117,28 @@ static enum mm_fault take_answer(struct fault *f, const char *hook, vm_fault_t a
 	}
 }
 
+/* A hook may change ->page only, and not that of page_mkwrite().  Nothing depends on the others. */
+static bool has_changed(const struct vm_fault *vmf, const struct vm_fault *asked)
+{
+	return vmf->address != asked->address || vmf->pgoff != asked->pgoff ||
+	       vmf->flags != asked->flags || (asked->page && vmf->page != asked->page);
+}
+
+static vm_fault_t ask(const struct fault *f, vma_fault_hook *hook, const char *name,
+		      struct vm_fault *vmf)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	const struct vm_fault asked = *vmf;
+	vm_fault_t answer = vma_ops_fault(hook, name, f->vma, vmf);
+
+	if (!has_changed(vmf, &asked))
+		return answer;
+	DRIVER_WARN(f, "%s has changed what it was asked", name);
+	if (answer == VM_FAULT_DONE && !asked.page && vmf->page)
+		page_put(vmf->page);
+	return VM_FAULT_SIGBUS;
+}
+
 /* What is wrong with the page that fault() gave?  NULL: nothing. */
 static const char *wrong_page(const struct fault *f, const struct page *page)
 	__must_hold_shared(vma_stable)
@@ -165,12 +178,15 @@ static enum mm_fault show_page(struct fault *f, struct page *page)
 static bool fault_around(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep
 {
-	struct vm_fault vmf = vmf_of(f);
+	const struct vm_fault asked = vmf_of(f);
+	struct vm_fault vmf = asked;
 	unsigned long first = ALIGN_DOWN(f->addr, AROUND_BYTES);
 	unsigned int level;
 
 	vma_ops_map_pages(f->vma, &vmf, max(first, f->vma->vm_start),
 			  min(first + AROUND_BYTES, f->vma->vm_end));
+	if (has_changed(&vmf, &asked))
+		DRIVER_WARN(f, "map_pages() has changed what it was asked");
 	return !pte_none(pt_look(f->mm->pgt, f->addr, &level));
 }
 
@@ -184,7 +200,7 @@ enum mm_fault driver_missing(struct fault *f)
 		return FAULT_AGAIN;
 	if (!vma_has_op(f->vma, fault))
 		return file_missing(f);
-	answer = vma_ops_fault(f->vma->vm_ops->fault, "fault()", f->vma, &vmf);
+	answer = ask(f, f->vma->vm_ops->fault, "fault()", &vmf);
 	if (answer != VM_FAULT_DONE)
 		return take_answer(f, "fault()", answer, PTE_NONE);
 	wrong = wrong_page(f, vmf.page);
@@ -205,8 +221,8 @@ enum mm_fault driver_make_writable(struct fault *f, pte_t seen, struct page *pag
 	int err;
 
 	vmf.page = page;
-	answer = vma_ops_fault(page ? f->vma->vm_ops->page_mkwrite : f->vma->vm_ops->pfn_mkwrite,
-			       name, f->vma, &vmf);
+	answer = ask(f, page ? f->vma->vm_ops->page_mkwrite : f->vma->vm_ops->pfn_mkwrite, name,
+		     &vmf);
 	if (answer != VM_FAULT_DONE)
 		return take_answer(f, name, answer, seen);
 	if (page)
@@ -230,8 +246,8 @@ static long access_area(struct vm_area_struct *vma, unsigned long addr, void *bu
 		return -EFAULT;
 	len = min(len, vma->vm_end - addr);
 	done = vma_ops_access(vma, addr, buf, len, write);
-	if (VM_WARN_ON(done > (long)len, "driver %s: access() of %zu bytes says %ld",
-		       driver_name(vma), len, done))
+	if (VM_WARN_ON(done > (long)len || done < -MAX_ERRNO,
+		       "driver %s: access() of %zu bytes says %ld", driver_name(vma), len, done))
 		return -EFAULT;
 	return done;
 }

@@ -176,7 +176,6 @@ int file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned 
 /* May a driver show @page in @mm: did alloc_page() of its instance give it out? */
 bool driver_may_show(const struct mm_struct *mm, const struct page *page);
 /* The area's driver, for reports. */
-const char *driver_name(const struct vm_area_struct *vma);
 /* Is its driver to be asked before a page becomes writable?  @special: what has no page. */
 bool driver_wants_notice(const struct vm_area_struct *vma, bool special)
 	__must_hold_shared(vma_stable);

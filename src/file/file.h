@@ -8,6 +8,7 @@
 #ifndef FILE_FILE_H
 #define FILE_FILE_H
 
+#include <vmarea/driver.h>
 #include <vmarea/vmarea.h>
 
 #include "base/atomic.h"
@@ -44,6 +45,12 @@ bool file_get_rcu(struct file *file);
 
 /* FILE_HUGETLB: huge pages beyond the new end are kept no longer. */
 void file_unreserve(struct file *file, u64 bytes);
+
+/* For reports. */
+static inline const char *file_driver(const struct file *file)
+{
+	return file->ops && file->ops->owner ? file->ops->owner : file->name;
+}
 
 static inline u32 file_flags(const struct file *file)
 {

@@ -254,8 +254,8 @@ static int fill(struct file *file, struct page *page) __must_hold(page) __may_sl
 	int err = bytes ? file->ops->read_page(file, offset, to, bytes) : 0;
 
 	if (err)
-		return VM_WARN_ON(err > 0, "file %s: read_page() says %d", file->name, err) ?
-		       -EIO : err;
+		return VM_WARN_ON(err > 0 || err < -MAX_ERRNO, "driver %s: read_page() says %d",
+				  file_driver(file), err) ? -EIO : err;
 	memset(to + bytes, 0, PAGE_SIZE - bytes);
 	page_set_flags(page, PG_BACKED);
 	/* (A): pairs with filemap_is_uptodate(). */

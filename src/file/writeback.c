@@ -208,7 +208,8 @@ static int write_bytes(struct file *writer, struct page *page)
 		return 0;
 	err = writer->ops->write_page(writer, offset, page_bytes(page),
 				      min(size - offset, (u64)PAGE_SIZE));
-	if (VM_WARN_ON(err > 0, "file %s: write_page() says %d", writer->name, err))
+	if (VM_WARN_ON(err > 0 || err < -MAX_ERRNO, "driver %s: write_page() says %d",
+		       file_driver(writer), err))
 		return -EIO;
 	if (!err && writer->ops->read_page)
 		page_set_flags(page, PG_BACKED);

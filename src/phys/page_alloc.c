@@ -170,6 +170,13 @@ void page_free_last(struct page *page)
 		free_loose(page);
 		return;
 	}
+	/* Each of them has a reference, or had: it is theirs again. */
+	if (VM_WARN_ON(page_mapcount(page) && !order,
+		       "pfn %u is freed, and %d entries show it: a driver has put it too often",
+		       page->pfn, page_mapcount(page))) {
+		atomic_add_relaxed(&page->refs, (u32)page_mapcount(page));
+		return;
+	}
 	VM_DEBUG_ON(page_mapcount(page), "pfn %u is mapped %d times", page->pfn,
 		    page_mapcount(page));
 	arena = page_arena(page);

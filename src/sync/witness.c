@@ -441,6 +441,23 @@ void witness_call_returns(const struct witness_call *call)
 	check_left(w, call->nr, call->rcu_depth, where);
 }
 
+struct witness_hook witness_hook_begins(const char *name, const char *driver)
+{
+	struct witness *w = witness_self();
+	const struct witness_hook hook = {
+		.call = witness_call_begins(name), .outer = w->driver,
+	};
+
+	w->driver = driver;
+	return hook;
+}
+
+void witness_hook_returns(const struct witness_hook *hook)
+{
+	witness_call_returns(&hook->call);
+	witness_self()->driver = hook->outer;
+}
+
 /* ------------------------------------------------------------------------ atomic context -- */
 
 void witness_rcu_enter(const char *place)

@@ -99,6 +99,20 @@ void witness_call_returns(const struct witness_call *call);
 		__attribute__((cleanup(witness_call_returns), unused)) =	\
 		witness_call_begins(__func__)
 
+/* The call of a driver's hook: the same, and reports say whose hook the thread is in. */
+struct witness_hook {
+	struct witness_call call;
+	const char *outer;		/* the driver of the hook that this one is called in */
+};
+
+struct witness_hook witness_hook_begins(const char *name, const char *driver);
+void witness_hook_returns(const struct witness_hook *hook);
+
+# define witness_hook(driver)							\
+	const struct witness_hook __witness_hook				\
+		__attribute__((cleanup(witness_hook_returns), unused)) =	\
+		witness_hook_begins(__func__, (driver))
+
 void witness_rcu_enter(const char *place);
 void witness_rcu_leave(const char *place);
 
@@ -155,6 +169,7 @@ void witness_set_report(void (*fn)(void *arg, const char *text), void *arg);
 	((void)(lock), (void)(class), (void)(mode), (void)(place))
 # define witness_assert_none_held_at(place)	((void)(place))
 # define witness_call()				struct __witness_no_call
+# define witness_hook(driver)			struct __witness_no_hook
 # define witness_rcu_enter(place)		((void)(place))
 # define witness_rcu_leave(place)		((void)(place))
 # define witness_might_sleep(place)		((void)(place))

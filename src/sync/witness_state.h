@@ -34,6 +34,7 @@ struct witness {
 	struct witness_stack rcu_stack;
 	void (*report)(void *arg, const char *text);
 	void *report_arg;
+	const char *driver;		/* whose hook runs; NULL: none */
 	bool armed;			/* the check at the end of the thread is set up */
 };
 
@@ -72,7 +73,7 @@ void report_say(struct report *r, ...);
 void report_lock(struct report *r, const void *lock, u32 class);
 /* "<lock> (<mode>) taken at <place>" */
 void report_held(struct report *r, const struct held *h);
-/* Lines of their own, after the first. */
+/* Lines of their own, after the first; and whose hook the thread is in. */
 void report_rule(struct report *r, const char *rule);
 void report_stack(struct report *r, const struct witness_stack *stack);
 void report_held_with_stack(struct report *r, const struct held *h);

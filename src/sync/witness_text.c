@@ -70,6 +70,10 @@ void witness_describe_held(const void *state, char *buf, size_t bytes)
 
 void report_rule(struct report *r, const char *rule)
 {
+	const char *driver = witness_self()->driver;
+
+	if (driver)
+		report_say(r, "\n  in a hook of driver ", driver, NULL);
 	report_say(r, "\n  rule: ", rule, NULL);
 }
 

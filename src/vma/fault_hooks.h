@@ -17,7 +17,7 @@ static inline vm_fault_t vma_ops_fault(vma_fault_hook *hook, const char *name,
 				       struct vm_area_struct *vma, struct vm_fault *vmf)
 	__must_hold_shared(vma_stable) __may_sleep
 {
-	witness_call();
+	witness_hook(driver_name(vma));
 	struct vma_ref *handle;
 	vm_fault_t answer;
 
@@ -33,7 +33,7 @@ static inline void vma_ops_map_pages(struct vm_area_struct *vma, struct vm_fault
 				     unsigned long start, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep
 {
-	witness_call();
+	witness_hook(driver_name(vma));
 	struct vma_ref *handle;
 
 	might_sleep();
@@ -47,7 +47,7 @@ static inline long vma_ops_access(struct vm_area_struct *vma, unsigned long addr
 				  size_t len, bool write)
 	__must_hold_shared(vma_stable) __may_sleep
 {
-	witness_call();
+	witness_hook(driver_name(vma));
 	struct vma_ref *handle;
 	long done;
 

@@ -259,6 +259,18 @@ static inline struct vma_mut *handle_mut(struct mmap_write *lock, struct vm_area
 
 /* ---- hooks.  Each is a section: what it was given is gone when it returns. */
 
+/* For reports: whose area is it? */
+static inline const char *driver_name(const struct vm_area_struct *vma)
+{
+	return vma->vm_file ? file_driver(vma->vm_file) : "without a file";
+}
+
+/* What a hook answered that is asked for 0 or -errno; anything else is reported, and an error. */
+#define HOOK_ANSWER(vma, hook, answer)						\
+	(VM_WARN_ON((answer) > 0 || (answer) < -MAX_ERRNO,			\
+		    "driver %s, VMA at %lx: " hook " answers %d", driver_name(vma),	\
+		    (vma)->vm_start, (answer)) ? -EINVAL : (answer))
+
 /* The ops have the hook. */
 #define vma_has_op(vma, op)	((vma)->vm_ops && (vma)->vm_ops->op)
 
@@ -266,6 +278,7 @@ static inline struct vma_mut *handle_mut(struct mmap_write *lock, struct vm_area
 static inline void vma_ops_open(struct vm_area_struct *vma)
 	__must_hold(vma_stable) __may_sleep
 {
+	witness_hook(driver_name(vma));
 	struct vma_mut *handle;
 
 	if (!vma_has_op(vma, open))
@@ -280,6 +293,7 @@ static inline void vma_ops_open(struct vm_area_struct *vma)
 static inline void vma_ops_close(struct vm_area_struct *vma)
 	__must_hold(vma_stable) __may_sleep
 {
+	witness_hook(driver_name(vma));
 	struct vma_mut *handle;
 
 	if (!vma_has_op(vma, close))
@@ -294,6 +308,7 @@ static inline void vma_ops_close(struct vm_area_struct *vma)
 static inline int vma_ops_may_split(struct vm_area_struct *vma, unsigned long addr)
 	__must_hold_shared(vma_stable) __may_sleep
 {
+	witness_hook(driver_name(vma));
 	struct vma_ref *handle;
 	int err;
 
@@ -303,7 +318,7 @@ static inline int vma_ops_may_split(struct vm_area_struct *vma, unsigned long ad
 	handle = section_begin(SECTION_HOOK_READ, vma, "may_split()");
 	err = vma->vm_ops->may_split(handle, addr);
 	section_end(handle, "struct vma_ref", SECTIONS_VMA, "may_split()");
-	return err;
+	return HOOK_ANSWER(vma, "may_split()", err);
 }
 
 /* @ops, with that hook, are those of the area that moved; the new one is write-locked. */
@@ -311,6 +326,7 @@ static inline int vma_ops_mremap(const struct vm_operations_struct *ops,
 				 struct vm_area_struct *vma)
 	__must_hold(vma_stable) __may_sleep
 {
+	witness_hook(driver_name(vma));
 	struct vma_mut *handle;
 	int err;
 
@@ -318,7 +334,7 @@ static inline int vma_ops_mremap(const struct vm_operations_struct *ops,
 	handle = section_begin(SECTION_HOOK_WRITE, vma, "mremap()");
 	err = ops->mremap(handle);
 	section_end(handle, "struct vma_mut", SECTIONS_MUT, "mremap()");
-	return err;
+	return HOOK_ANSWER(vma, "mremap()", err);
 }
 
 /* The VMA's write lock is held.  vma_has_op(). */
@@ -326,6 +342,7 @@ static inline int vma_ops_mprotect(struct vm_area_struct *vma, unsigned long sta
 				   unsigned long end, vm_flags_t flags)
 	__must_hold(vma_stable) __may_sleep
 {
+	witness_hook(driver_name(vma));
 	struct vma_mut *handle;
 	int err;
 
@@ -333,13 +350,14 @@ static inline int vma_ops_mprotect(struct vm_area_struct *vma, unsigned long sta
 	handle = section_begin(SECTION_HOOK_WRITE, vma, "mprotect()");
 	err = vma->vm_ops->mprotect(handle, start, end, flags);
 	section_end(handle, "struct vma_mut", SECTIONS_MUT, "mprotect()");
-	return err;
+	return HOOK_ANSWER(vma, "mprotect()", err);
 }
 
 /* NULL if it has none of its own. */
 static inline const char *vma_ops_name(struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable) __may_sleep
 {
+	witness_hook(driver_name(vma));
 	struct vma_ref *handle;
 	const char *name;
 
@@ -356,6 +374,7 @@ static inline const char *vma_ops_name(struct vm_area_struct *vma)
 static inline int file_ops_mmap(struct file *file, struct vm_area_struct *vma)
 	__must_hold(vma_stable) __may_sleep
 {
+	witness_hook(driver_name(vma));
 	struct vma_new *handle;
 	int err;
 
@@ -365,7 +384,7 @@ static inline int file_ops_mmap(struct file *file, struct vm_area_struct *vma)
 	handle = section_begin(SECTION_HOOK_NEW, vma, "mmap()");
 	err = file->ops->mmap(file, handle);
 	section_end(handle, "struct vma_new", SECTIONS_NEW, "mmap()");
-	return err;
+	return HOOK_ANSWER(vma, "mmap()", err);
 }
 
 #endif
