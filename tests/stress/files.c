@@ -382,6 +382,7 @@ static void *run(void *arg)
 	struct thread *t = arg;
 	unsigned long round = 0;
 
+	CHECK(!soft_tlb_create(SOFT_TLB_MIN_LOG2 + 2, &t->tlb), "no TLB");
 	do {
 		if (round % ROUNDS_BETWEEN == 0)
 			begin_anew(t);
@@ -389,6 +390,7 @@ static void *run(void *arg)
 			operate(t);
 	} while (rest(t, round++));
 	let_go_of_space(t);
+	soft_tlb_destroy(t->tlb);
 	return NULL;
 }
 
@@ -410,7 +412,7 @@ static void close_files(void)
 }
 
 static const char *const op_names[NR_OPS] = {
-	[OP_LOAD] = "load", [OP_STORE] = "store", [OP_COUNT] = "count", [OP_FAULT] = "fault",
+	[OP_LOAD] = "load", [OP_STORE] = "store", [OP_SOFT_STORE] = "soft store", [OP_COUNT] = "count", [OP_FAULT] = "fault",
 	[OP_FILE_READ] = "file read", [OP_FILE_WRITE] = "file write", [OP_MIGRATE] = "migrate",
 	[OP_MIGRATE_FILE] = "migrate a file's", [OP_IDLE] = "idle", [OP_CLEAN] = "clean",
 	[OP_UNMAP_PAGE] = "unmap a page", [OP_SYNC] = "sync", [OP_MSYNC] = "msync",

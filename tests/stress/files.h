@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <vmarea/file.h>
+#include <vmarea/soft_tlb.h>
 
 #include "census.h"
 
@@ -124,6 +125,8 @@ struct thread {
 	unsigned int nr;
 	uint32_t tickets;			/* atomic: drawn so far */
 	struct space *space;			/* has a reference, for some operations */
+	struct soft_tlb *tlb;
+	struct soft_tlb_space *tlb_space;	/* attached to space; NULL: no memory */
 	struct file *disk;			/* its own, to be told of errors */
 	/* Of shared words of the files: its own last store, and what it has seen of others. */
 	uint32_t own[NR_FILES][REGION_PAGES];
@@ -153,7 +156,7 @@ static inline unsigned long pick(struct thread *t, unsigned long below)
 }
 
 enum op {
-	OP_LOAD, OP_STORE, OP_COUNT, OP_FAULT, OP_FILE_READ, OP_FILE_WRITE,
+	OP_LOAD, OP_STORE, OP_SOFT_STORE, OP_COUNT, OP_FAULT, OP_FILE_READ, OP_FILE_WRITE,
 	OP_MIGRATE, OP_MIGRATE_FILE, OP_IDLE, OP_CLEAN, OP_UNMAP_PAGE, OP_SYNC, OP_MSYNC, OP_SIZE,
 	OP_PUNCH, OP_REMOVE, OP_UNMAP_RANGE, OP_UNMAP_TRY, OP_DONTNEED, OP_FREE, OP_COLD, OP_PAGEOUT,
 	OP_MAP, OP_UNMAP, OP_PROTECT, OP_MOVE, OP_FORK, OP_EXIT, OP_CREATE, OP_VALIDATE, NR_OPS,

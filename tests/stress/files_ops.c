@@ -174,6 +174,30 @@ static void store_somewhere(struct thread *t)
 	count_fault(t, OP_STORE, fault);
 }
 
+/* By entries, so that nobody but these says that the page is dirty. */
+static void store_softly(struct thread *t)
+{
+	static const enum region regions[] = { SHMEM_SHARED, DISK_SHARED, DISK_MOVED };
+
+	if (!t->tlb_space)
+		return;
+	soft_tlb_begin(t->tlb);
+	for (int i = 0; i < 8; i++) {
+		enum region region = regions[pick(t, 3)];
+		unsigned long page = pick(t, REGION_PAGES);
+		uint32_t ticket = draw(t);
+		uint64_t *p = soft_tlb_write(t->tlb, addr_of(region, page) + shared_word(t->nr),
+					     sizeof(*p));
+
+		if (p) {
+			__atomic_store_n(p, stamp(region, page, t->nr, 0, ticket), __ATOMIC_RELAXED);
+			t->own[file_of(region)][page] = ticket;
+		}
+		count_fault(t, OP_SOFT_STORE, p ? MM_FAULT_DONE : t->tlb->fault);
+	}
+	soft_tlb_end(t->tlb);
+}
+
 /* Nobody takes these away: what was stored last is there, whatever has happened to the frame. */
 static void count_once(struct thread *t)
 {
@@ -492,8 +516,19 @@ static struct {
 	struct space *space[NR_SLOTS];
 } slots = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+static void attach(struct thread *t)
+{
+	if (soft_tlb_attach(t->tlb, mm_mmu(t->space->mm), &t->tlb_space))
+		t->tlb_space = NULL;
+	else
+		soft_tlb_switch(t->tlb, t->tlb_space);
+}
+
 void let_go_of_space(struct thread *t)
 {
+	if (t->tlb_space)
+		soft_tlb_detach(t->tlb, t->tlb_space);
+	t->tlb_space = NULL;
 	if (t->space)
 		space_put(t->space, pick(t, 4) == 0);
 	t->space = NULL;
@@ -522,8 +557,10 @@ static bool take_space(struct thread *t)
 	made = slots.space[pick(t, NR_SLOTS)];
 	t->space = made ? space_get(made) : NULL;
 	pthread_mutex_unlock(&slots.lock);
-	if (t->space)
+	if (t->space) {
+		attach(t);
 		return true;
+	}
 	made = space_root();
 	count(t, OP_CREATE, made ? DONE : NO_MEMORY);
 	if (!made)
@@ -533,6 +570,7 @@ static bool take_space(struct thread *t)
 		return false;
 	}
 	t->space = space_get(made);
+	attach(t);
 	replace_slot(t, made);
 	return true;
 }
@@ -616,7 +654,8 @@ void operate(struct thread *t)
 	case 3 ... 6: by_frame(t); break;
 	case 7 ... 9: count_once(t); break;
 	case 10: fault_in(t); break;
-	case 11 ... 16: load(t); break;
+	case 11: case 12: store_softly(t); break;
+	case 13 ... 16: load(t); break;
 	default: store_somewhere(t); break;
 	}
 }
