@@ -49,9 +49,9 @@
  *
  * Lifetimes.  The range has the receiver's mm_struct grabbed and no user of it: a range does not
  * keep a dead process's memory.  Nor does it keep the file, which has it: a sender may have the
- * range a little longer, and then nothing shows its pages any more.  A page has one reference of the slot's, and one of each entry's
- * that maps it; so a page that a slot gives up while the mm is torn down stays a page until its
- * entry goes.
+ * range a little longer, and then nothing shows its pages any more.  A page has one reference of
+ * the slot's, and one of each entry's that maps it; so a page that a slot gives up while the mm is
+ * torn down stays a page until its entry goes.
  *
  * Rejected.  One lock for slots and entries: the mmap() hook comes with the mmap lock, a sender that
  * inserts has to take it.  Taking out of sight under the list's lock: it sleeps.
