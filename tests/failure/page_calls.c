@@ -4,6 +4,7 @@
 
 #include <vmarea/mmu.h>
 #include <vmarea/soft_tlb.h>
+#include <vmarea/user_fault.h>
 
 #include "scenario.h"
 
@@ -466,6 +467,25 @@ static long use_notifier(struct mm_user *mm)
 	return ret;
 }
 
+/* What closing has no memory for stays on the areas, and is as if it were not there. */
+static long answer_faults(struct mm_user *mm)
+{
+	static const unsigned char bytes[PAGE];
+	struct user_faults_config config = USER_FAULTS_CONFIG_INIT;
+	struct user_faults *uf;
+	long ret = user_faults_create(mm, &config, &uf);
+
+	if (ret)
+		return ret;
+	ret = user_faults_register(uf, AT(8), 4 * PAGE, USER_FAULT_MISSING);
+	if (!ret)
+		ret = mm_madvise(mm, AT(9), PAGE, MADV_DONTNEED);
+	if (!ret)
+		ret = user_faults_copy(uf, AT(9), bytes, PAGE, 0);
+	user_faults_put(uf);
+	return ret;
+}
+
 #define S(name, ...)	{ #name, name, __VA_ARGS__ }
 
 const struct scenario page_calls[] = {
@@ -505,6 +525,7 @@ const struct scenario page_calls[] = {
 	S(huge_move_askew, huge_leaf), S(huge_move_part, huge_leaf), S(huge_map_over, huge_leaf),
 	{ "huge_fork", fork_and_leave, huge_leaf },
 	S(use_soft_tlb), S(store_across, NULL, fault_write), S(use_window), S(use_notifier),
+	S(answer_faults, .any_state = true),
 };
 
 const size_t nr_page_calls = sizeof(page_calls) / sizeof(page_calls[0]);

@@ -514,7 +514,10 @@ static void check_child(const struct pgtable *child, struct range r)
 			line->soft = limited(line->soft, PT_RIGHTS & ~PT_WRITE);
 		}
 		seen = *line;
-		line->attrs &= ~PT_ACCESSED;
+		/* Who is asked about writes is not the child's. */
+		line->attrs &= ~(PT_ACCESSED | PT_USER_WP);
+		if (pte_is_migrate(child->format, line->soft))
+			line->soft = pte_migrate_mark(line->soft, PT_USER_WP, 0);
 		if (share_of(i) == PT_COPY_SHARED)
 			line->attrs &= ~PT_DIRTY;
 		if (!copied)
