@@ -13,6 +13,7 @@
 
 #include <vmarea/host_file.h>
 #include <vmarea/shrinker.h>
+#include <vmarea/user_fault.h>
 
 #include "failure.h"
 #include "base/atomic.h"
@@ -411,6 +412,31 @@ static void section_wakes(void)
 	mmu_end(&mmu);
 }
 
+static void *read_until_closed(void *arg)
+{
+	struct user_fault_msg msg;
+
+	assert_int_equal(user_faults_read(arg, &msg, 1), -EBADF);
+	return NULL;
+}
+
+/* Who reads messages of user faults, and there is none. */
+static void reader_wakes(void)
+{
+	const char *path = "src/fault/user.c";
+	unsigned long before = failures_in(path, PORT_FAIL_WAKE).times;
+	struct user_faults_config config = USER_FAULTS_CONFIG_INIT;
+	struct user_faults *uf;
+	pthread_t thread;
+
+	assert_int_equal(user_faults_create(w.mm, &config, &uf), 0);
+	run_thread(&thread, read_until_closed, uf);
+	until_woken_for_nothing(path, before);
+	user_faults_close(uf);
+	pthread_join(thread, NULL);
+	user_faults_put(uf);
+}
+
 static u32 asked, go_on;		/* atomic */
 
 static unsigned long count_late(struct shrinker *shrinker)
@@ -591,6 +617,7 @@ void waits_end_for_no_reason(void **state)
 	page_lock_wakes();
 	background_wakes();
 	section_wakes();
+	reader_wakes();
 	shrinker_wakes();
 	host_file_wakes();
 	swapoff_wakes();
