@@ -109,12 +109,15 @@ static unsigned long end_of_file(const struct vm_area_struct *vma)
 						 (end - first) << PAGE_SHIFT) : vma->vm_start;
 }
 
-/* As on Linux not System V segments, whose ops have no map_pages(), nor huge pages. */
+/*
+ * As on Linux not System V segments, whose ops have no map_pages(), nor huge pages; and where
+ * somebody wants to be asked about each page, each page has a fault.
+ */
 static bool maps_around(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
 {
 	return (vma->vm_ops == &file_vm_ops || vma->vm_ops == &shared_anon_vm_ops) &&
-	       !(vma->vm_flags & VM_HUGETLB);
+	       !(vma->vm_flags & (VM_HUGETLB | VM_UFFD_WP | VM_UFFD_MINOR));
 }
 
 bool file_map_around(struct fault *f)

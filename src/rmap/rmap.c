@@ -241,6 +241,13 @@ static bool is_locked_in(const struct vm_area_struct *vma)
 	return atomic_load_relaxed(&vma->vm_flags) & VM_LOCKED;
 }
 
+/* Writes to it are asked for: a soft entry has no place for that mark. */
+static bool is_marked(struct pt_slot *slot)
+	__must_hold(slot)
+{
+	return pte_user_wp(slot->pt->format, pt_slot_get(slot));
+}
+
 static bool unmap_entry(struct rmap_walk *walk, struct pt_slot *slot)
 	__must_hold(slot)
 {
@@ -249,7 +256,7 @@ static bool unmap_entry(struct rmap_walk *walk, struct pt_slot *slot)
 	struct page *page = walk->page;
 	pte_t leave = PTE_NONE, was;
 
-	if (rmap_may_be_pinned(page) || is_locked_in(walk->vma)) {
+	if (rmap_may_be_pinned(page) || is_locked_in(walk->vma) || is_marked(slot)) {
 		unmap->err = -EBUSY;
 		return false;
 	}

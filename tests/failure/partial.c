@@ -45,6 +45,8 @@
 #define ACCESSES LEFT_SOME,								\
 		.words = "mm_handle_fault(), one access after the other"
 
+#define READS_AHEAD LEFT_CACHE, .in_success = true,					\
+		.words = "madvise(2): MADV_WILLNEED is advice, and reads what there is room for"
 #define CACHES	LEFT_CACHE,								\
 		.words = "mm_handle_fault(): one of swap stays in the swap cache"
 #define BRINGS_IN LEFT_SOME,								\
@@ -76,6 +78,7 @@ static const struct partial partials[] = {
 	{ "fork_it", FORKS }, { "fork_old_family", FORKS }, { "fork_not_all", FORKS },
 	{ "fork_and_leave", FORKS }, { "fork_wiped", FORKS }, { "fork_far", FORKS },
 	{ "huge_fork", FORKS },
+	{ "advise_willneed", READS_AHEAD },
 	{ "swap_read", CACHES }, { "swap_write", CACHES }, { "swap_read_shared", CACHES },
 	{ "swap_write_shared", CACHES }, { "swap_will_need", CACHES, .in_success = true },
 	{ "swap_pin", PINS }, { "swap_lock", LOCKS }, { "swap_off", BRINGS_IN },

@@ -60,12 +60,27 @@ static unsigned long own_page(struct worker *w)
 	return pick(w, FILE_PAGES / WORKERS) * WORKERS + w->nr;
 }
 
+/*
+ * A fault gives up after so many tries: what it got back may have gone to others each time, on a busy
+ * machine.  So who is told so comes again, but not for ever.
+ */
+static bool come_again(enum mm_fault fault, unsigned int *tries)
+{
+	if (fault != MM_FAULT_OOM || ++*tries > 1000)
+		return false;
+	port_yield();
+	return true;
+}
+
 static u64 load(struct mm_user *mm, unsigned long page)
 {
 	enum mm_fault fault;
+	unsigned int tries = 0;
 	u64 word = 0;
 
-	mm_read(mm, at(page), &word, sizeof(word), &fault);
+	do
+		mm_read(mm, at(page), &word, sizeof(word), &fault);
+	while (come_again(fault, &tries));
 	check(fault == MM_FAULT_DONE);
 	return word;
 }
@@ -73,8 +88,11 @@ static u64 load(struct mm_user *mm, unsigned long page)
 static void store(struct mm_user *mm, unsigned long page, u64 word)
 {
 	enum mm_fault fault;
+	unsigned int tries = 0;
 
-	mm_write(mm, at(page), &word, sizeof(word), &fault);
+	do
+		mm_write(mm, at(page), &word, sizeof(word), &fault);
+	while (come_again(fault, &tries));
 	check(fault == MM_FAULT_DONE);
 }
 
