@@ -17,6 +17,8 @@ ALLOCATED_IN = {
     "vma/anon.c": ["anon_vma", "anon_chain"],
     "ds/range_tree_pool.c": ["rt_node", "rt_home"],
 }
+# Where the size could be another's.
+ALLOCATED_BY = {"vmarea_create": "vmarea", "mm_alloc": "mm_struct"}
 # Ends in a list that is as long as it has to be.
 OPEN_ENDED = {"anon_chain"}
 # A member that is an object of its own.
@@ -137,6 +139,9 @@ class Naming:
             source = place.path.split("src/", 1)[-1]
             if source.startswith("port/"):
                 continue
+            known = ALLOCATED_BY.get(place.function)
+            if known:
+                return known, self.structs[known]
             for name in ALLOCATED_IN.get(source, []):
                 if size == self.structs[name].number("byte_size"):
                     return name, self.structs[name]

@@ -6,8 +6,10 @@
  *	mm		mm_over_limit(), asked before a page is added to the mm
  *
  * Either ends a fault or a call with "out of memory", outside of all locks, and there it is decided
- * whether to try again: as long as something was freed, and not for ever, since others may be
- * faster in taking what was freed.
+ * whether to try again: as long as something is freed, and not for ever, since others may be
+ * faster in taking what was freed.  A round that frees nothing is no proof either.  If it passed
+ * over what others hold for a moment, who may wait for a CPU, it is a try like any other; if there
+ * was nothing, it counts for many, and a few of them are the end.
  *
  * A batch, not a page: whoever had to reclaim frees a 64th of the limit, between 32 and 512 pages,
  * so that the next faults find some.
@@ -18,7 +20,8 @@
 #include "reclaim/reclaim.h"
 #include "vma/handle.h"
 
-#define MOST_TRIES	16u
+#define MOST_TRIES	1024u
+#define IN_VAIN		256u			/* tries that one without success counts for */
 #define BATCH_PART	64u
 #define BATCH_LEAST	32ul
 #define BATCH_MOST	512ul
@@ -58,14 +61,19 @@ static bool try_again(struct vmarea *instance, struct reclaim_from from, unsigne
 	struct reclaim_result result;
 
 	if (atomic_load_relaxed(&instance->reclaim.when) == VMAREA_RECLAIM_WHEN_ASKED ||
-	    ++*nr_tries > MOST_TRIES)
+	    *nr_tries >= MOST_TRIES)
 		return false;
+	++*nr_tries;
 	/* Others have made room meanwhile. */
 	if (!nr)
 		return true;
 	atomic_add_relaxed(&instance->reclaim.stats.waits, 1);
 	result = reclaim_pages(instance, from, nr);
-	return result.nr_freed || result.busy;
+	if (!result.nr_freed) {
+		*nr_tries += result.busy ? 0 : IN_VAIN;
+		port_yield();
+	}
+	return true;
 }
 
 bool reclaim_for_file(struct vmarea *instance, unsigned int *nr_tries)

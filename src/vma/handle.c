@@ -33,7 +33,8 @@
  *
  *	ended --begin--> changing --> runs --end--> changing --> ended
  *
- *  (A) the release that stores `runs` or `ended` pairs with the acquire of who looks the number up.
+ *  (A) the release that stores `runs` or `ended` pairs with the acquire of who looks the number up,
+ *	and of who takes the place next.
  *
  * There is no lock: a signal handler may look, and in a forked child all is as it was.
  */
@@ -121,8 +122,8 @@ static struct section *take_place(u32 *number)
 
 		if (!n || (word & STATE_MASK) != SECTION_ENDED)
 			continue;
-		/* Relaxed: what is written next is read only by who sees (A). */
-		if (!atomic_cas_relaxed(&s->word, &word, n << 2 | SECTION_CHANGING))
+		/* (A): pairs with the release of who ended it: what he noted there comes before. */
+		if (!atomic_cas_acquire(&s->word, &word, n << 2 | SECTION_CHANGING))
 			continue;
 		*number = n;
 		return s;

@@ -32,8 +32,8 @@ struct driver {
 	int (*in_mmap)(struct driver *d, struct vma_new *vma);
 
 	atomic_uint nr_fault, nr_mkwrite, nr_retried;
-	unsigned int flags_seen;	/* VMF_* of all calls since the last forget() */
-	unsigned long address, pgoff;	/* of the last call */
+	atomic_uint flags_seen;		/* VMF_* of all calls since the last forget() */
+	atomic_ulong address, pgoff;	/* of the last call */
 };
 
 static inline vm_fault_t driver_fault(struct vma_ref *vma, struct vm_fault *vmf)

@@ -72,6 +72,28 @@ static bool come_again(enum mm_fault fault, unsigned int *tries)
 	return true;
 }
 
+static long read_word(unsigned long page, u64 *word)
+{
+	unsigned int tries = 0;
+	long got;
+
+	do
+		got = file_read(file, page * PAGE_SIZE, word, sizeof(*word));
+	while (got == -ENOMEM && come_again(MM_FAULT_OOM, &tries));
+	return got;
+}
+
+static long write_word(unsigned long page, const u64 *word)
+{
+	unsigned int tries = 0;
+	long put;
+
+	do
+		put = file_write(file, page * PAGE_SIZE, word, sizeof(*word));
+	while (put == -ENOMEM && come_again(MM_FAULT_OOM, &tries));
+	return put;
+}
+
 static u64 load(struct mm_user *mm, unsigned long page)
 {
 	enum mm_fault fault;
@@ -121,10 +143,10 @@ static void use_calls(struct worker *w)
 	unsigned long page = own_page(w);
 	u64 word = 0;
 
-	check(file_read(file, page * PAGE_SIZE, &word, sizeof(word)) == sizeof(word));
+	check(read_word(page, &word) == sizeof(word));
 	check(word == w->words[page]);
 	w->words[page]++;
-	check(file_write(file, page * PAGE_SIZE, &w->words[page], sizeof(word)) == sizeof(word));
+	check(write_word(page, &w->words[page]) == sizeof(word));
 }
 
 static void map_window(const struct worker *w)
@@ -169,7 +191,10 @@ static void advise(struct worker *w)
 	unsigned long first = pick(w, 2) ? pick(w, FILE_PAGES - 20) :
 					   OWN + pick(w, WORKERS * OWN_PAGES - 20);
 
-	check(!mm_madvise(m.s.mm, at(first), 20 * PAGE_SIZE, advice[pick(w, 3)]));
+	long err = mm_madvise(m.s.mm, at(first), 20 * PAGE_SIZE, advice[pick(w, 3)]);
+
+	/* As fork(): an anon_vma that a populate may need is asked for before. */
+	check(!err || err == -ENOMEM);
 }
 
 static void use_lazy(struct worker *w)
