@@ -156,8 +156,8 @@ static void pages_are_read_once(void **state)
 	source.error = 0;
 	assert_int_equal(get(&m, 4), 5);
 	assert_int_equal(mm_madvise(m.s.mm, at(0), 8 * 4096, MADV_POPULATE_READ), 0);
-	/* And again what was given back, in vain, when there was said to be no memory. */
-	assert_in_range(source.nr_read, 2 + 3 + 1 + 5, 2 + 3 + 1 + 5 + 4);
+	/* And a few times more when there was said to be no memory, and what was given back then. */
+	assert_in_range(source.nr_read, 2 + 3 + 1 + 5, 2 + 3 + 1 + 5 + 6 + 4);
 	assert_int_equal(mm_mlock(m.s.mm, at(8), 8 * 4096), 0);
 	assert_int_equal(mm_rss(m.s.mm), 16);
 	file_put(file);
