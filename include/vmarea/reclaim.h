@@ -13,7 +13,7 @@
  *
  * What stays: pages of locked areas, pinned pages, pages of FILE_SHMEM and of files without
  * read_page(), drivers' pages, page tables.  If that is all there is, it is MM_FAULT_OOM, or
- * -ENOMEM.
+ * -ENOMEM, and vmarea/usage.h tells who has it all.
  *
  * There is no thread of the library's.  Faults that find nothing do the work; an embedder who would
  * rather have frames free before they are needed has a thread that calls vmarea_reclaim().

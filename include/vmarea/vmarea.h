@@ -511,7 +511,7 @@ enum mm_fault {
 	MM_FAULT_MAPERR,	/* SIGSEGV, SEGV_MAPERR: nothing there */
 	MM_FAULT_ACCERR,	/* SIGSEGV, SEGV_ACCERR: not in this way */
 	MM_FAULT_BUS,		/* SIGBUS: beyond the end of the file */
-	MM_FAULT_OOM,		/* no memory of the host's */
+	MM_FAULT_OOM,		/* no memory, or no more than it may have; who has it: usage.h */
 	MM_FAULT_KILLED,	/* mm_kill(), while waiting for an answer (user_fault.h) */
 };
 

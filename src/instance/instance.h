@@ -63,6 +63,7 @@ struct vmarea {
 	long huge_free[2];			/* a	2 MiB, 1 GiB pages not reserved; relaxed */
 	u32 nr_objects;				/* a	mms, files and loose pages: 0 at destroy */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
+	u64 nr_numbered;			/* a	mms that were given a number; relaxed */
 
 	struct spinlock pool_lock;		/* i */
 	struct port_fork_guard fork_guard;	/* 1	keeps all locks free in forked children */

@@ -173,6 +173,8 @@ struct mm_struct *mm_alloc(struct vmarea *instance, struct pages_shape shape)
 	user_faults_list_init(&mm->faults_list);
 	mm_make_private(mm);
 	mm_init(mm, instance, instance);
+	/* Relaxed: that it is nobody else's is all. */
+	mm_init(mm, number, atomic_add_relaxed(&instance->nr_numbered, 1) + 1);
 	if (pages_create(mm, shape)) {
 		port_free(mm, sizeof(*mm));
 		return NULL;

@@ -170,6 +170,21 @@ struct arena_span arena_used_span(struct arena *arena)
 	return span;
 }
 
+unsigned long arena_nr_frames(const struct arena *arena)
+{
+	return arena->end - arena->first;
+}
+
+unsigned long arena_nr_free(struct arena *arena)
+{
+	unsigned long nr;
+
+	spin_lock(&arena->lock);
+	nr = arena->nr_free;
+	spin_unlock(&arena->lock);
+	return nr + cache_nr_frames(arena);
+}
+
 static unsigned long list_length(const struct list_head *head)
 {
 	unsigned long nr = 0;

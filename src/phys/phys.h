@@ -110,6 +110,9 @@ void arena_huge_zero_put(struct arena *arena);
 bool arena_is_huge_zero(const struct arena *arena, unsigned long pfn);
 
 void arena_get_stats(struct arena *arena, struct arena_stats *stats);
+/* Of these, total, and free and cached together: without going through lists. */
+unsigned long arena_nr_frames(const struct arena *arena);
+unsigned long arena_nr_free(struct arena *arena);
 
 /*
  * At most so many frames are handed out, be there more or not: page_alloc() is as if the arena were

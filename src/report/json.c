@@ -66,25 +66,22 @@ static void out_quoted(struct out *out, const char *text)
 	}
 }
 
-/* The first member of an object has no comma before it. */
-enum member { MEMBER_FIRST, MEMBER_NEXT };
-
-static void out_key(struct out *out, enum member member, const char *key)
+static void json_key(struct out *out, enum member member, const char *key)
 {
 	out_str(out, member == MEMBER_FIRST ? "\"" : ", \"");
 	out_str(out, key);
 	out_str(out, "\": ");
 }
 
-static void out_number(struct out *out, enum member member, const char *key, u64 value)
+void json_number(struct out *out, enum member member, const char *key, u64 value)
 {
-	out_key(out, member, key);
+	json_key(out, member, key);
 	out_dec(out, value);
 }
 
 static void out_address(struct out *out, enum member member, const char *key, u64 value)
 {
-	out_key(out, member, key);
+	json_key(out, member, key);
 	out_str(out, "\"0x");
 	out_hex(out, value);
 	out_char(out, '"');
@@ -108,16 +105,16 @@ static void out_inode(struct out *out, const struct file *file)
 	text_number(&dev, file ? file->dev_major : 0, 16, 2);
 	text_char(&dev, ':');
 	text_number(&dev, file ? file->dev_minor : 0, 16, 2);
-	out_key(out, MEMBER_NEXT, "dev");
+	json_key(out, MEMBER_NEXT, "dev");
 	out_char(out, '"');
 	out_str(out, buf);
 	out_char(out, '"');
-	out_number(out, MEMBER_NEXT, "inode", file ? file->inode : 0);
+	json_number(out, MEMBER_NEXT, "inode", file ? file->inode : 0);
 }
 
 static void out_name(struct out *out, const struct area_info *info)
 {
-	out_key(out, MEMBER_NEXT, "name");
+	json_key(out, MEMBER_NEXT, "name");
 	out_char(out, '"');
 	if (info->name[0]) {
 		out_quoted(out, info->name);
@@ -135,7 +132,7 @@ static void out_flags(struct out *out, vm_flags_t flags)
 	char buf[128];
 
 	vm_flags_format(flags, buf);
-	out_key(out, MEMBER_NEXT, "flags");
+	json_key(out, MEMBER_NEXT, "flags");
 	out_char(out, '[');
 	for (const char *s = buf; *s; s += 3) {
 		out_str(out, s == buf ? "\"" : ", \"");
@@ -149,7 +146,7 @@ static void out_flags(struct out *out, vm_flags_t flags)
 static void out_counts(struct out *out, enum member member, const struct mm_page_counts *counts)
 {
 	for (size_t i = 0; i < NR_COUNT_LINES; i++, member = MEMBER_NEXT)
-		out_number(out, member, report_count_lines[i].name,
+		json_number(out, member, report_count_lines[i].name,
 			   report_count_value(counts, &report_count_lines[i]));
 }
 
@@ -161,15 +158,15 @@ static void out_area(struct out *out, const struct area_info *info)
 	report_perms(&text, info->flags);
 	out_address(out, MEMBER_FIRST, "start", info->start);
 	out_address(out, MEMBER_NEXT, "end", info->end);
-	out_key(out, MEMBER_NEXT, "perms");
+	json_key(out, MEMBER_NEXT, "perms");
 	out_char(out, '"');
 	out_str(out, perms);
 	out_char(out, '"');
 	out_address(out, MEMBER_NEXT, "offset", info->file ? info->pgoff << PAGE_SHIFT : 0);
 	out_inode(out, info->file);
 	out_name(out, info);
-	out_number(out, MEMBER_NEXT, "size", info->end - info->start);
-	out_number(out, MEMBER_NEXT, "page_size", report_page_size(info));
+	json_number(out, MEMBER_NEXT, "size", info->end - info->start);
+	json_number(out, MEMBER_NEXT, "page_size", report_page_size(info));
 	out_flags(out, info->flags);
 }
 
@@ -185,7 +182,7 @@ static int visit_json(const struct area_info *info, void *arg)
 	if (mm_has_pages(json->mm)) {
 		report_count(json->mm, info->start, info->end, &count);
 		report_add_counts(&json->sum, &count.pages);
-		out_key(out, MEMBER_NEXT, "thp_eligible");
+		json_key(out, MEMBER_NEXT, "thp_eligible");
 		out_str(out, count.thp_eligible ? "true" : "false");
 		out_counts(out, MEMBER_NEXT, &count.pages);
 	}
@@ -198,11 +195,11 @@ static int visit_json(const struct area_info *info, void *arg)
 static void out_statm(struct out *out, const struct mm_statm *statm)
 {
 	out_str(out, "\"statm\": {");
-	out_number(out, MEMBER_FIRST, "size", statm->size);
-	out_number(out, MEMBER_NEXT, "resident", statm->resident);
-	out_number(out, MEMBER_NEXT, "shared", statm->shared);
-	out_number(out, MEMBER_NEXT, "text", statm->text);
-	out_number(out, MEMBER_NEXT, "data", statm->data);
+	json_number(out, MEMBER_FIRST, "size", statm->size);
+	json_number(out, MEMBER_NEXT, "resident", statm->resident);
+	json_number(out, MEMBER_NEXT, "shared", statm->shared);
+	json_number(out, MEMBER_NEXT, "text", statm->text);
+	json_number(out, MEMBER_NEXT, "data", statm->data);
 	out_char(out, '}');
 }
 

@@ -33,4 +33,11 @@ void report_maps_line(struct out *out, const struct area_info *info);
 /* The bytes of a page of the area. */
 unsigned long report_page_size(const struct area_info *info);
 
+/* ---- json.c */
+
+/* The first member of an object has no comma before it. */
+enum member { MEMBER_FIRST, MEMBER_NEXT };
+/* "key": 12 */
+void json_number(struct out *out, enum member member, const char *key, u64 value);
+
 #endif

@@ -154,6 +154,7 @@ struct mm_struct {
 	/* Of its beginning and its end only.  Its neighbours on the roll write here, too. */
 	struct roll_entry on_roll __cacheline_aligned;	/* i	its instance's */
 	struct port_work put_work;		/* i	mmput_async(), by the last user only */
+	u64 number;				/* 1	mm_number() */
 	MM_PRIVATE_MEMBER			/* a	debug builds: see vma/guard.h */
 };
 

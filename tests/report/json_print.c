@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Prints smaps, a line of ----, and the same mm as JSON: for json_test.py.  With "areas" no pages. */
+/*
+ * Prints smaps, a line of ----, and the same mm as JSON: for json_test.py.  With "areas" no pages; with
+ * "usage" who uses what instead, as text and JSON.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <vmarea/usage.h>
 #include <vmarea/vmarea.h>
 
 #define PAGE	4096ul
@@ -53,6 +57,29 @@ static void fill(struct vmarea *v, struct mm_user *mm)
 	need(!mm_mlock2(mm, BASE + 2 * PAGE, PAGE, 1), "mlock2");
 }
 
+static void print_mm(struct mm_user *mm)
+{
+	need(!mm_report_smaps(mm, print, NULL), "smaps");
+	puts("----");
+	need(!mm_report_json(mm, print, NULL), "json");
+}
+
+/* More mms than are sorted at a time. */
+static void print_usage(struct vmarea *v, struct mm_user *mm)
+{
+	struct mm_user *children[40];
+
+	for (unsigned long i = 0; i < 40; i++) {
+		need(!mm_fork(mm, &children[i]), "fork");
+		need(!mm_munmap(children[i], BASE + i % 3 * PAGE, PAGE), "munmap");
+	}
+	need(!vmarea_report_usage(v, print, NULL), "usage");
+	puts("----");
+	need(!vmarea_report_usage_json(v, print, NULL), "usage as json");
+	for (unsigned long i = 0; i < 40; i++)
+		mmput(children[i]);
+}
+
 int main(int argc, char **argv)
 {
 	struct vmarea_config config = VMAREA_CONFIG_INIT;
@@ -71,9 +98,10 @@ int main(int argc, char **argv)
 	need(mm_handle_fault(mm, BASE + 16 * PAGE, MM_ACCESS_READ) == MM_FAULT_DONE, "fault");
 	need(!mm_fork(mm, &child), "fork");
 	need(mm_handle_fault(mm, BASE, MM_ACCESS_WRITE) == MM_FAULT_DONE, "fault");
-	need(!mm_report_smaps(mm, print, NULL), "smaps");
-	puts("----");
-	need(!mm_report_json(mm, print, NULL), "json");
+	if (argc > 1 && !strcmp(argv[1], "usage"))
+		print_usage(v, mm);
+	else
+		print_mm(mm);
 	mmput(child);
 	mmput(mm);
 	vmarea_destroy(v);

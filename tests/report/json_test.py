@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-"""The JSON report is valid, and says what smaps says: json_test.py PROGRAM (json_print)."""
+"""JSON reports are valid, and say what smaps and the text of usage say: json_test.py PROGRAM (json_print)."""
 import json
 import re
 import subprocess
@@ -69,9 +69,28 @@ def check(program, mode):
     return len(areas)
 
 
+def numbers_of(line):
+    """'swap: total 16, used 4' as a dict"""
+    return {name: int(value) for name, value in re.findall(r'(\w+) (\d+)', line.split(':')[1])}
+
+
+def check_usage(program):
+    out = subprocess.run([program, 'usage'], check=True, stdout=subprocess.PIPE, text=True).stdout
+    text, report = out.split('----\n')
+    frames, swap, mms, head, *lines = text.splitlines()
+    report = json.loads(report)
+    assert report['frames'] == numbers_of(frames) and report['frames']['anon'] == 4, report
+    assert report['swap'] == numbers_of(swap), report
+    assert mms == f'mms: {report["nr_mms"]}, most used by {report["most"]}', mms
+    names = ['mm'] + head.split(']')[1].split()
+    rows = [dict(zip(names, map(int, re.findall(r'\d+', line)))) for line in lines]
+    assert report['mms'] == rows and len(rows) == report['nr_mms'] == 42, (rows, report)
+    return len(rows)
+
+
 def main():
     nr = check(sys.argv[1], 'pages') + check(sys.argv[1], 'areas')
-    print(f'{nr} areas: JSON and smaps agree')
+    print(f'{nr} areas: JSON and smaps agree; so do {check_usage(sys.argv[1])} mms in two reports of usage')
 
 
 if __name__ == '__main__':
