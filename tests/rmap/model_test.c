@@ -191,17 +191,28 @@ static void op_cut(void)
 	}
 }
 
-/* The page behind some address: moved, cleaned, aged, or taken out. */
+/* A page that is behind some address: most addresses have none. */
+static struct page *any_page(void)
+{
+	for (unsigned int tries = 0; tries < 16; tries++) {
+		unsigned long frame = mm_frame(any_mm(), rnd(WINDOW));
+		struct page *page = pfn_page(arena_frames(m.s.v->arena), frame);
+
+		if (frame && page != arena_zero_page(m.s.v->arena))
+			return page;
+	}
+	return NULL;
+}
+
+/* Moved, cleaned, aged, or taken out. */
 static void op_page(void)
 {
-	struct mm_user *mm = any_mm();
-	unsigned long i = rnd(WINDOW), frame = mm_frame(mm, i);
-	struct page *page = pfn_page(arena_frames(m.s.v->arena), frame), *to;
+	struct page *page = any_page(), *to;
 	struct rmap_unmap how = { .leave = RMAP_LEAVE_NONE };
 	unsigned char bytes[PAGE_SIZE];
 	s32 mapcount;
 
-	if (!frame || page == arena_zero_page(m.s.v->arena))
+	if (!page)
 		return;
 	page_get(page);
 	mapcount = page->mapcount;
