@@ -47,7 +47,6 @@ struct roll_entry {
 /* Of taking back pages: relaxed all, whose turn it is and numbers to look at. */
 struct reclaim_state {
 	u64 hand;				/* a	frames that were gone past, for ever */
-	u32 nr_at_it;				/* a	threads */
 	enum vmarea_reclaim_when when;		/* a */
 	struct vmarea_reclaim_stats stats;	/* a */
 } __cacheline_aligned;
@@ -60,10 +59,10 @@ struct vmarea {
 	struct objects *anon_pool;		/* 1	for anon_vmas; NULL: no arena */
 	struct vmarea_config config;		/* 1 */
 	long committed;				/* a	pages promised; relaxed: a count to check */
-	long huge_free[2];			/* a	2 MiB, 1 GiB pages not reserved; relaxed */
 	u32 nr_objects;				/* a	mms, files and loose pages: 0 at destroy */
-	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 	u64 nr_numbered;			/* a	mms that were given a number; relaxed */
+	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
+	long huge_free[2];			/* a	2 MiB, 1 GiB pages not reserved; relaxed */
 
 	struct spinlock pool_lock;		/* i */
 	struct port_fork_guard fork_guard;	/* 1	keeps all locks free in forked children */
