@@ -14,7 +14,7 @@
  * it finds nothing, and what is found used twice gets two more looks.
  *
  * All of it is done under the page lock, which is tried: a page that is being filled, moved or
- * taken is somebody's.  Locks of reverse maps are tried, too.
+ * taken is somebody's.  Locks of reverse maps are tried, too, as long as other pages go.
  */
 #include "base/atomic.h"
 #include "file/filemap.h"
@@ -59,10 +59,10 @@ static u64 *stat_of(struct reclaim *r, size_t offset)
 /* --------------------------------------------------------------------------------- age -- */
 
 /* Has it been used since the last look?  -EAGAIN: who maps it is being changed. */
-static int take_used(struct page *page)
+static int take_used(const struct reclaim *r, struct page *page)
 	__must_hold(page) __may_sleep
 {
-	int nr = rmap_referenced(page, RMAP_TRY);
+	int nr = rmap_referenced(page, r->wait);
 
 	if (nr < 0)
 		return nr;
@@ -92,11 +92,20 @@ static bool grow_old(struct page *page, bool used)
 
 /* -------------------------------------------------------------------------------- going -- */
 
+/* False: it is dirty, and nobody can write it back.  Who has it mapped keeps it so. */
+static bool find_writer(struct page *page, struct file **writer)
+	__must_hold(page)
+{
+	if (!*writer && (page_flags(page) & (PG_ANON | PG_DIRTY)) == PG_DIRTY)
+		*writer = filemap_get_writer(page->mapping);
+	return *writer || (page_flags(page) & (PG_ANON | PG_DIRTY)) != PG_DIRTY;
+}
+
 /* Out of every table, before it is written: so that nobody stores to it any more. */
-static int unmap_file(struct page *page)
+static int unmap_file(const struct reclaim *r, struct page *page)
 	__must_hold(page) __may_sleep
 {
-	struct rmap_unmap how = { .leave = RMAP_LEAVE_NONE, .wait = RMAP_TRY };
+	struct rmap_unmap how = { .leave = RMAP_LEAVE_NONE, .wait = r->wait };
 	int err;
 
 	/* The references of the index, of entries, and ours. */
@@ -126,18 +135,13 @@ static int write_file(struct reclaim *r, struct file *writer, struct page *page)
 	return err;
 }
 
-/* Where nobody can write it back, who has it mapped keeps it so. */
 static int evict_file(struct reclaim *r, struct page *page, struct file **writer)
 	__must_hold(page) __may_sleep
 {
-	int err;
+	int err = unmap_file(r, page);
 
-	if (page_flags(page) & PG_DIRTY) {
-		*writer = filemap_get_writer(page->mapping);
-		if (!*writer)
-			return -EBUSY;
-	}
-	err = unmap_file(page);
+	if (!err && !find_writer(page, writer))
+		err = -EBUSY;
 	if (!err && *writer)
 		err = write_file(r, *writer, page);
 	if (!err)
@@ -153,7 +157,7 @@ static int evict_anon(struct reclaim *r, struct page *page)
 	int err;
 
 	if (page_flags(page) & PG_LAZYFREE) {
-		err = rmap_discard(page, RMAP_TRY);
+		err = rmap_discard(page, r->wait);
 		if (!err)
 			count(r, discarded);
 		if (err != -EBUSY)
@@ -170,7 +174,7 @@ static int evict_anon(struct reclaim *r, struct page *page)
 static int split(struct reclaim *r, struct page *head)
 	__must_hold(head) __may_sleep
 {
-	if (rmap_split_block(head, RMAP_TRY))
+	if (rmap_split_block(head, r->wait))
 		count(r, split);
 	return -EBUSY;
 }
@@ -190,11 +194,11 @@ static int try_evict(struct reclaim *r, struct page *page, struct file **writer)
 	int used, err;
 
 	/* It may have been another page when it was looked at. */
-	if (!evict_is_candidate(r, page) || !is_known(page))
+	if (!evict_is_candidate(r, page) || !is_known(page) || !find_writer(page, writer))
 		return -EBUSY;
 	count(r, scanned);
 	r->nr_seen++;
-	used = take_used(page);
+	used = take_used(r, page);
 	if (used < 0)
 		return used;
 	if (!grow_old(page, used) && r->mind == RECLAIM_OLD) {

@@ -6,10 +6,15 @@
  *	mm		mm_over_limit(), asked before a page is added to the mm
  *
  * Either ends a fault or a call with "out of memory", outside of all locks, and there it is decided
- * whether to try again: as long as something is freed, and not for ever, since others may be
- * faster in taking what was freed.  A round that frees nothing is no proof either.  If it passed
- * over what others hold for a moment, who may wait for a CPU, it is a try like any other; if there
- * was nothing, it counts for many, and a few of them are the end.
+ * whether to try again: as long as somebody frees something, and not for ever, since others may be
+ * faster in taking what was freed.  A try in which nobody freed anything counts for more, and the
+ * next takes what it finds and waits for whom it finds:
+ *
+ *	1	others freed something meanwhile
+ *	16	others held pages: for a moment, though they may wait for a CPU
+ *	256	there was nothing
+ *
+ * With 1024 it is out of memory.
  *
  * A batch, not a page: whoever had to reclaim frees a 64th of the limit, between 32 and 512 pages,
  * so that the next faults find some.
@@ -21,7 +26,8 @@
 #include "vma/handle.h"
 
 #define MOST_TRIES	1024u
-#define IN_VAIN		256u			/* tries that one without success counts for */
+#define HELD_UP		16u			/* tries that one counts for that met others */
+#define IN_VAIN		256u			/* and one that met nobody and nothing */
 #define BATCH_PART	64u
 #define BATCH_LEAST	32ul
 #define BATCH_MOST	512ul
@@ -54,25 +60,45 @@ static unsigned long excess(const struct mm_struct *mm, unsigned long limit)
 
 /* ------------------------------------------------------------------------------- retry -- */
 
+/* By all threads, since the beginning. */
+static u64 nr_freed_ever(struct vmarea *instance)
+{
+	struct vmarea_reclaim_stats now;
+
+	vmarea_get_reclaim_stats(instance, &now);
+	return now.dropped + now.swapped + now.discarded + now.shrunk;
+}
+
+/* How many tries one counts for. */
+static unsigned int cost_of_try(struct vmarea *instance, struct reclaim_from from, unsigned long nr)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	u64 before = nr_freed_ever(instance);
+	struct reclaim_result result = reclaim_pages(instance, from, nr);
+
+	if (result.nr_freed)
+		return 1;
+	port_yield();
+	if (nr_freed_ever(instance) != before)
+		return 1;
+	return result.busy ? HELD_UP : IN_VAIN;
+}
+
 static bool try_again(struct vmarea *instance, struct reclaim_from from, unsigned long nr,
 		      unsigned int *nr_tries)
 	__must_not_hold(vma_stable) __may_sleep
 {
-	struct reclaim_result result;
-
 	if (atomic_load_relaxed(&instance->reclaim.when) == VMAREA_RECLAIM_WHEN_ASKED ||
 	    *nr_tries >= MOST_TRIES)
 		return false;
-	++*nr_tries;
-	/* Others have made room meanwhile. */
-	if (!nr)
+	/* Others may have made room meanwhile. */
+	if (!nr) {
+		++*nr_tries;
 		return true;
-	atomic_add_relaxed(&instance->reclaim.stats.waits, 1);
-	result = reclaim_pages(instance, from, nr);
-	if (!result.nr_freed) {
-		*nr_tries += result.busy ? 0 : IN_VAIN;
-		port_yield();
 	}
+	atomic_add_relaxed(&instance->reclaim.stats.waits, 1);
+	from.again = *nr_tries >= HELD_UP;
+	*nr_tries += cost_of_try(instance, from, nr);
 	return true;
 }
 

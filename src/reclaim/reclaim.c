@@ -45,7 +45,7 @@
  * is looked at again then: it is what it says it is, as long as we have the reference.  Then:
  *
  *	page lock			tried
- *	  lock of the reverse map	tried, for read
+ *	  lock of the reverse map	for read: tried, and waited for when nothing else went
  *	    table lock			one at a time
  *	  invalidate lock		tried, for read, against the order of ranks
  *	    mapping lock
@@ -73,8 +73,8 @@
  *    the first look all the same.  A sweep reads 64 bytes a frame, in order: some milliseconds for
  *    a GiB.
  *  - A thread of our own.  The embedder knows when it has time: vmarea_reclaim().
- *  - Waiting for the locks of reverse maps.  Who has them for write may be filling a page table of
- *    gigabytes; other pages do as well.
+ *  - Waiting for the locks of reverse maps at once.  Who has them for write may be filling a page
+ *    table of gigabytes; other pages do as well.
  */
 #include "base/atomic.h"
 #include "pgtable/pgtable.h"
@@ -216,7 +216,9 @@ static void one_round(struct reclaim *r, const struct reclaim_from *from, unsign
 static void all_rounds(struct reclaim *r, const struct reclaim_from *from, unsigned long nr)
 	__may_sleep
 {
-	for (unsigned int i = 0; i <= ROUNDS_BY_AGE && r->nr_freed < nr; i++) {
+	unsigned int first = from->again ? ROUNDS_BY_AGE : 0;
+
+	for (unsigned int i = first; i <= ROUNDS_BY_AGE && r->nr_freed < nr; i++) {
 		r->mind = i < ROUNDS_BY_AGE ? RECLAIM_OLD : RECLAIM_ANY;
 		one_round(r, from, nr);
 		if (!r->nr_seen)
@@ -235,15 +237,16 @@ static void range_at_once(struct reclaim *r, struct reclaim_from range)
 struct reclaim_result reclaim_pages(struct vmarea *instance, struct reclaim_from from,
 				    unsigned long nr)
 {
-	struct reclaim r = { .instance = instance, .can_swap = swap_has_room(instance->swap) };
+	struct reclaim r = {
+		.instance = instance,
+		.can_swap = swap_has_room(instance->swap),
+		.wait = from.again ? RMAP_WAIT : RMAP_TRY,
+	};
 
 	might_sleep();
-	/* Relaxed, here and below: that somebody is at it is a hint to try once more. */
-	r.busy = atomic_add_relaxed(&instance->reclaim.nr_at_it, 1);
 	if (from.end)
 		range_at_once(&r, from);
 	else
 		all_rounds(&r, &from, nr);
-	r.busy |= atomic_sub_relaxed(&instance->reclaim.nr_at_it, 1) > 1;
 	return (struct reclaim_result){ .nr_freed = r.nr_freed, .busy = r.busy };
 }

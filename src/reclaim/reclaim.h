@@ -9,19 +9,20 @@
 
 #include <vmarea/reclaim.h>
 
+#include "rmap/rmap.h"
 #include "vma/types.h"
 
 /* Whose pages, and which. */
 struct reclaim_from {
 	struct mm_struct *mm;			/* NULL: anybody's */
 	unsigned long start, end;		/* of @mm: only these, used or not */
+	bool again;				/* nothing went: take any, wait for reverse maps */
 };
 
 /* How it went. */
 struct reclaim_result {
 	unsigned long nr_freed;
-	/* Another thread worked on pages, or was taking them: there may be more in a moment. */
-	bool busy;
+	bool busy;				/* others held pages: there may be more in a moment */
 };
 
 /* Up to about @nr pages. */
@@ -53,6 +54,7 @@ enum reclaim_mind { RECLAIM_OLD, RECLAIM_ANY };
 struct reclaim {
 	struct vmarea *instance;
 	enum reclaim_mind mind;
+	enum rmap_wait wait;			/* for locks of reverse maps */
 	bool can_swap;				/* there are free slots */
 	unsigned long nr_freed;
 	unsigned long nr_seen;			/* pages that could go, would they be old */
