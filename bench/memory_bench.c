@@ -43,6 +43,7 @@ static const struct group groups[] = {
 	[WINDOW] = { our_window, their_window },
 	[GUP] = { our_gup, NULL },
 	[FILES] = { our_files, their_files },
+	[RECLAIM] = { our_reclaim, their_reclaim },
 };
 
 #define NR_GROUPS	(sizeof(groups) / sizeof(groups[0]))
@@ -83,6 +84,7 @@ static const struct row rows[] = {
 	SCALING("  2 threads, own areas, against 1", OWN, OURS, READ, NO_BOUND, 0),
 	KERNEL("read fault of a file, 16 pages: each", FILES, AROUND, NO_BOUND, 0),
 	KERNEL("  zap of such a page", FILES, UNMAPPED, NO_BOUND, 0),
+	KERNEL("a clean page of a file taken back", RECLAIM, DROPPED, NO_BOUND, 0),
 	KERNEL("copy-on-write fault", FORK, COW, NO_BOUND, 0),
 	KERNEL("write fault after the child is gone", FORK, REUSE, NO_BOUND, 0),
 	KERNEL("zap of a page, 1 thread", ONE, ZAP, AT_MOST, 0.25),
@@ -161,6 +163,7 @@ static bool print_row(const struct row *row)
 static void print_table(void)
 {
 	const struct figure pinned = { GUP, OURS, 0 };
+	const struct figure out = { RECLAIM, OURS, TO_SWAP }, in = { RECLAIM, OURS, FROM_SWAP };
 	struct memory_cost cost = our_cost();
 	unsigned int missed = 0, bounds = 0;
 	struct utsname name;
@@ -176,6 +179,8 @@ static void print_table(void)
 		bounds += rows[i].bound != NO_BOUND;
 	}
 	printf("%-42s %9.2f\n", "gup_fast and put, without a lock", median_of(pinned));
+	printf("%-42s %9.2f\n", "an anonymous page to swap in memory", median_of(out));
+	printf("%-42s %9.2f\n", "  and back, by a write fault", median_of(in));
 	printf("%-42s %9.0f %9.0f kernel\n", "bytes of page tables a MiB of memory",
 	       cost.tables_a_mib, their_tables_a_mib());
 	printf("%-42s %9.0f\n", "bytes of struct page a MiB of memory", cost.structs_a_mib);
@@ -206,11 +211,14 @@ int main(int argc, char **argv)
 	rounds = quick ? 5 : MAX_ROUNDS;
 	make_ours();
 	make_theirs();
+	make_our_reclaim();
+	make_their_reclaim();
 	for (int round = -1; round < (int)rounds; round++)
 		for (unsigned int nth = 0; nth < NR_GROUPS; nth++)
 			for (unsigned int side = OURS; side <= THEIRS; side++)
 				run_group(nth, side, round);
 	print_table();
+	end_our_reclaim();
 	end_ours();
 	return 0;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* What memory_bench measures: on our side (memory_ours.c), and on the kernel's (memory_theirs.c). */
+/*
+ * What memory_bench measures: on our side (memory_ours.c), on the kernel's (memory_theirs.c), and on
+ * both where pages are taken back (memory_reclaim.c).
+ */
 #ifndef MEMORY_BENCH_H
 #define MEMORY_BENCH_H
 
@@ -14,13 +17,14 @@
 #define GIB		(1ul << 30)
 
 /* What is measured together, and the figures of each. */
-enum group_name { ONE, SAME, OWN, UNMAP, FORK, LOADS, WINDOW, GUP, FILES };
+enum group_name { ONE, SAME, OWN, UNMAP, FORK, LOADS, WINDOW, GUP, FILES, RECLAIM };
 enum { WRITE, ZAP, READ, STORE };		/* ONE, SAME, OWN */
 enum { SMALL, LARGE, TOUCHED };			/* UNMAP */
 enum { COPY, COW, REUSE, EXIT };		/* FORK */
 enum { RANDOM, SEQUENTIAL };			/* LOADS */
 enum { FIRST, SCATTERED, BESIDE };		/* WINDOW */
 enum { AROUND, UNMAPPED };			/* FILES */
+enum { DROPPED, TO_SWAP, FROM_SWAP };		/* RECLAIM */
 #define MAX_FIGURES	4u
 
 extern bool quick;
@@ -52,6 +56,12 @@ void their_loads(double *ns);
 void their_window(double *ns);
 void their_files(double *ns);
 double their_tables_a_mib(void);
+
+void make_our_reclaim(void);
+void end_our_reclaim(void);
+void our_reclaim(double *ns);
+void make_their_reclaim(void);
+void their_reclaim(double *ns);
 
 /* ------------------------------------------------------------------------ what both do -- */
 
