@@ -22,7 +22,7 @@ struct reclaim_from {
 /* How it went. */
 struct reclaim_result {
 	unsigned long nr_freed;
-	bool busy;				/* others held pages: there may be more in a moment */
+	bool busy;				/* others held pages: more in a moment, perhaps */
 };
 
 /* Up to about @nr pages. */
