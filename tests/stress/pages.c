@@ -22,12 +22,12 @@
  * succeeded in the whole run is a failure: it was not tested.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <sched.h>
 #include <string.h>
 #include <time.h>
 
 #include "pages.h"
+#include "options.h"
 
 #include "fault/fault.h"
 #include "vma/handle.h"
@@ -37,7 +37,6 @@
 
 struct vmarea *instance;
 struct file *shmem_file, *disk_file;
-unsigned long seed;
 struct thread threads[NR_THREADS];
 struct space *all_spaces;
 
@@ -45,8 +44,8 @@ static pthread_mutex_t spaces_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t next_id = 1;
 static pthread_barrier_t barrier;
 static unsigned long nr_rounds;
+static struct stress_options opts = { .nr_rounds = 40, .arena_mib = 24 };
 static unsigned long most_leaves;		/* of 2 MiB, in any census so far */
-static time_t end_time;
 static bool last_round;
 static unsigned long counts[NR_THREADS][NR_OPS][NR_OUTCOMES];
 
@@ -249,9 +248,8 @@ static bool rest(struct thread *t, unsigned long round)
 	pthread_barrier_wait(&barrier);
 	if (t->nr == 0) {
 		take_census();
-		last_round = end_time ? time(NULL) >= end_time : round + 1 >= nr_rounds;
-		if (last_round)
-			nr_rounds = round + 1;
+		last_round = stress_is_over(&opts, round);
+		nr_rounds = round + 1;
 	}
 	pthread_barrier_wait(&barrier);
 	return !last_round;
@@ -344,46 +342,10 @@ static int report(void)
 
 /* -------------------------------------------------------------------------------- main -- */
 
-static unsigned long number(const char *option, const char *text, unsigned long most)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 0);
-
-	if (*end || end == text || !n || n > most) {
-		fprintf(stderr, "--%s: %s: a number from 1 to %lu\n", option, text, most);
-		exit(2);
-	}
-	return n;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "seconds", required_argument, NULL, 's' }, { "rounds", required_argument, NULL, 'r' },
-		{ "arena", required_argument, NULL, 'a' }, { "seed", required_argument, NULL, 'e' },
-		{ 0 },
-	};
-	const char *text = getenv("VMAREA_SEED");
-	unsigned long mib = 24;
-	int opt;
-
-	nr_rounds = 40;
-	seed = text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		if (opt == 's')
-			end_time = time(NULL) + (time_t)number("seconds", optarg, 1000000);
-		else if (opt == 'r')
-			nr_rounds = number("rounds", optarg, 1000000000);
-		else if (opt == 'a')
-			mib = number("arena", optarg, 4096);
-		else if (opt == 'e')
-			seed = strtoul(optarg, NULL, 0);
-		else
-			return 2;
-	}
-	printf("VMAREA_SEED=%lu\n", seed);
-	fflush(stdout);
-	open_machine(mib);
+	stress_options_read(&opts, argc, argv);
+	open_machine(opts.arena_mib);
 	pthread_barrier_init(&barrier, NULL, NR_THREADS);
 	for (unsigned int i = 0; i < NR_THREADS; i++) {
 		threads[i].nr = i;
