@@ -29,7 +29,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
-#include <time.h>
 
 #include "files.h"
 #include "options.h"

@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
-#include <time.h>
 
 #include "pages.h"
 #include "options.h"
