@@ -152,28 +152,6 @@ static const char *wrong_page(const struct fault *f, const struct page *page)
 	return NULL;
 }
 
-/* The driver's reference becomes the entry's. */
-static enum mm_fault show_page(struct fault *f, struct page *page)
-	__must_hold_shared(vma_stable)
-{
-	bool write = f->access == MM_ACCESS_WRITE, told = driver_wants_notice(f->vma, false);
-	enum mm_fault outcome;
-
-	if (write && !(f->vma->vm_flags & VM_SHARED)) {
-		outcome = anon_copy_of(f, PTE_NONE, page);
-		page_put(page);
-		return outcome;
-	}
-	if (write && !told)
-		filemap_mark_dirty(page);
-	outcome = fault_install(f, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),
-					    fault_attrs(f, write && !told) |
-					    (write && !told ? PT_DIRTY : 0)), page);
-	if (outcome != MM_FAULT_DONE)
-		page_put(page);
-	return outcome == MM_FAULT_DONE && write && told ? FAULT_AGAIN : outcome;
-}
-
 /* map_pages(): is the page among what was at hand? */
 static bool fault_around(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep
@@ -205,7 +183,7 @@ enum mm_fault driver_missing(struct fault *f)
 		return take_answer(f, "fault()", answer, PTE_NONE);
 	wrong = wrong_page(f, vmf.page);
 	if (!wrong)
-		return show_page(f, vmf.page);
+		return file_map_page(f, vmf.page);
 	DRIVER_WARN(f, "%s", wrong);
 	if (vmf.page)
 		page_put(vmf.page);

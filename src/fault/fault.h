@@ -151,6 +151,12 @@ enum mm_fault fault_install(struct fault *f, pte_t leaf, struct page *page)
 
 /* ---- file.c: pages of files. */
 
+/*
+ * @page, a locked one of the VMA's file or one that its driver gave, comes to where the fault is, or
+ * a copy of it.  The caller's reference becomes the entry's.
+ */
+enum mm_fault file_map_page(struct fault *f, struct page *page)
+	__must_hold_shared(vma_stable);
 /* Has the area pages of a file behind it?  A driver with ops of its own has others. */
 bool vma_maps_file(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable);
@@ -175,7 +181,6 @@ int file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned 
 
 /* May a driver show @page in @mm: did alloc_page() of its instance give it out? */
 bool driver_may_show(const struct mm_struct *mm, const struct page *page);
-/* The area's driver, for reports. */
 /* Is its driver to be asked before a page becomes writable?  @special: what has no page. */
 bool driver_wants_notice(const struct vm_area_struct *vma, bool special)
 	__must_hold_shared(vma_stable);

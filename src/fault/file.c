@@ -60,9 +60,7 @@ static bool lock_page(const struct fault *f, struct page *page)
 	return true;
 }
 
-/* The page is locked and the file's.  The caller's reference becomes the entry's. */
-static enum mm_fault map_page(struct fault *f, struct page *page)
-	__must_hold_shared(vma_stable)
+enum mm_fault file_map_page(struct fault *f, struct page *page)
 {
 	bool write = f->access == MM_ACCESS_WRITE, told = driver_wants_notice(f->vma, false);
 	enum mm_fault outcome;
@@ -127,7 +125,7 @@ enum mm_fault file_missing(struct fault *f)
 	}
 	/* Ours may be the last reference, and the unlock comes after it. */
 	page_get(page);
-	outcome = map_page(f, page);
+	outcome = file_map_page(f, page);
 	page_unlock(page);
 	page_put(page);
 	return outcome;
