@@ -152,8 +152,8 @@ enum mm_fault fault_install(struct fault *f, pte_t leaf, struct page *page)
 /* ---- file.c: pages of files. */
 
 /*
- * @page, a locked one of the VMA's file or one that its driver gave, comes to where the fault is, or
- * a copy of it.  The caller's reference becomes the entry's.
+ * @page, a locked one of the VMA's file or one that its driver gave, or a copy of it comes to where
+ * the fault is.  The caller's reference becomes the entry's.
  */
 enum mm_fault file_map_page(struct fault *f, struct page *page)
 	__must_hold_shared(vma_stable);
