@@ -514,6 +514,12 @@ struct vm_operations_struct {
 	 */
 	vm_fault_t (*__nullable fault)(struct vma_ref *vma, struct vm_fault *vmf);
 	/*
+	 * The same, asked first, for the 2^@order pages around vmf->address: vm_insert_pfn_pmd().
+	 * And asked with VMF_WRITE when such are shown, and cannot be written to.
+	 */
+	vm_fault_t (*__nullable huge_fault)(struct vma_ref *vma, struct vm_fault *vmf,
+					    unsigned int order);
+	/*
 	 * vmf->page is shown there in a shared VMA and is about to become writable.  VM_FAULT_DONE
 	 * lets it.  Asked anew each time that the right to write was taken away.
 	 */

@@ -4,9 +4,11 @@
  * given, and what they may answer.  And what else a driver can show: many pages at once, and frames
  * without a page; and how it takes back what it has shown, wherever that is.
  *
+ *	nothing there in 2 MiB		huge_fault, and if that falls back:
  *	nothing there, read		map_pages, then fault
  *	nothing there, written		fault
  *	to be written, and shared	page_mkwrite, pfn_mkwrite, if the driver has it
+ *	2 MiB to be written		huge_fault, and if that falls back, they are taken out
  *	to be written, and private	nobody is asked: the program gets a copy of the page
  *
  * Locks.  A hook is called with one VMA stable and nothing else: no page table is locked and no
@@ -61,6 +63,8 @@ struct vm_fault {
 #define VM_FAULT_SIGBUS		3u
 /* There is no memory. */
 #define VM_FAULT_OOM		4u
+/* huge_fault only: not so many at once.  For this fault fault() is asked, if there is one. */
+#define VM_FAULT_FALLBACK	5u
 
 /* ------------------------------------------------------------ many pages -- */
 
@@ -125,6 +129,46 @@ VMAREA_API int vm_insert_pfn(struct vma_pfnmap *vma, unsigned long addr, unsigne
 /* The same between pages; -EINVAL also in a private VMA that may be written to. */
 VMAREA_API int vm_insert_mixed(struct vma_mixedmap *vma, unsigned long addr, unsigned long pfn)
 	__must_hold_shared(vma_stable) __may_sleep __must_check;
+
+/* ---------------------------------------------------------- 2 MiB of frames -- */
+
+/*
+ * The 2 MiB of frames from @pfn on, as one entry, from huge_fault(), which then says
+ * VM_FAULT_NOPAGE.  @flags are those of the fault, vmf->flags: with VMF_WRITE the program can write
+ * to them if the VMA can be written to; else its first write asks huge_fault() again, whose
+ * VMF_WRITE makes the frames that are there writable.  @addr and @pfn * 4096 are multiples of 2 MiB:
+ *
+ *	vm_insert_pfn_pmd(vma_as_pfnmap(vma), vmf->address & ~0x1ffffful,
+ *			  first + (vmf->pgoff & ~511ul), vmf->flags)
+ *
+ * 0: they are shown, perhaps since before.  -EFAULT: not all of it is inside the VMA.  -EINVAL:
+ * @addr or @pfn is not aligned, the VMA's ops have no huge_fault(), or one of the frames is not
+ * that of a page of alloc_page().  -EBUSY: something else is there, or was there and has left its
+ * page table, which stays small: fall back.  -ENOMEM, -EOPNOTSUPP: as vm_insert_page().  Nothing
+ * changed.  -EFAULT and what is not aligned, or has no hook, is reported.
+ *
+ * huge_fault() is asked only where that can be: no page of the aligned 2 MiB has been shown, they
+ * lie inside of the VMA, and vma_pgoff() there is a multiple of 512, too; and not where the program
+ * has said MADV_NOHUGEPAGE or mm_set_thp_disable().
+ *
+ * The entry lasts until somebody takes or changes a part of it: munmap(), mprotect() or mremap() of
+ * less than all, a bound of the VMA that moves into it, zap_vma_range() or unmap_mapping_pages() of
+ * some of its pages.  Then all of it is taken out, and what is accessed next is asked for again: by
+ * fault(), where a bound now lies inside.  fork() copies it, mremap() moves it if the new place is
+ * aligned as the old one is, and mprotect() of all leaves it.
+ */
+VMAREA_API int vm_insert_pfn_pmd(struct vma_pfnmap *vma, unsigned long addr, unsigned long pfn,
+				 unsigned int flags)
+	__must_hold_shared(vma_stable) __may_sleep __must_check;
+
+/*
+ * Zeroed pages whose frames have numbers in a row, the first a multiple of how many they are,
+ * 2^@order, into pages[]: each as one of alloc_page(), and to be freed by itself.  9 for 2 MiB,
+ * which is the most.  False: there are none so, or the instance has no arena.
+ */
+VMAREA_API bool alloc_contig_pages(struct vmarea *instance, unsigned int order,
+				   struct page **pages)
+	__may_sleep __must_check;
 
 /* ------------------------------------------------ out of every mm at once -- */
 

@@ -152,6 +152,45 @@ int vm_insert_pfn(struct vma_pfnmap *vma, unsigned long addr, unsigned long pfn)
 	return is_kind(row.vma, VM_PFNMAP) ? show(&row) : -EINVAL;
 }
 
+/* What is wrong with 2 MiB in this place?  Else NULL. */
+static const char *wrong_block(const struct pages_row *row, int err)
+	__must_hold_shared(vma_stable)
+{
+	if (err == -EFAULT)
+		return "they reach out of the VMA";
+	if (!IS_ALIGNED(row->addr, PMD_SIZE))
+		return "the address is no multiple of 2 MiB";
+	if (!IS_ALIGNED(row->pfn, PT_ENTRIES))
+		return "the first frame's number is no multiple of 512";
+	if (!vma_has_op(row->vma, huge_fault))
+		return "the VMA has no huge_fault(), which is asked when a part of them was taken";
+	return NULL;
+}
+
+int vm_insert_pfn_pmd(struct vma_pfnmap *vma, unsigned long addr, unsigned long pfn,
+		      unsigned int flags)
+{
+	const struct pages_row row = {
+		.vma = vma_from_pfnmap(vma), .addr = addr, .nr = PT_ENTRIES, .pfn = pfn,
+	};
+	const char *wrong;
+	int err;
+
+	might_sleep();
+	if (!is_kind(row.vma, VM_PFNMAP))
+		return -EINVAL;
+	err = check_place(&row);
+	wrong = wrong_block(&row, err);
+	if (VM_WARN_ON(wrong, "driver %s: 2 MiB of frames from %lx on at %lx: %s",
+		       driver_name(row.vma), pfn, addr, wrong))
+		return err == -EFAULT ? err : -EINVAL;
+	if (err)
+		return err;
+	if (!has_shown(&row))
+		return -EINVAL;
+	return pages_insert_block(&row, flags & VMF_WRITE ? BLOCK_WRITABLE : BLOCK_READ_ONLY);
+}
+
 int vm_insert_mixed(struct vma_mixedmap *vma, unsigned long addr, unsigned long pfn)
 {
 	struct pages_row row = {

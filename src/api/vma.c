@@ -228,6 +228,24 @@ struct page *alloc_page(struct vmarea *instance)
 	return page;
 }
 
+bool alloc_contig_pages(struct vmarea *instance, unsigned int order, struct page **pages)
+{
+	struct page *block;
+
+	might_sleep();
+	if (!instance->arena || order > PAGE_MAX_ORDER)
+		return false;
+	block = page_alloc(instance->arena, order, PAGE_ZEROED);
+	if (!block)
+		return false;
+	VM_BUG_ON(!page_try_split(block, 1), "somebody has a new block");
+	for (unsigned long i = 0; i < BIT(order); i++) {
+		pages[i] = block + i;
+		page_set_flags(pages[i], PG_DRIVER);
+	}
+	return true;
+}
+
 void __free_page(struct page *page)
 {
 	page_put(page);

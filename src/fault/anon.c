@@ -208,14 +208,22 @@ static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct pag
 	return true;
 }
 
+/* A driver's leaf of 2 MiB; its kind of area has no other. */
+static bool is_drivers_block(const struct fault *f, const struct pt_slot *slot)
+	__must_hold_shared(vma_stable)
+{
+	return slot->level == PT_PMD && (f->vma->vm_flags & VM_PFNMAP);
+}
+
 /* Is the area's driver to be asked before this entry allows the write? */
-static bool needs_notice(const struct fault *f, pte_t seen)
+static bool needs_notice(const struct fault *f, const struct pt_slot *slot, pte_t seen)
 	__must_hold_shared(vma_stable)
 {
 	const struct pt_format *format = f->mm->pgt->format;
 
 	return f->access == MM_ACCESS_WRITE && !pte_write(format, seen) &&
-	       driver_wants_notice(f->vma, pte_special(format, seen));
+	       (is_drivers_block(f, slot) ||
+		driver_wants_notice(f->vma, pte_special(format, seen)));
 }
 
 /* The table is locked, and unlocked here: a driver may take its time. */
@@ -230,7 +238,8 @@ static enum mm_fault give_notice(struct fault *f, struct pt_slot *slot, pte_t se
 	if (page)
 		page_get(page_head(page));
 	pt_slot_unlock(slot);
-	outcome = driver_make_writable(f, seen, page);
+	outcome = is_drivers_block(f, slot) ? driver_make_block_writable(f, seen) :
+					      driver_make_writable(f, seen, page);
 	if (page)
 		page_put(page_head(page));
 	return outcome;
@@ -252,8 +261,8 @@ enum mm_fault fault_present(struct fault *f)
 		pt_slot_unlock(&slot);
 		return FAULT_AGAIN;
 	}
-	if (slot.level == PT_PTE && pte_special(f->mm->pgt->format, seen)) {
-		outcome = driver_check_special(f, seen);
+	if (pte_special(f->mm->pgt->format, seen)) {
+		outcome = driver_check_special(f, slot.level, seen);
 		if (outcome != MM_FAULT_DONE) {
 			pt_slot_unlock(&slot);
 			return outcome;
@@ -264,7 +273,7 @@ enum mm_fault fault_present(struct fault *f)
 		pt_slot_unlock(&slot);
 		return user_fault(f, VM_UFFD_WP);
 	}
-	if (needs_notice(f, seen))
+	if (needs_notice(f, &slot, seen))
 		return give_notice(f, &slot, seen);
 	settled = settle(f, &slot, seen, &copied);
 	pt_slot_unlock(&slot);

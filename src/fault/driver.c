@@ -2,11 +2,14 @@
 /*
  * Faults of areas whose driver is asked.
  *
+ *	nothing there, nor a table	huge_fault() first, if the 2 MiB are the area's
  *	nothing there, read		the driver's page; writable by a later fault
  *	nothing there, written, shared	the driver's page; read-only at first, if page_mkwrite() is
  *					to be asked, so that it is asked in one place
  *	nothing there, written, private	a copy of the driver's page, anonymous from then on
  *	there, written, shared		page_mkwrite(), then writable
+ *	2 MiB there, written		huge_fault() again; if it does not want to, they are taken
+ *					out, and the fault is one for a page
  *
  * A hook runs with a VMA stable and no lock of a table, as all that takes time does: what it was
  * asked about is looked at again before anything is changed (fault.c).
@@ -17,6 +20,7 @@
  * a file's or a process's, which have an owner who counts on finding them, nor the zero page.
  */
 #include "fault/fault.h"
+#include "fault/huge.h"
 #include "file/filemap.h"
 #include "vma/fault_hooks.h"
 #include "vma/map.h"
@@ -53,16 +57,26 @@ bool driver_may_show_pfn(const struct mm_struct *mm, unsigned long pfn)
 	       page_refs(pfn_page(pt->frames, pfn));
 }
 
-enum mm_fault driver_check_special(const struct fault *f, pte_t seen)
+static bool is_zeros(const struct pgtable *pt, unsigned int level, unsigned long pfn)
+{
+	return level == PT_PMD ? arena_is_huge_zero(pt->arena, pfn) :
+				 pfn == page_pfn(arena_zero_page(pt->arena));
+}
+
+enum mm_fault driver_check_special(const struct fault *f, unsigned int level, pte_t seen)
 {
 	const struct pgtable *pt = f->mm->pgt;
 	unsigned long pfn = pte_pfn(pt->format, seen);
+	unsigned long end = pfn + (level == PT_PMD ? PT_ENTRIES : 1);
 
-	if (pfn == page_pfn(arena_zero_page(pt->arena)))
+	/* No area of frames has zeros: a block that was freed may have become theirs. */
+	if (!(f->vma->vm_flags & VM_PFNMAP) && is_zeros(pt, level, pfn))
 		return MM_FAULT_DONE;
 	if (f->how & FAULT_KEEP)
 		return MM_FAULT_ACCERR;
-	if (driver_may_show_pfn(f->mm, pfn))
+	while (pfn < end && driver_may_show_pfn(f->mm, pfn))
+		pfn++;
+	if (pfn == end)
 		return MM_FAULT_DONE;
 	DRIVER_WARN(f, "frame %lx is shown, and was freed", pfn);
 	return MM_FAULT_BUS;
@@ -124,19 +138,26 @@ static bool has_changed(const struct vm_fault *vmf, const struct vm_fault *asked
 	       vmf->flags != asked->flags || (asked->page && vmf->page != asked->page);
 }
 
+/* The answer, if what was asked is still the same. */
+static vm_fault_t as_asked(const struct fault *f, const char *name, const struct vm_fault *asked,
+			   struct vm_fault *vmf, vm_fault_t answer)
+	__must_hold_shared(vma_stable)
+{
+	if (!has_changed(vmf, asked))
+		return answer;
+	DRIVER_WARN(f, "%s has changed what it was asked", name);
+	if (answer == VM_FAULT_DONE && !asked->page && vmf->page)
+		page_put(vmf->page);
+	return VM_FAULT_SIGBUS;
+}
+
 static vm_fault_t ask(const struct fault *f, vma_fault_hook *hook, const char *name,
 		      struct vm_fault *vmf)
 	__must_hold_shared(vma_stable) __may_sleep
 {
 	const struct vm_fault asked = *vmf;
-	vm_fault_t answer = vma_ops_fault(hook, name, f->vma, vmf);
 
-	if (!has_changed(vmf, &asked))
-		return answer;
-	DRIVER_WARN(f, "%s has changed what it was asked", name);
-	if (answer == VM_FAULT_DONE && !asked.page && vmf->page)
-		page_put(vmf->page);
-	return VM_FAULT_SIGBUS;
+	return as_asked(f, name, &asked, vmf, vma_ops_fault(hook, name, f->vma, vmf));
 }
 
 /* What is wrong with the page that fault() gave?  NULL: nothing. */
@@ -168,12 +189,71 @@ static bool fault_around(struct fault *f)
 	return !pte_none(pt_look(f->mm->pgt, f->addr, &level));
 }
 
-enum mm_fault driver_missing(struct fault *f)
+/* -------------------------------------------------------------------------------- 2 MiB -- */
+
+/* As Linux: the instance's policy is for memory that nobody asked the driver about. */
+bool driver_has_blocks(const struct vm_area_struct *vma)
+{
+	return vma_has_op(vma, huge_fault) && !(vma->vm_flags & VM_NOHUGEPAGE) &&
+	       !atomic_load_relaxed(&vma->vm_mm->thp_disable);
+}
+
+/* Could they be one leaf, by their place in the area and in the file? */
+static bool wants_block(const struct fault *f)
+	__must_hold_shared(vma_stable)
+{
+	unsigned long start = ALIGN_DOWN(f->addr, PMD_SIZE);
+
+	return !f->by_page && driver_has_blocks(f->vma) && huge_fits(f->vma, start) &&
+	       IS_ALIGNED(vma_pgoff_at(f->vma, start), PT_ENTRIES);
+}
+
+/* Where @seen is.  FAULT_SMALL: not by 2 MiB, and while we have this lock it is not asked again. */
+static enum mm_fault ask_for_block(struct fault *f, pte_t seen)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	const struct vm_fault asked = vmf_of(f);
+	struct vm_fault vmf = asked;
+	vm_fault_t answer = vma_ops_huge_fault(f->vma, &vmf, PAGE_MAX_ORDER);
+
+	answer = as_asked(f, "huge_fault()", &asked, &vmf, answer);
+	if (answer == VM_FAULT_FALLBACK) {
+		f->by_page = true;
+		return FAULT_SMALL;
+	}
+	if (answer != VM_FAULT_DONE)
+		return take_answer(f, "huge_fault()", answer, seen);
+	DRIVER_WARN(f, "huge_fault() says VM_FAULT_DONE, and has to insert what it shows");
+	if (vmf.page)
+		page_put(vmf.page);
+	return MM_FAULT_BUS;
+}
+
+enum mm_fault driver_make_block_writable(struct fault *f, pte_t seen)
+{
+	enum mm_fault outcome = wants_block(f) ? ask_for_block(f, seen) : FAULT_SMALL;
+
+	if (outcome != FAULT_SMALL)
+		return outcome;
+	f->by_page = true;
+	pt_split(f->mm->pgt, f->addr);
+	return FAULT_AGAIN;
+}
+
+/* ------------------------------------------------------------------------------- a page -- */
+
+enum mm_fault driver_missing(struct fault *f, unsigned int level)
 {
 	struct vm_fault vmf = vmf_of(f);
 	vm_fault_t answer;
 	const char *wrong;
 
+	if (level > PT_PTE && wants_block(f)) {
+		enum mm_fault outcome = ask_for_block(f, PTE_NONE);
+
+		if (outcome != FAULT_SMALL)
+			return outcome;
+	}
 	if (f->access != MM_ACCESS_WRITE && vma_has_op(f->vma, map_pages) && fault_around(f))
 		return FAULT_AGAIN;
 	if (!vma_has_op(f->vma, fault))

@@ -5,6 +5,8 @@
  *	page		an entry as any other: a reference, counted as mapped and in RSS
  *	frame		PT_SPECIAL: nothing is counted, and nobody gets a reference by way of it.
  *			Copied by fork as it is; never in memory that copies are made of
+ *	2 MiB of them	the same at the PMD.  Who takes or changes a part takes out all, by
+ *			pt_split(), and the driver is asked again: it has to have huge_fault()
  *
  * The frames are those of the arena, since nothing else has a number that an entry could name; and
  * of these, such as a driver has by alloc_page().  It answers for them: no entry keeps them.  One
@@ -71,4 +73,36 @@ int pages_insert(struct pages_row *row)
 		pt_slot_unlock(&slot);
 	}
 	return err == -EAGAIN ? -EBUSY : err;
+}
+
+/* Is it the frames of @now that this leaf shows? */
+static bool shows(const struct pt_format *f, pte_t leaf, pte_t now)
+{
+	return pte_is_leaf(f, PT_PMD, leaf) && pte_special(f, leaf) &&
+	       pte_pfn(f, leaf) == pte_pfn(f, now);
+}
+
+int pages_insert_block(const struct pages_row *row, enum block_rights rights)
+{
+	const struct vm_area_struct *vma = row->vma;
+	struct pgtable *pt = vma->vm_mm->pgt;
+	u32 attrs = area_rights(vma->vm_flags) | PT_USER | PT_ACCESSED | PT_SPECIAL;
+	bool write = rights == BLOCK_WRITABLE && (vma->vm_flags & VM_SHARED) && (attrs & PT_WRITE);
+	pte_t now = pte_leaf(pt->format, PT_PMD, row->pfn,
+			     write ? attrs | PT_DIRTY : attrs & ~PT_WRITE);
+	int err;
+
+	do {
+		unsigned int level;
+		pte_t seen = pt_look(pt, row->addr, &level);
+
+		if (level == PT_PTE)
+			return -EBUSY;
+		if (!pte_none(seen) && !shows(pt->format, seen, now))
+			return -EBUSY;
+		if (!pte_none(seen) && (!write || pte_write(pt->format, seen)))
+			return 0;
+		err = pt_install(pt, NULL, row->addr, PT_PMD, seen, now);
+	} while (err == -EAGAIN);
+	return err;
 }

@@ -80,8 +80,9 @@ static enum mm_fault missing(struct fault *f, unsigned int level)
 {
 	enum mm_fault outcome;
 
-	if (vma_has_op(f->vma, fault) || vma_has_op(f->vma, map_pages))
-		return driver_missing(f);
+	if (vma_has_op(f->vma, fault) || vma_has_op(f->vma, map_pages) ||
+	    vma_has_op(f->vma, huge_fault))
+		return driver_missing(f, level);
 	if (!vma_is_anonymous(f->vma))
 		return file_missing(f);
 	if (user_wants(f->vma, VM_UFFD_MISSING))
@@ -150,6 +151,7 @@ enum mm_fault fault_in_area(struct fault *f)
 {
 	enum mm_fault outcome = touch_admit(f);
 
+	f->by_page = false;
 	if (outcome == MM_FAULT_DONE)
 		outcome = fault_entry(f);
 	if (outcome == MM_FAULT_DONE && f->access == MM_ACCESS_EXEC &&

@@ -80,6 +80,7 @@ struct fault {
 	struct user_wait user;		/* with FAULT_RETRY, the same */
 	unsigned int nr_reclaims;	/* for this page, by fault_populate() */
 	unsigned int nr_in_vain;	/* a driver's answers that changed nothing, in a row */
+	bool by_page;			/* huge_fault() has said no, while the lock is held */
 };
 
 /* What the steps of a fault say to one another, beside what enum mm_fault says to the program. */
@@ -187,8 +188,11 @@ bool driver_wants_notice(const struct vm_area_struct *vma, bool special)
 
 /* Is this the number of a frame that a driver has? */
 bool driver_may_show_pfn(const struct mm_struct *mm, unsigned long pfn);
-/* @seen is a special leaf of a page: can this access be made by it?  Else the outcome. */
-enum mm_fault driver_check_special(const struct fault *f, pte_t seen)
+/* May a fault in the area be one for 2 MiB, by the driver and by who advised it? */
+bool driver_has_blocks(const struct vm_area_struct *vma)
+	__must_hold_shared(vma_stable);
+/* @seen is a special leaf of @level: can this access be made by it?  Else the outcome. */
+enum mm_fault driver_check_special(const struct fault *f, unsigned int level, pte_t seen)
 	__must_hold_shared(vma_stable);
 /*
  * Its driver reads or writes what a debugger cannot have the page of: @len bytes, or up to the end
@@ -197,11 +201,14 @@ enum mm_fault driver_check_special(const struct fault *f, pte_t seen)
 long driver_access(struct mm_struct *mm, unsigned long addr, void *buf, size_t len, bool write)
 	__must_not_hold(vma_stable) __may_sleep;
 
-/* Nothing is there, and the area's ops have fault() or map_pages(). */
-enum mm_fault driver_missing(struct fault *f)
+/* Nothing is there down to @level, and the area's ops have huge_fault(), fault() or map_pages(). */
+enum mm_fault driver_missing(struct fault *f, unsigned int level)
 	__must_hold_shared(vma_stable) __may_sleep;
 /* @seen is there, read-only, of @page (NULL: special), which the caller holds; it is written to. */
 enum mm_fault driver_make_writable(struct fault *f, pte_t seen, struct page *page)
+	__must_hold_shared(vma_stable) __may_sleep;
+/* @seen is a driver's leaf of 2 MiB, read-only; it is written to. */
+enum mm_fault driver_make_block_writable(struct fault *f, pte_t seen)
 	__must_hold_shared(vma_stable) __may_sleep;
 
 /* ---- pin.c: pages that stay. */

@@ -47,6 +47,9 @@
  * child of a fork that is about to exec more than it ever gains.  A write to the zero block makes
  * a block of the area's own, or where there is none, splits into zero pages.
  *
+ * A driver's frames by 2 MiB (driver_map.c) are a leaf as well, but no block of this essay: it is
+ * special, not counted, and taken out where a block would be split.
+ *
  * The zero block is one for an arena, is mapped special (not counted), and kept by each mm that has
  * mapped it until the mm ends.
  *
@@ -88,8 +91,7 @@ bool huge_is_empty(const struct mm_struct *mm, unsigned long addr)
 	return pte_none(pt_look(mm->pgt, addr, &level)) && level > PT_PTE;
 }
 
-static bool fits(const struct vm_area_struct *vma, unsigned long start)
-	__must_hold_shared(vma_stable)
+bool huge_fits(const struct vm_area_struct *vma, unsigned long start)
 {
 	return start >= vma->vm_start && start + PMD_SIZE <= vma->vm_end;
 }
@@ -144,7 +146,7 @@ enum mm_fault huge_missing(struct fault *f)
 {
 	unsigned long start = ALIGN_DOWN(f->addr, PMD_SIZE);
 
-	if (!huge_wanted(f->vma) || !fits(f->vma, start))
+	if (!huge_wanted(f->vma) || !huge_fits(f->vma, start))
 		return FAULT_SMALL;
 	if (f->access != MM_ACCESS_WRITE)
 		return map_zeros(f, start);

@@ -11,6 +11,10 @@ bool huge_wanted(const struct vm_area_struct *vma)
 /* Are there neither pages nor a table for the 2 MiB around @addr? */
 bool huge_is_empty(const struct mm_struct *mm, unsigned long addr);
 
+/* Do the 2 MiB from @start on lie in the area? */
+bool huge_fits(const struct vm_area_struct *vma, unsigned long start)
+	__must_hold_shared(vma_stable);
+
 /* Not with a block: with a page. */
 #define FAULT_SMALL	((enum mm_fault)102)
 

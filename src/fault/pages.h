@@ -124,6 +124,15 @@ struct pages_row {
 int pages_insert(struct pages_row *row)
 	__must_hold_shared(vma_stable) __must_check;
 
+/*
+ * The row's 2 MiB of frames, with address and number aligned to that.  0: they are there, perhaps
+ * since before, and can be written to if @rights and the area say so; -EBUSY: others are there, or
+ * a table for small pages; -ENOMEM: a table.
+ */
+enum block_rights { BLOCK_READ_ONLY, BLOCK_WRITABLE };
+int pages_insert_block(const struct pages_row *row, enum block_rights rights)
+	__must_hold_shared(vma_stable) __must_check;
+
 /* All in pages. */
 struct pages_stats {
 	unsigned long anon, file, shmem, swap;

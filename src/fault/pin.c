@@ -60,9 +60,10 @@ static bool get_refs(const struct fault *f, const struct pt_slot *slot, pte_t e,
 {
 	const struct pgtable *pt = f->mm->pgt;
 	u32 refs = pin_refs(f->how);
+	bool zeros = slot->level == PT_PTE ? page == arena_zero_page(pt->arena) :
+					     arena_is_huge_zero(pt->arena, pte_pfn(pt->format, e));
 
-	if (!pte_special(pt->format, e) || slot->level > PT_PTE ||
-	    page == arena_zero_page(pt->arena)) {
+	if (!pte_special(pt->format, e) || zeros) {
 		page_get_many(page_head(page), refs);
 		return true;
 	}

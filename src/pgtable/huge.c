@@ -9,6 +9,10 @@
  * first loses its rights, so that the hardware has no translation when the smaller ones appear,
  * some machines being confused by two sizes at once; what it had noted until then goes to all 512.
  *
+ * A driver's leaf is not split but taken out, as Linux does: who shows frames by 2 MiB is asked for
+ * them again (vm_operations_struct.huge_fault).  One that may be written to is a driver's even where
+ * it names the zero block, since the driver has freed what it shows: zeros never may.
+ *
  * A collapse passes through "none", for its caller has to copy 512 pages in between, and holds the
  * locks under which nobody installs.
  */
@@ -61,21 +65,48 @@ static void split(struct pgtable *pt, unsigned long start, pte_t *pmd)
 	atomic_add_relaxed(&pt->nr_tables, 1);
 }
 
+/* Frames that nobody counts, and not the zeros. */
+static bool is_drivers(const struct pgtable *pt, pte_t e)
+{
+	const struct pt_format *f = pt->format;
+
+	return pte_present(f, e) && pte_special(f, e) &&
+	       (pte_write(f, e) || !arena_is_huge_zero(pt->arena, pte_pfn(f, e)));
+}
+
+/* The PMD's lock is held.  The table that was put aside. */
+static struct page *take_out(struct pgtable *pt, unsigned long start, pte_t *pmd)
+{
+	if (pte_valid(pt->format, pte_take(pmd, PTE_NONE)))
+		pt_invalidate(pt, start, start + PMD_SIZE, MMU_LEAVES);
+	return spare_take(pt, pmd);
+}
+
 bool pt_split(struct pgtable *pt, unsigned long addr)
 	__context_unsafe("which lock it is, the entry says")
 {
 	pte_t seen, *pmd = pt_find_pmd(pt, addr, &seen);
+	unsigned long start = entry_start(addr, PT_PMD);
+	struct page *spare = NULL;
 	struct spinlock *lock;
+	bool table;
 
 	if (!pmd)
 		return false;
 	lock = entry_lock(pt, pmd, PT_PMD);
 	spin_lock(lock);
 	seen = pte_load(pmd);
-	if (!pte_none(seen) && !pte_is_table(pt->format, PT_PMD, seen))
-		split(pt, entry_start(addr, PT_PMD), pmd);
+	table = pte_is_table(pt->format, PT_PMD, seen);
+	if (!table && is_drivers(pt, seen)) {
+		spare = take_out(pt, start, pmd);
+	} else if (!table && !pte_none(seen)) {
+		split(pt, start, pmd);
+		table = true;
+	}
 	spin_unlock(lock);
-	return !pte_none(seen);
+	if (spare)
+		table_free(spare);
+	return table;
 }
 
 /* ------------------------------------------------------------------------------ collapse -- */

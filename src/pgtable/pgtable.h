@@ -375,7 +375,8 @@ void pt_move_range(struct pgtable *pt, struct pt_stash *stash, unsigned long fro
 /*
  * A PMD leaf (or soft entry) around @addr becomes a table of 512 entries that say the same; the
  * zeros of the arena's huge zero block become those of the zero page.  It needs no memory: the
- * table was put aside when the leaf was made.  True: a table is there now, perhaps as before.
+ * table was put aside when the leaf was made.  A driver's leaf, special and not the zeros, is taken
+ * out instead.  True: a table is there now, perhaps as before; else nothing is.
  */
 bool pt_split(struct pgtable *pt, unsigned long addr);
 

@@ -223,13 +223,14 @@ static unsigned long count_piece(const struct mm_struct *mm, unsigned long start
 }
 
 /*
- * Would an anonymous area get huge pages, were it touched now?  One without room for a whole one
- * would not.
+ * Would an area get huge pages, were it touched now, be they anonymous or a driver's?  One without
+ * room for a whole one would not.
  */
 static bool thp_eligible(const struct vm_area_struct *vma)
 	__must_hold_shared(vma_stable)
 {
-	return huge_wanted(vma) && ALIGN(vma->vm_start, PMD_SIZE) + PMD_SIZE <= vma->vm_end;
+	return (huge_wanted(vma) || driver_has_blocks(vma)) &&
+	       ALIGN(vma->vm_start, PMD_SIZE) + PMD_SIZE <= vma->vm_end;
 }
 
 void report_count(struct mm_struct *mm, unsigned long start, unsigned long end,

@@ -8,11 +8,12 @@
  *		are lost, or a page that is being moved, or is in a slot that is in use
  *	P2	a leaf allows no more than its area; writing to private memory only if its page
  *		is anonymous and exclusive
- *	P3	a special leaf is the zero page or the zero block, or a frame that a driver shows
- *		and has not freed; any other's page is in use and counts as mapped, and an
- *		exclusive one is mapped once
+ *	P3	a special leaf is the zero page or the zero block, or what a driver shows, a frame
+ *		or 512 in a row, and has not freed; any other's page is in use and counts as
+ *		mapped, and an exclusive one is mapped once
  *	P4	the counts that RSS is read from are those of the leaves
- *	P5	a leaf of 2 MiB lies in one area, is a whole block, and has a table put aside
+ *	P5	a leaf of 2 MiB lies in one area, is a whole block or a driver's frames, and has a
+ *		table put aside
  *	P6	a page knows its place: its file and the number in it, or an anon_vma of its area
  *		and the area's number; so a walk from it comes by here.  A driver's need not.
  *		Looked at where nobody calls anything: else it could be another's by now
@@ -71,6 +72,10 @@ static int check_huge(struct page_check *p, const struct vm_area_struct *vma, un
 	p->nr_huge++;
 	if (addr < vma->vm_start || addr + PMD_SIZE > vma->vm_end)
 		return wrong(p, addr, "a leaf of 2 MiB sticks out of its area");
+	if (!IS_ALIGNED(addr, PMD_SIZE) || !IS_ALIGNED(page_pfn(page), PT_ENTRIES))
+		return wrong(p, addr, "a leaf of 2 MiB that is not aligned");
+	if (vma->vm_flags & VM_PFNMAP)
+		return 0;
 	if ((page_flags(page) & PG_TAIL) || page_order(page) != PAGE_MAX_ORDER)
 		return wrong(p, addr, "a leaf of 2 MiB, and no block");
 	return 0;
@@ -104,14 +109,15 @@ static int check_special(struct page_check *p, const struct vm_area_struct *vma,
 	const bool zeros = huge ? arena_is_huge_zero(p->pt->arena, pfn) :
 				  pfn == page_pfn(arena_zero_page(p->pt->arena));
 
-	if (zeros && !pte_write(p->pt->format, e))
+	if (zeros && !(vma->vm_flags & VM_PFNMAP) && !pte_write(p->pt->format, e))
 		return 0;
-	if (zeros || huge || !(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)))
+	if (!(vma->vm_flags & (huge ? VM_PFNMAP : VM_PFNMAP | VM_MIXEDMAP)))
 		return wrong(p, addr, "a special entry, and no zero page");
 	if (vma_copies_writes(vma))
 		return wrong(p, addr, "a frame without a page, where writes are to copies");
-	if (!driver_may_show_pfn(p->mm, pfn))
-		return wrong(p, addr, "a frame that its driver has freed");
+	for (unsigned long i = 0; i < (huge ? PT_ENTRIES : 1); i++)
+		if (!driver_may_show_pfn(p->mm, pfn + i))
+			return wrong(p, addr, "a frame that its driver has freed");
 	return 0;
 }
 

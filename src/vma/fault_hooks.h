@@ -29,6 +29,22 @@ static inline vm_fault_t vma_ops_fault(vma_fault_hook *hook, const char *name,
 }
 
 /* vma_has_op() */
+static inline vm_fault_t vma_ops_huge_fault(struct vm_area_struct *vma, struct vm_fault *vmf,
+					    unsigned int order)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	witness_hook(driver_name(vma));
+	struct vma_ref *handle;
+	vm_fault_t answer;
+
+	might_sleep();
+	handle = section_begin(SECTION_HOOK_READ, vma, "huge_fault()");
+	answer = vma->vm_ops->huge_fault(handle, vmf, order);
+	section_end(handle, "struct vma_ref", SECTIONS_VMA, "huge_fault()");
+	return answer;
+}
+
+/* vma_has_op() */
 static inline void vma_ops_map_pages(struct vm_area_struct *vma, struct vm_fault *vmf,
 				     unsigned long start, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep

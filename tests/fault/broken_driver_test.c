@@ -21,15 +21,17 @@
 
 #define NAME		"careless"
 #define NR_PAGES	4ul
+#define HUGE		512ul
 
 static struct memory m;
 static struct file *file;
 static struct page *pages[NR_PAGES];
+static struct page *block[HUGE];		/* of BLOCK: 2 MiB of frames */
 static struct page *other;		/* that fault() gives in place of its own */
 static unsigned int nr_begun, nr_closed;
 static int lock;			/* its address stands for one */
 
-enum kind { PLAIN, MIXED, FRAMES, NR_KINDS };
+enum kind { PLAIN, MIXED, FRAMES, BLOCK, NR_KINDS };
 
 /* What a row's hooks are; the others are good ones. */
 struct row {
@@ -80,7 +82,7 @@ static int map(struct file *unused, struct vma_new *vma)
 
 	if (row->kind == MIXED)
 		vma_set_mixedmap(vma);
-	if (row->kind == FRAMES)
+	if (row->kind == FRAMES || row->kind == BLOCK)
 		assert_non_null(vma_set_pfnmap(vma));
 	/* Pages of a file on a disk: the VMA has no hooks. */
 	if (row->read_page)
@@ -94,7 +96,8 @@ static int map(struct file *unused, struct vma_new *vma)
 
 static long map_it(void)
 {
-	return space_map_file(&m.s, 0, NR_PAGES, RW, row->flags ? row->flags : MAP_SHARED, file, 0);
+	return space_map_file(&m.s, 0, row->kind == BLOCK ? HUGE : NR_PAGES, RW,
+			      row->flags ? row->flags : MAP_SHARED, file, 0);
 }
 
 static void open_all(void)
@@ -116,7 +119,18 @@ static void open_all(void)
 	memory_open(&m);
 	for (unsigned long i = 0; i < NR_PAGES; i++)
 		pages[i] = alloc_page(m.s.v);
+	if (row->kind == BLOCK)
+		assert_true(alloc_contig_pages(m.s.v, 9, block));
 	assert_int_equal(file_create(m.s.v, &desc, &file), 0);
+}
+
+static void free_page(struct page *page)
+{
+	if (!page)
+		return;
+	assert_int_equal(page_refs(page), 1);
+	assert_int_equal(page_mapcount(page), 0);
+	__free_page(page);
 }
 
 /* As if nothing had been wrong. */
@@ -129,13 +143,10 @@ static void close_all(void)
 		fail_msg("%s", why);
 	space_unmap(&m.s, 0, SPACE_PAGES);
 	assert_int_equal(nr_closed, nr_begun);
-	for (unsigned long i = 0; i < NR_PAGES; i++) {
-		if (!pages[i])
-			continue;
-		assert_int_equal(page_refs(pages[i]), 1);
-		assert_int_equal(page_mapcount(pages[i]), 0);
-		__free_page(pages[i]);
-	}
+	for (unsigned long i = 0; i < NR_PAGES; i++)
+		free_page(pages[i]);
+	for (unsigned long i = 0; i < HUGE; i++)
+		free_page(block[i]);
 	file_put(file);
 	memory_close(&m);
 }
@@ -266,6 +277,95 @@ static vm_fault_t inserts_page(struct vma_ref *vma, struct vm_fault *vmf)
 	return VM_FAULT_SIGBUS;
 }
 
+/* By 2 MiB. */
+
+static vm_fault_t huge_99(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order)
+{
+	return 99;
+}
+
+static vm_fault_t huge_retries(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order)
+{
+	return VM_FAULT_RETRY;
+}
+
+static vm_fault_t huge_no_page(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order)
+{
+	return VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t huge_done(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order)
+{
+	return VM_FAULT_DONE;
+}
+
+static vm_fault_t huge_gives_page(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order)
+{
+	return gives(vmf, pages[0]);
+}
+
+static vm_fault_t huge_changes_address(struct vma_ref *vma, struct vm_fault *vmf,
+				       unsigned int order)
+{
+	vmf->address &= ~(HUGE * PAGE_SIZE - 1);
+	return VM_FAULT_FALLBACK;
+}
+
+/* Never an answer but of huge_fault(). */
+static vm_fault_t falls_back(struct vma_ref *vma, struct vm_fault *vmf)	{ return VM_FAULT_FALLBACK; }
+
+static vm_fault_t inserts_block(struct vma_ref *vma, unsigned long addr, unsigned long pfn, int err)
+	__must_hold_shared(vma_stable) __may_sleep;
+static vm_fault_t inserts_block(struct vma_ref *vma, unsigned long addr, unsigned long pfn, int err)
+{
+	assert_int_equal(vm_insert_pfn_pmd(vma_as_pfnmap(vma), addr, pfn, VMF_WRITE), err);
+	return VM_FAULT_SIGBUS;
+}
+
+static vm_fault_t huge_inserts_askew(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order)
+{
+	return inserts_block(vma, vma_start(vma), page_to_pfn(block[1]), -EINVAL);
+}
+
+static vm_fault_t huge_inserts_beside(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order)
+{
+	return inserts_block(vma, vmf->address, page_to_pfn(block[0]), -EFAULT);
+}
+
+static vm_fault_t huge_inserts_outside(struct vma_ref *vma, struct vm_fault *vmf,
+				       unsigned int order)
+{
+	return inserts_block(vma, vma_end(vma), page_to_pfn(block[0]), -EFAULT);
+}
+
+static vm_fault_t huge_inserts_strangers(struct vma_ref *vma, struct vm_fault *vmf,
+					 unsigned int order)
+{
+	return inserts_block(vma, vma_start(vma), 0, -EINVAL);
+}
+
+/* Without a hook for 2 MiB. */
+static vm_fault_t inserts_unasked(struct vma_ref *vma, struct vm_fault *vmf)
+{
+	return inserts_block(vma, vma_start(vma), page_to_pfn(block[0]), -EINVAL);
+}
+
+/* A page first, and then all of them over its table. */
+static vm_fault_t huge_inserts_over(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order)
+{
+	assert_int_equal(vm_insert_pfn(vma_as_pfnmap(vma), vmf->address, page_to_pfn(block[0])), 0);
+	inserts_block(vma, vma_start(vma), page_to_pfn(block[0]), -EBUSY);
+	return VM_FAULT_NOPAGE;
+}
+
+/* Whatever it was asked for. */
+static vm_fault_t huge_read_only(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order)
+{
+	assert_int_equal(vm_insert_pfn_pmd(vma_as_pfnmap(vma), vma_start(vma),
+					   page_to_pfn(block[0]), 0), 0);
+	return VM_FAULT_NOPAGE;
+}
+
 static void maps_around(struct vma_ref *vma, struct vm_fault *vmf, unsigned long start,
 			unsigned long end)
 {
@@ -356,6 +456,16 @@ static void freed_while_shown(void)
 	read = mmap_read_lock(m.s.mm);
 	zap_vma_range(vma_lookup(read, at(1)), at(1), PAGE_SIZE);
 	mmap_read_unlock(read);
+}
+
+/* One of 512 is enough. */
+static void block_freed_while_shown(void)
+{
+	load_goes();
+	__free_page(block[500]);
+	block[500] = NULL;
+	assert_int_equal(put(&m, 1, 1), MM_FAULT_BUS);
+	space_unmap(&m.s, 0, HUGE);
 }
 
 static void store_to_frame_is_refused(void)
@@ -559,6 +669,39 @@ static const struct row rows[] = {
 	  .act = load_is_refused },
 	{ "fault() inserts outside", NULL, FRAMES, .ops.fault = inserts_page,
 	  .act = load_is_refused },
+
+	{ "fault() falls back", REPORT ", page at", .ops.fault = falls_back,
+	  .act = load_is_refused },
+
+	/* huge_fault() */
+	{ "huge_fault() answers 99", REPORT ", page at", BLOCK, .ops.huge_fault = huge_99,
+	  .act = load_is_refused },
+	{ "huge_fault() retries for ever", REPORT ", page at", BLOCK,
+	  .ops.huge_fault = huge_retries, .act = load_is_refused },
+	{ "huge_fault() says no page for ever", REPORT ", page at", BLOCK,
+	  .ops.huge_fault = huge_no_page, .act = load_is_refused },
+	{ "huge_fault() gives nothing", REPORT ", page at", BLOCK, .ops.huge_fault = huge_done,
+	  .act = load_is_refused },
+	{ "huge_fault() gives a page", REPORT ", page at", BLOCK,
+	  .ops.huge_fault = huge_gives_page, .act = load_is_refused },
+	{ "huge_fault() changes the address", REPORT ", page at", BLOCK,
+	  .ops.huge_fault = huge_changes_address, .act = load_is_refused },
+	{ "huge_fault() never lets it be written to", REPORT ", page at", BLOCK,
+	  .ops.huge_fault = huge_read_only, .act = store_is_refused },
+	{ "2 MiB of frames from an odd one on", REPORT ": 2 MiB of frames", BLOCK,
+	  .ops.huge_fault = huge_inserts_askew, .act = load_is_refused },
+	{ "2 MiB of frames at an odd address", REPORT ": 2 MiB of frames", BLOCK,
+	  .ops.huge_fault = huge_inserts_beside, .act = load_is_refused },
+	{ "2 MiB of frames behind the VMA", REPORT ": 2 MiB of frames", BLOCK,
+	  .ops.huge_fault = huge_inserts_outside, .act = load_is_refused },
+	{ "2 MiB of frames, and no huge_fault()", REPORT ": 2 MiB of frames", BLOCK,
+	  .ops.fault = inserts_unasked, .act = load_is_refused },
+	{ "2 MiB of frames that are not its own", NULL, BLOCK,
+	  .ops.huge_fault = huge_inserts_strangers, .act = load_is_refused },
+	{ "2 MiB of frames over a page", NULL, BLOCK, .ops.huge_fault = huge_inserts_over,
+	  .act = load_goes },
+	{ "a frame of 2 MiB freed while they are shown", REPORT ", page at", BLOCK,
+	  .ops.huge_fault = huge_read_only, .act = block_freed_while_shown },
 
 	/* The other hooks of faults. */
 	{ "page_mkwrite() answers 99", REPORT ", page at", .ops.page_mkwrite = fault_99,

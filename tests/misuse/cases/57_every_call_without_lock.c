@@ -19,6 +19,7 @@
  * tsa		calling function 'vm_insert_pages' requires holding context 'vma_stable'
  * tsa		calling function 'vm_insert_mixed' requires holding context 'vma_stable'
  * tsa		calling function 'vm_insert_pfn' requires holding context 'vma_stable'
+ * tsa		calling function 'vm_insert_pfn_pmd' requires holding context 'vma_stable'
  * tsa		calling function 'vma_as_pfnmap' requires holding context 'vma_stable'
  * tsa		calling function 'vma_as_owned_pfnmap' requires holding context 'vma_stable'
  * tsa		calling function 'vma_start_write' requires holding context 'vma_stable' exclusively
@@ -53,6 +54,7 @@ void use(struct mmap_write *lock, struct vma_ref *vma, struct vma_mixedmap *mixe
 	sink = vm_insert_pages(mixed, MIXED, &a_page, &(unsigned long){ 1 });
 	sink = vm_insert_mixed(mixed, MIXED, page_to_pfn(a_page));
 	sink = vm_insert_pfn(pfnmap, MIXED, page_to_pfn(a_page));
+	sink = vm_insert_pfn_pmd(pfnmap, MIXED, page_to_pfn(a_page), 0);
 	sink = vma_as_pfnmap(vma) || vma_as_owned_pfnmap(vma, NULL, a_page);
 	mut = vma_start_write(lock, vma);
 	sink = vma_set_anon_name(mut, found && next ? NULL : "name");

@@ -24,6 +24,7 @@
  * bare,gcc,borrowck	ignoring return value of 'vm_insert_pages' declared with attribute 'warn_unused_result'
  * bare,gcc,borrowck	ignoring return value of 'vm_insert_mixed' declared with attribute 'warn_unused_result'
  * bare,gcc,borrowck	ignoring return value of 'vm_insert_pfn' declared with attribute 'warn_unused_result'
+ * bare,gcc,borrowck	ignoring return value of 'vm_insert_pfn_pmd' declared with attribute
  * bare,gcc,borrowck	ignoring return value of 'vm_map_pages' declared with attribute 'warn_unused_result'
  * bare,gcc,borrowck	ignoring return value of 'remap_pfn_range' declared with attribute 'warn_unused_result'
  * bare,gcc,borrowck	ignoring return value of 'vma_set_pfnmap' declared with attribute 'warn_unused_result'
@@ -35,9 +36,10 @@
  * bare,gcc,borrowck	ignoring return value of 'vma_try_clear_maywrite' declared with attribute
  * bare,gcc,borrowck	ignoring return value of 'vma_try_clear_mayexec' declared with attribute
  * bare,gcc,borrowck	ignoring return value of 'alloc_page' declared with attribute 'warn_unused_result'
+ * bare,gcc,borrowck	ignoring return value of 'alloc_contig_pages' declared with attribute
  * bare,gcc,borrowck	ignoring return value of 'mmap_write_downgrade' declared with attribute
  * borrowck 16	value computed is not used
- * tsa 33	ignoring return value of function declared with 'warn_unused_result' attribute
+ * tsa 35	ignoring return value of function declared with 'warn_unused_result' attribute
  * analyze22 13	Potential memory leak
  */
 #include "misuse.h"
@@ -80,6 +82,7 @@ void ignore(struct mm_struct *m, struct mm_user *mm, struct mmap_write *w, struc
 	LOOK(vm_insert_pages(mixed, MIXED, &a_page, &(unsigned long){ 1 }));
 	LOOK(vm_insert_mixed(mixed, MIXED, 1));
 	LOOK(vm_insert_pfn(pfnmap, MIXED, 1));
+	LOOK(vm_insert_pfn_pmd(pfnmap, MIXED, 0, 0));
 	LOOK(unmap_mapping_pages_try(a_file, 0, 1));
 	LOOK(vm_map_pages(new_vma, &a_page, 1));
 	LOOK(remap_pfn_range(new_vma, MIXED, 1, PAGE_SIZE));
@@ -91,5 +94,6 @@ void ignore(struct mm_struct *m, struct mm_user *mm, struct mmap_write *w, struc
 	LOOK(vma_try_clear_maywrite(new_vma));
 	LOOK(vma_try_clear_mayexec(new_vma));
 	KEEP(alloc_page(instance));
+	LOOK(alloc_contig_pages(instance, 0, &a_page));
 	KEEP(mmap_write_downgrade(w));
 }

@@ -3,6 +3,7 @@
  * Each function that may sleep, by one that does not say that it may.
  *
  * tsa		calling function 'alloc_page' requires negative capability '!atomic_context'
+ * tsa		calling function 'alloc_contig_pages' requires negative capability '!atomic_context'
  * tsa		calling function 'mmput' requires negative capability '!atomic_context'
  * tsa		calling function 'mmap_read_lock' requires negative capability '!atomic_context'
  * tsa		calling function 'mmap_read_lock_killable' requires negative capability '!atomic_context'
@@ -18,6 +19,7 @@
  * tsa		calling function 'vm_insert_pages' requires negative capability '!atomic_context'
  * tsa		calling function 'vm_insert_mixed' requires negative capability '!atomic_context'
  * tsa		calling function 'vm_insert_pfn' requires negative capability '!atomic_context'
+ * tsa		calling function 'vm_insert_pfn_pmd' requires negative capability '!atomic_context'
  * tsa		calling function 'unmap_mapping_pages' requires negative capability '!atomic_context'
  * tsa		calling function 'vma_set_anon_name' requires negative capability '!atomic_context'
  * tsa		calling function 'vm_map_pages' requires negative capability '!atomic_context'
@@ -42,6 +44,7 @@ void refs(struct mm_user *mm)
 
 	if (page)
 		__free_page(page);
+	sink = alloc_contig_pages(instance, 0, &a_page);
 	mmput(mm);
 }
 
@@ -94,6 +97,7 @@ void vmas(struct mmap_write *lock, struct vma_ref *vma, struct vma_mixedmap *mix
 	sink = vm_insert_pages(mixed, MIXED, &a_page, &(unsigned long){ 1 });
 	sink = vm_insert_mixed(mixed, MIXED, 1);
 	sink = vm_insert_pfn(pfnmap, MIXED, 1);
+	sink = vm_insert_pfn_pmd(pfnmap, MIXED, 0, 0);
 	unmap_mapping_pages(a_file, 0, 1);
 	sink = vma_set_anon_name(mut, NULL);
 }

@@ -196,6 +196,7 @@ void null_hooks(struct file_operations *file_ops, struct vm_operations_struct *o
 	ops->mprotect = NULL;
 	ops->name = NULL;
 	ops->fault = NULL;
+	ops->huge_fault = NULL;
 	ops->page_mkwrite = NULL;
 	ops->pfn_mkwrite = NULL;
 	ops->map_pages = NULL;
