@@ -9,9 +9,9 @@
  * first loses its rights, so that the hardware has no translation when the smaller ones appear,
  * some machines being confused by two sizes at once; what it had noted until then goes to all 512.
  *
- * A driver's leaf is not split but taken out, as Linux does: who shows frames by 2 MiB is asked for
- * them again (vm_operations_struct.huge_fault).  One that may be written to is a driver's even where
- * it names the zero block, since the driver has freed what it shows: zeros never may.
+ * A driver's leaf is not split but taken out, as Linux does: who shows frames by 2 MiB is asked
+ * for them again (vm_operations_struct.huge_fault).  One that may be written to is a driver's even
+ * where it names the zero block, since the driver has freed what it shows: zeros never may.
  *
  * A collapse passes through "none", for its caller has to copy 512 pages in between, and holds the
  * locks under which nobody installs.

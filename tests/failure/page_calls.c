@@ -2,6 +2,7 @@
 /* Accesses to pages, and what else an mm with pages can be asked for. */
 #include <setjmp.h>
 
+#include <vmarea/driver_fault.h>
 #include <vmarea/mmu.h>
 #include <vmarea/soft_tlb.h>
 #include <vmarea/user_fault.h>
@@ -246,6 +247,59 @@ static long insert_page(struct mm_user *mm)
 	ret = vm_insert_page(vma, HUGE_AT(20) + PAGE, page);
 	mmap_read_unlock(lock);
 	__free_page(page);
+	return ret;
+}
+
+/* Frames by 2 MiB, as their driver shows them. */
+static struct page *block[512];
+
+static vm_fault_t show_block(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order);
+static vm_fault_t show_block(struct vma_ref *vma, struct vm_fault *vmf, unsigned int order)
+{
+	int err = vm_insert_pfn_pmd(vma_as_pfnmap(vma), vma_start(vma), page_to_pfn(block[0]),
+				    vmf->flags);
+
+	if (err)
+		return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+	return VM_FAULT_NOPAGE;
+}
+
+static int frames_mmap(struct file *file, struct vma_new *vma) __in_mmap_hook;
+static int frames_mmap(struct file *file, struct vma_new *vma)
+{
+	static const struct vm_operations_struct vm_ops = { .huge_fault = show_block };
+
+	vma_set_owner(vma, &vm_ops, NULL);
+	return vma_set_pfnmap(vma) ? 0 : -EINVAL;
+}
+
+static struct file *frames_file;
+
+static void map_frames(void)
+{
+	static const struct file_operations frames_ops = { .owner = "frames", .mmap = frames_mmap };
+	const struct file_desc desc = {
+		.size = sizeof(desc), .name = "/dev/frames", .ops = &frames_ops,
+		.flags = FILE_READ | FILE_WRITE, .size_bytes = HUGE,
+	};
+
+	assert_int_equal(file_create(w.v, &desc, &frames_file), 0);
+	assert_int_equal(mm_mmap(w.mm, HUGE_AT(20), HUGE, RW, MAP_SHARED | MAP_FIXED, frames_file,
+				 0), HUGE_AT(20));
+	file_put(frames_file);
+}
+
+/* The area keeps the file.  In the end nothing is shown, and the driver has no frame. */
+static long insert_block(struct mm_user *mm)
+{
+	long ret;
+
+	if (!alloc_contig_pages(w.v, 9, block))
+		return -ENOMEM;
+	ret = by_fault(mm_handle_fault(mm, HUGE_AT(20) + 5 * PAGE, MM_ACCESS_WRITE));
+	unmap_mapping_pages(frames_file, 0, 512);
+	for (int i = 0; i < 512; i++)
+		__free_page(block[i]);
 	return ret;
 }
 
@@ -504,6 +558,7 @@ const struct scenario page_calls[] = {
 	S(pin_fresh), S(pin_forked), S(pin_file),
 	S(file_write_segment), S(file_read_segment), S(file_read_new), S(file_punch_whole),
 	S(file_punch_part), S(write_segment, attach_segment), S(insert_page, map_mixed),
+	S(insert_block, map_frames),
 
 	S(fork_and_leave), { "fork_wiped", fork_and_leave, to_be_wiped },
 	{ "fork_far", fork_and_leave, far_memory },
