@@ -592,22 +592,24 @@ static void smaps_knows(void **state)
  * A driver that frees its block while it is shown, and the block becomes the one of zeros: nobody
  * writes to that, whoever takes the leaf apart.
  */
-static void a_freed_block_becomes_zeros(void **state)
+static void freed_block_becomes_zeros(enum mm_access access)
 {
 	struct page *zeros;
 	char why[256];
 
 	begin();
 	map_blocks(0, NR_PAGES, 0);
-	assert_int_equal(get(&m, 5), byte_of(5));
+	assert_int_equal(mm_handle_fault(m.s.mm, at(5), access), MM_FAULT_DONE);
 	for (unsigned long i = 0; i < HUGE; i++)
 		__free_page(pages[i]);
 	arena_collect(m.s.v->arena);
 	zeros = arena_huge_zero_get(m.s.v->arena);
 	assert_non_null(zeros);
 	assert_int_equal(mm_validate(m.s.mm, why, sizeof(why)), -EINVAL);
-	assert_int_equal(put(&m, 5, 1), MM_FAULT_BUS);
+	assert_int_equal(mm_handle_fault(m.s.mm, at(5), MM_ACCESS_WRITE), MM_FAULT_BUS);
 	zap(9, 1);
+	assert_int_equal(mm_leaves(m.s.mm), 0);
+	assert_int_equal(mm_attrs(m.s.mm, 5) & PT_WRITE, 0);
 	for (unsigned long i = 0; i < HUGE * SPACE_PAGE; i += SPACE_PAGE)
 		assert_int_equal(((char *)page_bytes(zeros))[i + 123], 0);
 	answer = VM_FAULT_SIGBUS;
@@ -616,6 +618,12 @@ static void a_freed_block_becomes_zeros(void **state)
 	space_unmap(&m.s, 0, SPACE_PAGES);
 	assert_true(alloc_contig_pages(m.s.v, 9, pages));
 	end();
+}
+
+static void a_freed_block_becomes_zeros(void **state)
+{
+	freed_block_becomes_zeros(MM_ACCESS_READ);
+	freed_block_becomes_zeros(MM_ACCESS_WRITE);
 }
 
 /* ------------------------------------------------------------------------------ threads -- */
