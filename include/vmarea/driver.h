@@ -548,7 +548,7 @@ VMAREA_API void *__nullable file_private_data(struct file *file);
 
 /* Drops a reference; the last frees the page. */
 VMAREA_API void __free_page(struct page *page)			__consumes_arg;
-/* A zeroed page of @instance's memory, one reference; NULL when there is none. */
+/* A zeroed page of @instance's memory, one reference; NULL when there is none: see reclaim.h. */
 VMAREA_API struct page *__nullable alloc_page(struct vmarea *instance)
 	__may_sleep __must_check __ended_by(__free_page);
 /* Its 4096 bytes, good for as long as a reference is. */

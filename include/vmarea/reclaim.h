@@ -2,8 +2,9 @@
 /*
  * Memory taken back: limits, and what happens at them.
  *
- * When a fault, or a call that makes pages, finds no frame, or its mm has as much as it may, pages
- * that have not been used for long are taken away from whoever has them, and it goes on:
+ * When a fault or a call finds no frame, for a page, a page table or what is kept beside them, or a
+ * fault's mm has as much as it may, pages that have not been used for long are taken away from
+ * whoever has them, and it goes on:
  *
  *	a file's page, clean		dropped: read_page() will be asked again
  *	a file's page, dirty		written back by write_page(), then dropped
@@ -15,12 +16,21 @@
  * read_page(), drivers' pages, page tables.  If that is all there is, it is MM_FAULT_OOM, or
  * -ENOMEM, and vmarea/usage.h tells who has it all.
  *
- * There is no thread of the library's.  Faults that find nothing do the work; an embedder who would
+ * There is no thread of the library's.  Who finds nothing does the work; an embedder who would
  * rather have frames free before they are needed has a thread that calls vmarea_reclaim().
  *
- * Hooks.  write_page() and shrinkers are called by any thread that faults or makes pages, with no
- * lock of an mm held.  They do not access the memory of an mm, which may be what is waiting for
- * them.
+ * A memory call that finds nothing undoes what it has begun, lets go of its locks, takes pages back
+ * and begins anew, until it has what it needs or nothing more goes: then it is -ENOMEM, as for all
+ * other reasons, for which it takes nothing.  To others it is a call that came later.  Hooks that
+ * tell a driver what has happened are called once; may_split() may be asked again.
+ *
+ * Drivers.  alloc_page(), vm_insert_page() and their kind take nothing back: the driver may hold
+ * locks.  In fault() that is VM_FAULT_OOM, and the fault takes pages; in mmap() it is the program's
+ * -ENOMEM; anywhere else, with no lock of an mm held, vmarea_reclaim(), and once more.
+ *
+ * Hooks.  write_page(), those of swap areas and shrinkers are called by any thread that faults or
+ * makes a call, with no lock of an mm held, but perhaps with one of a driver that made the call.
+ * They do not access the memory of an mm, which may be what is waiting for them.
  */
 #ifndef VMAREA_RECLAIM_H
 #define VMAREA_RECLAIM_H
@@ -87,7 +97,7 @@ struct vmarea_reclaim_stats {
 	uint64_t discarded;			/* after MADV_FREE */
 	uint64_t shrunk;			/* objects of shrinkers */
 	uint64_t refused;			/* old enough, and in use or nowhere to go */
-	uint64_t waits;				/* faults and calls that had to reclaim */
+	uint64_t waits;				/* tries of faults and calls that had to reclaim */
 };
 VMAREA_API void vmarea_get_reclaim_stats(const struct vmarea *instance,
 					 struct vmarea_reclaim_stats *stats);

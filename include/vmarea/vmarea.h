@@ -21,7 +21,8 @@
  * The memory calls take what the system call takes and return what it returns: the address or 0,
  * or -errno (never -1).  Each lists its own errors.  Beside these there are, for each:
  *
- *	-ENOMEM		no memory of the host's: nothing changed
+ *	-ENOMEM		no memory of the host's; no frame, and none could be taken back
+ *			(vmarea/reclaim.h): nothing changed
  *	-EINTR		it would have had to wait for the mmap lock, for write, after mm_kill():
  *			nothing changed.  (mm_brk(), mm_touch() and what only reads wait on.)
  *	what a driver's may_split(), mprotect(), mremap() or mmap() returns
@@ -330,9 +331,9 @@ struct area_desc {
 VMAREA_API int mm_add_area(struct mm_user *mm, const struct area_desc *area) __may_sleep;
 
 /*
- * fork(): a new mm with this one's areas, limits and rights, and one user.  0; -ENOMEM: the host's
- * memory, or overcommit; -EINTR.  After an error there is no child, and no open() was called; the
- * next store to a page may take a fault.
+ * fork(): a new mm with this one's areas, limits and rights, and one user.  0; -ENOMEM: as for all,
+ * or overcommit; -EINTR.  After an error there is no child, and no open() was called; the next
+ * store to a page may take a fault.
  */
 VMAREA_API int mm_fork(struct mm_user *mm, struct mm_user **child) __may_sleep __must_check;
 

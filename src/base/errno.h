@@ -32,4 +32,10 @@
 
 #define MAX_ERRNO	4095		/* -4095 to -1 are errors */
 
+/*
+ * No program sees it: a memory call found no frame, and may be made again when pages have been
+ * taken back (mm/retry.c).  Every other want of memory is -ENOMEM.
+ */
+#define ENOFRAME	512
+
 #endif

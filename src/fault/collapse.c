@@ -8,7 +8,7 @@
  *	a guard among them	-EINVAL
  *	detach the table	the 2 MiB are empty, and nobody has a translation
  *	freeze the pages	that may be written to: somebody else holds one: undo, -EAGAIN
- *	copy, install the leaf	no table to put aside: undo, -ENOMEM
+ *	copy, install the leaf	no table to put aside: undo, -ENOFRAME
  *	drop the table		with its references to the pages
  *
  * The area is write-locked, so no fault is inside and none installs anything in the empty place.
@@ -155,7 +155,7 @@ static void copy(const struct collapse *c)
 	}
 }
 
-/* 0, and the block is the area's; or -ENOMEM. */
+/* 0, and the block is the area's; or -ENOFRAME. */
 static int install(const struct collapse *c)
 	__must_hold(vma_stable)
 {
@@ -165,7 +165,7 @@ static int install(const struct collapse *c)
 	page_make_anon(c->head, area_own(c->vma), vma_pgoff_at(c->vma, c->start));
 	atomic_store_relaxed(page_map_counter(c->head, true), 1);
 	return pt_install(pt, NULL, c->start, PT_PMD, PTE_NONE,
-			  pte_leaf(pt->format, PT_PMD, page_pfn(c->head), attrs));
+			  pte_leaf(pt->format, PT_PMD, page_pfn(c->head), attrs)) ? -ENOFRAME : 0;
 }
 
 /* The reference to c->head is used up in any case. */

@@ -138,7 +138,7 @@ int pages_create(struct mm_struct *mm, struct pages_shape shape)
 	err = pt_create(&pages->pgt, &config);
 	if (err) {
 		port_free(pages, sizeof(*pages));
-		return err;
+		return err == -ENOMEM ? -ENOFRAME : err;
 	}
 	mm_init(mm, pgt, &pages->pgt);
 	return 0;
@@ -284,7 +284,9 @@ int pages_move_prepare(struct mm_struct *mm, struct pt_stash *stash, unsigned lo
 		       unsigned long to, unsigned long bytes)
 {
 	*stash = (struct pt_stash){ 0 };
-	return mm_has_pages(mm) ? pt_move_prepare(mm->pgt, stash, from, to, bytes) : 0;
+	if (!mm_has_pages(mm))
+		return 0;
+	return pt_move_prepare(mm->pgt, stash, from, to, bytes) ? -ENOFRAME : 0;
 }
 
 void pages_move(struct mm_struct *mm, struct pt_stash *stash, unsigned long from, unsigned long to,
@@ -325,7 +327,7 @@ int pages_guard(struct mm_struct *mm, unsigned long start, unsigned long end)
 	if (!mm_has_pages(mm))
 		return 0;
 	if (pt_prepare(mm->pgt, &stash, start, end, PT_PTE))
-		return -ENOMEM;
+		return -ENOFRAME;
 	pages_zap(mm, start, end, ZAP_ALL);
 	while (start < end)
 		start = guard_table(mm->pgt, &stash, start, end);

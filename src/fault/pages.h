@@ -24,7 +24,10 @@ static inline struct pages_shape pages_shape_in(const struct mm_config *config)
 /* That of @mm; all 0 if it has no pages. */
 struct pages_shape pages_shape_of(const struct mm_struct *mm);
 
-/* A page table for @mm, if its instance has frames.  0; -EINVAL: no such @shape; -ENOMEM. */
+/*
+ * A page table for @mm, if its instance has frames.  0; -EINVAL: no such @shape; -ENOFRAME: for the
+ * root; -ENOMEM.
+ */
 int pages_create(struct mm_struct *mm, struct pages_shape shape) __may_sleep __must_check;
 /* Nobody else can reach the mm's pages any more: all of them go, and the tables. */
 void pages_destroy(struct mm_struct *mm);
@@ -60,7 +63,7 @@ void pages_protect(struct mm_struct *mm, unsigned long start, unsigned long end,
 	__must_hold(vma_stable);
 
 /*
- * Prepare: what moving may need; 0 or -ENOMEM.  Then pages_move() cannot fail, and neither can
+ * Prepare: what moving may need; 0 or -ENOFRAME.  Then pages_move() cannot fail, and neither can
  * moving the same back.  pages_move_done() in any case.  Write locks of both VMAs; the target is
  * empty.
  */
@@ -81,14 +84,14 @@ enum pages_age { PAGES_OLD, PAGES_CLEAN };
 void pages_age(struct mm_struct *mm, unsigned long start, unsigned long end, enum pages_age age)
 	__must_hold_shared(vma_stable);
 
-/* Zaps the range and makes each page of it a guard.  0; -ENOMEM: nothing changed.  Write locks. */
+/* Zaps the range and makes each page of it a guard.  0; -ENOFRAME: no change.  Write locks. */
 int pages_guard(struct mm_struct *mm, unsigned long start, unsigned long end)
 	__must_hold(vma_stable) __must_check;
 
 /*
  * MADV_COLLAPSE of the 2 MiB that lie in the range whole.  0: each is a leaf, or there is nothing
- * to do; -EINVAL: one that has no pages, or a guard; -ENOMEM: no block; -EAGAIN: pages that others
- * hold.  After an error some may be leaves.  The mmap write lock.
+ * to do; -EINVAL: one that has no pages, or a guard; -ENOMEM: no block; -ENOFRAME: a table to put
+ * aside; -EAGAIN: pages that others hold.  After an error some may be leaves.  The mmap write lock.
  */
 int pages_collapse(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 	__must_hold(vma_stable) __may_sleep __must_check;
@@ -102,7 +105,7 @@ void pages_in_core(const struct vm_area_struct *vma, unsigned long start, unsign
 	__must_hold_shared(vma_stable);
 
 /*
- * fork: @copy, of another mm, gets what @vma has.  0; -ENOMEM: it has a part of it, and the
+ * fork: @copy, of another mm, gets what @vma has.  0; -ENOFRAME: it has a part of it, and the
  * parent's entries may be write-protected.  Both mms' mmap write locks and @vma's write lock.
  */
 int pages_fork(struct vm_area_struct *copy, struct vm_area_struct *vma)

@@ -151,5 +151,6 @@ int pages_fork(struct vm_area_struct *child, struct vm_area_struct *vma)
 			continue;
 		err = copy_now(&copy, child);
 	}
-	return err;
+	/* What tables and copies lie in, and nothing else. */
+	return err ? -ENOFRAME : 0;
 }

@@ -95,7 +95,7 @@ struct user_fill {
 	struct page *page;			/* for the next, with a reference, or NULL */
 };
 
-/* The page at fill->addr: 0 or -errno. */
+/* The page at fill->addr: 0 or -errno; -ENOFRAME. */
 int user_fill_page(struct user_fill *fill)	__must_not_hold(vma_stable) __may_sleep;
 
 #endif

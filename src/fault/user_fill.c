@@ -255,7 +255,7 @@ int user_fill_page(struct user_fill *fill)
 	if (fill->kind == USER_FILL_COPY) {
 		fill->page = page_alloc(fill->mm->pgt->arena, 0, PAGE_ANYTHING);
 		if (!fill->page)
-			return -ENOMEM;
+			return -ENOFRAME;
 		memcpy(page_bytes(fill->page), fill->from, PAGE_SIZE);
 	}
 	err = fill_vma_locked(fill, &f);
@@ -264,5 +264,6 @@ int user_fill_page(struct user_fill *fill)
 	if (fill->page)
 		page_put(fill->page);
 	fill->page = NULL;
-	return err;
+	/* Pages, tables, nodes of the file's index: all of it lies in frames. */
+	return err == -ENOMEM ? -ENOFRAME : err;
 }

@@ -75,10 +75,9 @@ static void insert(struct mm_struct *mm, const struct area_desc *area)
 		VM_BUG_ON(anon_prepare(vma));
 }
 
-int mm_add_area(struct mm_user *user, const struct area_desc *area)
+static int add_once(struct mm_struct *mm, const struct area_desc *area)
+	__must_not_hold(vma_stable) __may_sleep
 {
-	witness_call();
-	struct mm_struct *mm = mm_of(user);
 	int err = mm_write_lock_killable(mm);
 
 	if (err)
@@ -96,4 +95,17 @@ int mm_add_area(struct mm_user *user, const struct area_desc *area)
 	anon_unreserve(mm);
 	mm_write_unlock(mm);
 	return err;
+}
+
+int mm_add_area(struct mm_user *user, const struct area_desc *area)
+{
+	witness_call();
+	struct mm_struct *mm = mm_of(user);
+	unsigned int nr_tries = 0;
+	long ret;
+
+	do
+		ret = add_once(mm, area);
+	while (mm_call_again(mm->instance, &ret, &nr_tries));
+	return (int)ret;
 }

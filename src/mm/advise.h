@@ -48,4 +48,17 @@ static inline int mm_check_advised(unsigned long start, unsigned long len, unsig
 	return *end == start;
 }
 
+/* ---- advise_pages.c: the mmap lock is held in any mode, and let go of in between. */
+
+/* MADV_POPULATE_READ and WRITE. */
+int mm_advise_touch(struct mm_struct *mm, unsigned long start, unsigned long end,
+		    enum mm_access access)
+	__must_hold_shared(vma_stable) __may_sleep;
+/* MADV_WILLNEED. */
+int mm_advise_read(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep;
+/* MADV_HWPOISON and SOFT_OFFLINE. */
+int mm_advise_poison(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep;
+
 #endif

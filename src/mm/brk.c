@@ -100,44 +100,51 @@ static bool shrink(struct mm_struct *mm, unsigned long start, unsigned long end)
 	       !mm_unmap_locked(mm, start, end);
 }
 
-/* Moves the break, or leaves all as it is.  *grown: bytes added above the old end. */
-static bool move_break(struct mm_struct *mm, unsigned long brk, unsigned long *grown)
+/* Moves the break, or leaves all as it is: -errno.  *grown: bytes added above the old end. */
+static int move_break(struct mm_struct *mm, unsigned long brk, unsigned long *grown)
 	__must_hold(vma_stable) __may_sleep
 {
 	unsigned long old_end = page_align(mm->brk);
 	unsigned long new_end = page_align(brk);
+	int err = 0;
 
 	if (brk < mm->start_brk || !fits_data_limit(mm, brk))
-		return false;
+		return -ENOMEM;
 	if (brk > mm->brk && new_end != old_end) {
-		if ((mm->def_flags & VM_LOCKED) && anon_reserve(mm, 1))
-			return false;
+		if (mm->def_flags & VM_LOCKED)
+			err = anon_reserve(mm, 1);
+		if (err)
+			return err;
 		if (!grow(mm, old_end, new_end)) {
 			anon_unreserve(mm);
-			return false;
+			return -ENOMEM;
 		}
 		*grown = new_end - old_end;
 	} else if (new_end != old_end && !shrink(mm, new_end, old_end)) {
-		return false;
+		return -ENOMEM;
 	}
 	mm_set_relaxed(mm, brk, brk);	/* mm_query() names [heap] by it */
-	return true;
+	return 0;
 }
 
 unsigned long mm_brk(struct mm_user *user, unsigned long brk)
 {
 	witness_call();
 	struct mm_struct *mm = mm_of(user);
-	unsigned long start, grown = 0;
+	unsigned long start, now, grown = 0;
+	unsigned int nr_tries = 0;
 	bool locked;
+	long ret;
 
-	mm_write_lock(mm);
-	start = page_align(mm->brk);
-	if (!move_break(mm, brk, &grown))
-		brk = mm->brk;
-	locked = mm->def_flags & VM_LOCKED;
-	mm_write_unlock(mm);
+	do {
+		mm_write_lock(mm);
+		start = page_align(mm->brk);
+		ret = move_break(mm, brk, &grown);
+		now = mm->brk;
+		locked = mm->def_flags & VM_LOCKED;
+		mm_write_unlock(mm);
+	} while (mm_call_again(mm->instance, &ret, &nr_tries));
 	if (grown && locked)
 		mm_populate(mm, start, grown);
-	return brk;
+	return now;
 }

@@ -13,9 +13,9 @@
  *				its pages by copy-on-write (fault/pages_fork.c)
  *
  * It has two steps.  The first copies, and may fail: no hook has been called then, and what there
- * is of the child is thrown away.  The second calls the open() hooks, and cannot fail.  The
- * parent's mmap write lock is held all the time, and with it the child's, which nobody else knows:
- * an order that needs no rule but "parent first".
+ * is of the child is thrown away; for want of a frame it begins anew (retry.c).  The second calls
+ * the open() hooks, and cannot fail.  The parent's mmap write lock is held all the time, and with
+ * it the child's, which nobody else knows: an order that needs no rule but "parent first".
  *
  * The parent's areas are write-locked: who reads one under its VMA lock is waited for, so that for
  * drivers the moment of the copy is one without readers.
@@ -129,15 +129,14 @@ static void unlock_child(struct mm_struct *child)
 	mm_write_unlock(child);
 }
 
-int mm_fork(struct mm_user *user, struct mm_user **out)
+static int fork_once(struct mm_struct *mm, struct mm_struct **out)
+	__must_not_hold(vma_stable) __may_sleep
 {
-	witness_call();
-	struct mm_struct *mm = mm_of(user), *child;
-	int err;
+	struct mm_struct *child;
+	int err = mm_alloc(mm->instance, pages_shape_of(mm), &child);
 
-	child = mm_alloc(mm->instance, pages_shape_of(mm));
-	if (!child)
-		return -ENOMEM;
+	if (err)
+		return err;
 	err = mm_write_lock_killable(mm);
 	if (err) {
 		mm_discard(child);
@@ -154,6 +153,22 @@ int mm_fork(struct mm_user *user, struct mm_user **out)
 		mm_discard(child);
 		return err;
 	}
+	*out = child;
+	return 0;
+}
+
+int mm_fork(struct mm_user *user, struct mm_user **out)
+{
+	witness_call();
+	struct mm_struct *mm = mm_of(user), *child = NULL;
+	unsigned int nr_tries = 0;
+	long ret;
+
+	do
+		ret = fork_once(mm, &child);
+	while (mm_call_again(mm->instance, &ret, &nr_tries));
+	if (ret)
+		return (int)ret;
 	mm_publish(child);
 	*out = handle_user(child);
 	return 0;

@@ -158,14 +158,15 @@ unsigned long vmarea_committed_pages(const struct vmarea *instance)
 
 /* --------------------------------------------------------------- making -- */
 
-struct mm_struct *mm_alloc(struct vmarea *instance, struct pages_shape shape)
+int mm_alloc(struct vmarea *instance, struct pages_shape shape, struct mm_struct **out)
 {
 	struct mm_struct *mm;
+	int err;
 
 	might_sleep();
 	mm = port_alloc(sizeof(*mm));
 	if (!mm)
-		return NULL;
+		return -ENOMEM;
 	rt_init(&mm->areas);
 	rwsem_init(&mm->mmap_lock, LOCK_RANK_MMAP);
 	spin_lock_init(&mm->page_table_lock, LOCK_RANK_MM_TABLES);
@@ -175,15 +176,17 @@ struct mm_struct *mm_alloc(struct vmarea *instance, struct pages_shape shape)
 	mm_init(mm, instance, instance);
 	/* Relaxed: that it is nobody else's is all. */
 	mm_init(mm, number, atomic_add_relaxed(&instance->nr_numbered, 1) + 1);
-	if (pages_create(mm, shape)) {
+	err = pages_create(mm, shape);
+	if (err) {
 		port_free(mm, sizeof(*mm));
-		return NULL;
+		return err;
 	}
 	mm->mm_users = 1;
 	mm->mm_count = 1;
 	/* Relaxed: vmarea_destroy() is called after all of this by its contract. */
 	atomic_add_relaxed(&instance->nr_objects, 1);
-	return mm;
+	*out = mm;
+	return 0;
 }
 
 /* Not before: who finds it on a roll may become a user, and what is half made is thrown away. */
@@ -259,13 +262,17 @@ int mm_create(struct vmarea *instance, const struct mm_config *config, struct mm
 	__context_unsafe("nobody else knows the mm yet")
 {
 	struct pages_shape shape = pages_shape_in(config);
+	unsigned int nr_tries = 0;
 	struct mm_struct *mm;
+	long ret;
 
 	if (!mm_layout_valid(instance, shape, config) || (config->caps & ~KNOWN_CAPS))
 		return -EINVAL;
-	mm = mm_alloc(instance, shape);
-	if (!mm)
-		return -ENOMEM;
+	do
+		ret = mm_alloc(instance, shape, &mm);
+	while (mm_call_again(instance, &ret, &nr_tries));
+	if (ret)
+		return (int)ret;
 	mm_set_layout(mm, config);
 	for (int i = 0; i < MM_NR_RLIMITS; i++)
 		mm->rlimit[i] = config->rlimit[i];

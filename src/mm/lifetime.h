@@ -9,8 +9,8 @@
 #include "instance/instance.h"
 #include "vma/types.h"
 
-/* An mm without areas, limits and layout; one user.  NULL: no memory. */
-struct mm_struct *mm_alloc(struct vmarea *instance, struct pages_shape shape)
+/* An mm without areas, limits and layout; one user.  0; -ENOMEM: the host's memory; -ENOFRAME. */
+int mm_alloc(struct vmarea *instance, struct pages_shape shape, struct mm_struct **out)
 	__may_sleep __must_check;
 
 /* From now on others find it. */

@@ -431,94 +431,6 @@ static int collapse_part(struct area_part *part, const void *arg)
 	return err ? err : pages_collapse(part->vma, part->start, part->end);
 }
 
-/* -------------------------------------------------------------- page by page -- */
-
-/*
- * Ends at the first page that cannot be had: -ENOMEM in a hole, -EINVAL if the area does not allow
- * the access, -EFAULT beyond the end of a file.  Guard gaps of stacks are holes: nothing grows.
- */
-static int populate(struct mm_struct *mm, unsigned long start, unsigned long end,
-		    const struct advice *advice)
-	__must_hold_shared(vma_stable) __may_sleep
-{
-	bool write = advice->number == MADV_POPULATE_WRITE;
-
-	struct fault f = {
-		.mm = mm, .addr = start, .access = write ? MM_ACCESS_WRITE : MM_ACCESS_READ,
-	};
-
-	while (f.addr < end) {
-		enum mm_fault fault;
-
-		f.vma = vma_at(mm, f.addr);
-		if (!f.vma)
-			return -ENOMEM;
-		if ((f.vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
-		    !(f.vma->vm_flags & (write ? VM_WRITE : VM_READ)))
-			return -EINVAL;
-		fault = fault_populate(&f, min(f.vma->vm_end, end));
-		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
-			return fault == MM_FAULT_OOM ? -ENOMEM : -EFAULT;
-	}
-	return 0;
-}
-
-/* Area by area, as mm_advise_range(); others may change the map while the lock is let go of. */
-static int read_in(struct mm_struct *mm, unsigned long start, unsigned long end)
-	__must_hold_shared(vma_stable) __may_sleep
-	__context_unsafe("lets go of the lock in between")
-{
-	int result = 0;
-
-	while (start < end) {
-		const struct vm_area_struct *vma = vma_in(mm, start, end);
-		unsigned long first, nr;
-		struct file *file;
-
-		if (!vma)
-			return -ENOMEM;
-		if (start < vma->vm_start) {
-			start = vma->vm_start;
-			result = -ENOMEM;
-		}
-		if (!vma->vm_file)
-			swap_will_need(vma, start, min(vma->vm_end, end));
-		first = vma_pgoff_at(vma, start);
-		nr = (min(vma->vm_end, end) - start) >> PAGE_SHIFT;
-		start = vma->vm_end;
-		file = file_to_read(vma);
-		if (!file)
-			continue;
-		mm_read_unlock(mm);
-		filemap_read_in(file, first, first + nr);
-		file_put(file);
-		mm_read_lock(mm);
-	}
-	return result;
-}
-
-/* Each page is looked up for reading, and given up; the area stays as it is. */
-static int poison(struct mm_struct *mm, unsigned long start, unsigned long end)
-	__must_hold_shared(vma_stable) __may_sleep
-{
-	struct fault f = { .mm = mm, .addr = start, .access = MM_ACCESS_READ };
-
-	if (!mm_capable(mm, MM_CAP_SYS_ADMIN))
-		return -EPERM;
-	while (f.addr < end) {
-		enum mm_fault fault;
-
-		f.vma = vma_at(mm, f.addr);
-		if (!f.vma || (f.vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
-		    !(f.vma->vm_flags & VM_READ))
-			return -EFAULT;
-		fault = fault_populate(&f, min(f.vma->vm_end, end));
-		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
-			return -EFAULT;
-	}
-	return 0;
-}
-
 /* -------------------------------------------------------------------- calls -- */
 
 static bool changes_areas(const struct advice *advice)
@@ -585,11 +497,12 @@ static int apply(struct mm_struct *mm, unsigned long start, unsigned long end,
 	case ADVISE_COLLAPSE:
 		return mm_advise_range(mm, start, end, collapse_part, advice);
 	case ADVISE_READ:
-		return read_in(mm, start, end);
+		return mm_advise_read(mm, start, end);
 	case ADVISE_TOUCH:
-		return populate(mm, start, end, advice);
+		return mm_advise_touch(mm, start, end, advice->number == MADV_POPULATE_WRITE ?
+				       MM_ACCESS_WRITE : MM_ACCESS_READ);
 	case ADVISE_POISON:
-		return poison(mm, start, end);
+		return mm_advise_poison(mm, start, end);
 	}
 	return -EINVAL;
 }
@@ -635,34 +548,46 @@ static void page_out(struct mm_struct *mm, unsigned long start, unsigned long en
 		reclaim_pages(mm->instance, range, 0);
 }
 
-long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int number)
+static int advise_once(struct mm_struct *mm, unsigned long start, unsigned long end,
+		       const struct advice *advice)
+	__must_not_hold(vma_stable) __may_sleep
 {
-	witness_call();
-	struct mm_struct *mm = mm_of(user);
-	const struct advice *advice = find_advice(mm->instance, number);
 	struct need need = { 0 };
-	unsigned long end;
-	int err;
+	int err = swap_in_for(mm, advice, start, end);
 
-	if (!advice)
-		return -EINVAL;
-	err = mm_check_advised(addr, len, &end);
-	if (err)
-		return err < 0 ? err : 0;
-	err = swap_in_for(mm, advice, addr, end);
 	if (err)
 		return err;
 	err = lock_for(mm, advice);
 	if (err)
 		return err;
-	add_need(&need, mm, addr, end, advice);
+	add_need(&need, mm, start, end, advice);
 	err = reserve(mm, &need);
 	if (!err)
-		err = apply(mm, addr, end, advice);
+		err = apply(mm, start, end, advice);
 	unlock_for(mm, advice);
+	return err;
+}
+
+long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int number)
+{
+	witness_call();
+	struct mm_struct *mm = mm_of(user);
+	const struct advice *advice = find_advice(mm->instance, number);
+	unsigned int nr_tries = 0;
+	unsigned long end;
+	long ret;
+
+	if (!advice)
+		return -EINVAL;
+	ret = mm_check_advised(addr, len, &end);
+	if (ret)
+		return ret < 0 ? ret : 0;
+	do
+		ret = advise_once(mm, addr, end, advice);
+	while (mm_call_again(mm->instance, &ret, &nr_tries));
 	if (advice->pages_out)
 		page_out(mm, addr, end);
-	return err;
+	return ret;
 }
 
 /* What a call may transfer in all, as Linux limits it for readv() and its kind. */
@@ -727,15 +652,16 @@ static int swap_in_ranges(struct mm_struct *mm, const struct mm_range *ranges, u
 	return err;
 }
 
-/* Up to the first error; an empty range is looked at only if it comes first, as in Linux. */
-static long advise_ranges(struct mm_struct *mm, const struct mm_range *ranges,
-			  unsigned long total, const struct advice *advice)
+/*
+ * Up to the first error; an empty range is looked at only if it comes first, as in Linux.  *left is
+ * what was not advised, of *left bytes.
+ */
+static int advise_ranges(struct mm_struct *mm, const struct mm_range *ranges, unsigned long *left,
+			 const struct advice *advice)
 	__must_hold_shared(vma_stable) __may_sleep
 {
-	unsigned long left = total;
-
-	for (size_t i = 0; left; i++) {
-		unsigned long len = min(ranges[i].len, left), end;
+	for (size_t i = 0; *left; i++) {
+		unsigned long len = min(ranges[i].len, *left), end;
 		int err;
 
 		if (!len && i)
@@ -744,10 +670,28 @@ static long advise_ranges(struct mm_struct *mm, const struct mm_range *ranges,
 		if (!err)
 			err = apply(mm, ranges[i].addr, end, advice);
 		if (err < 0)
-			return left < total ? (long)(total - left) : err;
-		left -= len;
+			return err;
+		*left -= len;
 	}
-	return (long)total;
+	return 0;
+}
+
+static int advise_ranges_once(struct mm_struct *mm, const struct mm_range *ranges,
+			      unsigned long *left, const struct advice *advice)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	int err = swap_in_ranges(mm, ranges, *left, advice);
+
+	if (err)
+		return err;
+	err = lock_for(mm, advice);
+	if (err)
+		return err;
+	err = reserve_ranges(mm, ranges, *left, advice);
+	if (!err)
+		err = advise_ranges(mm, ranges, left, advice);
+	unlock_for(mm, advice);
+	return err;
 }
 
 /* As far as @left bytes reach: those were advised. */
@@ -769,30 +713,27 @@ long mm_process_madvise(struct mm_user *user, const struct mm_range *ranges, siz
 	witness_call();
 	struct mm_struct *mm = mm_of(user);
 	const struct advice *advice = find_advice(mm->instance, number);
-	unsigned long total;
-	long result;
-	int err;
+	unsigned long total, left;
+	unsigned int nr_tries = 0;
+	long ret;
 
 	if (flags)
 		return -EINVAL;
-	err = check_ranges(mm, ranges, nr_ranges, &total);
-	if (err)
-		return err;
+	ret = check_ranges(mm, ranges, nr_ranges, &total);
+	if (ret)
+		return ret;
 	if (!self && (!advice || !advice->remote))
 		return -EINVAL;
 	/* Linux asks if there is such an advice when it comes to a range. */
 	if (!advice)
 		return total ? -EINVAL : 0;
-	err = swap_in_ranges(mm, ranges, total, advice);
-	if (err)
-		return err;
-	err = lock_for(mm, advice);
-	if (err)
-		return err;
-	err = reserve_ranges(mm, ranges, total, advice);
-	result = err ? err : advise_ranges(mm, ranges, total, advice);
-	unlock_for(mm, advice);
+	do {
+		left = total;
+		ret = advise_ranges_once(mm, ranges, &left, advice);
+	} while (mm_call_again(mm->instance, &ret, &nr_tries));
+	if (left < total || !ret)
+		ret = (long)(total - left);
 	if (advice->pages_out)
-		page_out_ranges(mm, ranges, max(result, 0l));
-	return result;
+		page_out_ranges(mm, ranges, max(ret, 0l));
+	return ret;
 }

@@ -233,17 +233,20 @@ static long do_mlock(struct mm_struct *mm, unsigned long addr, unsigned long len
 		     vm_flags_t lock_flags) __may_sleep
 {
 	unsigned long start = PAGE_ALIGN_DOWN(addr);
-	int err;
+	unsigned int nr_tries = 0;
+	long ret;
 
 	if (!may_lock_at_all(mm))
 		return -EPERM;
 	len = page_align(len + (addr - start));
-	err = mm_write_lock_killable(mm);
-	if (err)
-		return err;
-	err = mlock_write_section(mm, start, len, lock_flags);
-	mm_write_unlock(mm);
-	return err ? err : posix_error(populate(mm, start, start + len, POPULATE_UP_TO_ERROR));
+	do {
+		ret = mm_write_lock_killable(mm);
+		if (ret)
+			return ret;
+		ret = mlock_write_section(mm, start, len, lock_flags);
+		mm_write_unlock(mm);
+	} while (mm_call_again(mm->instance, &ret, &nr_tries));
+	return ret ? ret : posix_error(populate(mm, start, start + len, POPULATE_UP_TO_ERROR));
 }
 
 long mm_mlock(struct mm_user *user, unsigned long addr, unsigned long len)
@@ -322,25 +325,29 @@ long mm_mlockall(struct mm_user *user, int flags)
 {
 	witness_call();
 	struct mm_struct *mm = mm_of(user);
+	unsigned int nr_tries = 0;
 	unsigned long limit;
-	int err;
+	long ret;
 
 	if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
 		return -EINVAL;
 	if (!may_lock_at_all(mm))
 		return -EPERM;
 	limit = mm_rlimit(mm, MM_RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	err = mm_write_lock_killable(mm);
-	if (err)
-		return err;
-	if (!(flags & MCL_CURRENT) || mm->total_vm <= limit || mm_capable(mm, MM_CAP_IPC_LOCK))
-		err = apply_mlockall(mm, flags);
-	else
-		err = -ENOMEM;
-	mm_write_unlock(mm);
-	if (!err && (flags & MCL_CURRENT))
+	do {
+		ret = mm_write_lock_killable(mm);
+		if (ret)
+			return ret;
+		if (!(flags & MCL_CURRENT) || mm->total_vm <= limit ||
+		    mm_capable(mm, MM_CAP_IPC_LOCK))
+			ret = apply_mlockall(mm, flags);
+		else
+			ret = -ENOMEM;
+		mm_write_unlock(mm);
+	} while (mm_call_again(mm->instance, &ret, &nr_tries));
+	if (!ret && (flags & MCL_CURRENT))
 		mm_populate(mm, 0, ~0ul);
-	return err;
+	return ret;
 }
 
 long mm_munlockall(struct mm_user *user)

@@ -2,7 +2,8 @@
 /*
  * What the memory calls share.  A call checks its arguments in Linux's order, takes the mmap lock,
  * calls map_reserve(), and from then on cannot fail for want of the host's memory.  Functions with
- * `_locked` in their name want the mmap write lock held and the reserve made.
+ * `_locked` in their name want the mmap write lock held and the reserve made.  Where one says
+ * -ENOMEM it may also say -ENOFRAME: mm_call_again().
  */
 #ifndef MM_MM_H
 #define MM_MM_H
@@ -20,6 +21,16 @@
 #include "vma/merge.h"
 
 #define mm_of(user)	mm_from_user(user)
+
+/* ---- retry.c */
+
+/*
+ * After a try of a call, with all locks released: is another worth it?  *ret is what the try
+ * returned; for -ENOFRAME pages are taken back.  False: *ret is the program's.  *nr_tries starts at
+ * 0.
+ */
+bool mm_call_again(struct vmarea *instance, long *ret, unsigned int *nr_tries)
+	__must_not_hold(vma_stable) __may_sleep;
 
 /* ---- placement.c: where does a mapping go. */
 

@@ -487,6 +487,7 @@ long mm_mmap(struct mm_user *user, unsigned long addr, unsigned long len, unsign
 {
 	witness_call();
 	struct mm_struct *mm = mm_of(user);
+	unsigned int nr_tries = 0;
 	struct file *file, *made;
 	bool populate;
 	long ret;
@@ -496,15 +497,17 @@ long mm_mmap(struct mm_user *user, unsigned long addr, unsigned long len, unsign
 	ret = file_to_map(mm, flags, given, &len, &file, &made);
 	if (ret)
 		return ret;
-	ret = mm_write_lock_killable(mm);
-	if (!ret) {
+	do {
+		ret = mm_write_lock_killable(mm);
+		if (ret)
+			break;
 		ret = mm_mmap_locked(mm, addr, len, prot, flags, 0, file,
 				     offset_bytes >> PAGE_SHIFT);
 		populate = mm_wants_populate(mm, flags);
 		mm_write_unlock(mm);
 		if (ret >= 0 && populate)
 			mm_populate(mm, (unsigned long)ret, page_align(len));
-	}
+	} while (mm_call_again(mm->instance, &ret, &nr_tries));
 	if (made)
 		file_put(made);
 	return ret;

@@ -224,6 +224,24 @@ static int check_args(struct protect *p, unsigned long len)
 	return p->prot & ~PROT_KNOWN ? -EINVAL : 0;
 }
 
+static int protect_once(struct protect *p)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct vm_area_struct *vma;
+	int err = mm_write_lock_killable(p->mm);
+
+	if (err)
+		return err;
+	err = find_first(p, &vma);
+	if (!err)
+		err = reserve(p);
+	if (!err)
+		err = change_range(p, vma);
+	anon_unreserve(p->mm);
+	mm_write_unlock(p->mm);
+	return err;
+}
+
 long mm_pkey_mprotect(struct mm_user *user, unsigned long addr, unsigned long len,
 		      unsigned long prot, int pkey)
 {
@@ -232,28 +250,21 @@ long mm_pkey_mprotect(struct mm_user *user, unsigned long addr, unsigned long le
 	struct protect p = {
 		.mm = mm, .start = addr, .prot = prot & ~PROT_GROWS, .grows = prot & PROT_GROWS,
 	};
-	struct vm_area_struct *vma;
-	int err = check_args(&p, len);
+	long ret = check_args(&p, len);
+	unsigned int nr_tries = 0;
 
-	if (err)
-		return err < 0 ? err : 0;
+	if (ret)
+		return ret < 0 ? ret : 0;
 	/* No key can be allocated, so none can be used. */
 	if (pkey != -1)
 		return -EINVAL;
 	/* Relaxed: a new personality counts from the next call on. */
 	p.read_implies_exec = (prot & PROT_READ) &&
 			      (atomic_load_relaxed(&mm->personality) & MM_PERS_READ_IMPLIES_EXEC);
-	err = mm_write_lock_killable(mm);
-	if (err)
-		return err;
-	err = find_first(&p, &vma);
-	if (!err)
-		err = reserve(&p);
-	if (!err)
-		err = change_range(&p, vma);
-	anon_unreserve(mm);
-	mm_write_unlock(mm);
-	return err;
+	do
+		ret = protect_once(&p);
+	while (mm_call_again(mm->instance, &ret, &nr_tries));
+	return ret;
 }
 
 long mm_mprotect(struct mm_user *user, unsigned long addr, unsigned long len, unsigned long prot)

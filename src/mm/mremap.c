@@ -30,7 +30,9 @@
  * Partial effects, all of them Linux's: an error after the target has been cleared leaves it
  * cleared; of several areas the first ones stay moved; the tail that a shrinking move cuts off is
  * gone.  Want of the host's memory is not among the errors that come so late: it is reserved at the
- * beginning, for all areas.
+ * beginning, for all areas.  Want of a frame for a table is, and then the lock is let go of, pages
+ * are taken back (retry.c), and the call goes on from there: with the area that it could not move,
+ * and without the tail.  It is the one call that others may see half done.
  *
  * The area limit is looked at beforehand, for the worst case, and so a move can be refused that
  * would have fitted: there must be fewer than max_map_count - 5 areas for a move to a given
@@ -49,6 +51,7 @@ struct remap {
 	struct vm_area_struct *vma;		/* has addr; good until something is unmapped */
 	unsigned long charged;			/* pages promised for the copy */
 	unsigned long cut;			/* bytes that were cut off before the move */
+	bool plain;				/* move_areas(): decided once, by what was asked */
 	bool grows_locked;
 	bool laid_in;				/* an anon chain, for what it grows by */
 };
@@ -553,12 +556,6 @@ static long move_areas(struct remap *r)
 
 /* ----------------------------------------------------------------- call -- */
 
-static bool is_plain_move(const struct remap *r)
-{
-	return (r->flags & MREMAP_FIXED) && r->old_len == r->new_len &&
-	       has_feature(r->mm->instance, VMAREA_FEATURE_MULTI_MREMAP);
-}
-
 /*
  * The host's memory for all that follows.  An area that moves is one more, its source and its
  * target are split twice each; grown neighbours and all areas of both ranges are touched.
@@ -575,7 +572,7 @@ static int reserve(struct remap *r)
 	nr_source = vma_count(r->mm, r->addr, end);
 	if (r->flags & MREMAP_FIXED)
 		nr_target = vma_count(r->mm, r->new_addr, r->new_addr + r->new_len);
-	nr_moves = is_plain_move(r) ? nr_source : 1;
+	nr_moves = r->plain ? nr_source : 1;
 	err = map_reserve(r->mm, 5 * nr_moves + 2, nr_source + nr_target + 6 * nr_moves + 4);
 	/* What a locked area grows by is touched. */
 	vma = vma_at(r->mm, r->addr);
@@ -596,7 +593,7 @@ static long remap_locked(struct remap *r)
 	err = reserve(r);
 	if (err)
 		return err;
-	if (is_plain_move(r))
+	if (r->plain)
 		return move_areas(r);
 	r->vma = vma_at(r->mm, r->addr);
 	err = check_source(r);
@@ -605,24 +602,56 @@ static long remap_locked(struct remap *r)
 	return has_target(r) ? move_to(r) : resize(r);
 }
 
+/* @r, which stopped for want of a frame, has done this much of @asked: what is left to ask for. */
+static void ask_for_rest(struct remap *asked, const struct remap *r)
+{
+	if (asked->plain && r->vma) {
+		asked->old_len -= r->addr - asked->addr;
+		asked->new_len = asked->old_len;
+		asked->addr = r->addr;
+		asked->new_addr = r->new_addr;
+	} else if (r->cut) {
+		asked->old_len = asked->new_len;
+		asked->cut = r->cut;
+	}
+}
+
+static long remap_once(struct remap *r)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct mm_struct *mm = r->mm;
+	long ret = mm_write_lock_killable(mm);
+
+	if (ret)
+		return ret;
+	ret = remap_locked(r);
+	if (r->laid_in && (ret < 0 || !r->grows_locked))
+		anon_unreserve(mm);
+	mm_write_unlock(mm);
+	if (ret >= 0 && r->grows_locked)
+		mm_populate(mm, (unsigned long)ret + r->old_len, r->new_len - r->old_len);
+	return ret;
+}
+
 long mm_mremap(struct mm_user *user, unsigned long addr, unsigned long old_len,
 	       unsigned long new_len, unsigned long flags, unsigned long new_addr)
 {
 	witness_call();
 	struct mm_struct *mm = mm_of(user);
-	struct remap r = {
+	struct remap asked = {
 		.mm = mm, .addr = addr, .old_len = page_align(old_len),
 		.new_len = page_align(new_len), .new_addr = new_addr, .flags = flags,
-	};
-	long ret = mm_write_lock_killable(mm);
+	}, r;
+	unsigned int nr_tries = 0;
+	long ret;
 
-	if (ret)
-		return ret;
-	ret = remap_locked(&r);
-	if (r.laid_in && (ret < 0 || !r.grows_locked))
-		anon_unreserve(mm);
-	mm_write_unlock(mm);
-	if (ret >= 0 && r.grows_locked)
-		mm_populate(mm, (unsigned long)ret + r.old_len, r.new_len - r.old_len);
-	return ret;
+	asked.plain = (flags & MREMAP_FIXED) && asked.old_len == asked.new_len &&
+		      has_feature(mm->instance, VMAREA_FEATURE_MULTI_MREMAP);
+	do {
+		r = asked;
+		ret = remap_once(&r);
+		if (ret == -ENOFRAME)
+			ask_for_rest(&asked, &r);
+	} while (mm_call_again(mm->instance, &ret, &nr_tries));
+	return ret >= 0 && asked.plain ? (long)new_addr : ret;
 }

@@ -52,7 +52,8 @@ long mm_remap_file_pages(struct mm_user *user, unsigned long addr, unsigned long
 {
 	witness_call();
 	struct mm_struct *mm = mm_of(user);
-	bool populate;
+	unsigned int nr_tries = 0;
+	bool populate = false;
 	long ret;
 
 	if (prot)
@@ -61,12 +62,14 @@ long mm_remap_file_pages(struct mm_user *user, unsigned long addr, unsigned long
 	size = PAGE_ALIGN_DOWN(size);
 	if (addr + size <= addr || pgoff + (size >> PAGE_SHIFT) < pgoff)
 		return -EINVAL;
-	ret = mm_write_lock_killable(mm);
-	if (ret)
-		return ret;
 	flags = (flags & MAP_NONBLOCK) | MAP_SHARED | MAP_FIXED | MAP_POPULATE;
-	ret = remap_locked(mm, addr, size, pgoff, flags, &populate);
-	mm_write_unlock(mm);
+	do {
+		ret = mm_write_lock_killable(mm);
+		if (ret)
+			return ret;
+		ret = remap_locked(mm, addr, size, pgoff, flags, &populate);
+		mm_write_unlock(mm);
+	} while (mm_call_again(mm->instance, &ret, &nr_tries));
 	if (ret < 0)
 		return ret;
 	if (populate)

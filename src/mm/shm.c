@@ -144,6 +144,7 @@ long mm_shmat(struct mm_user *user, struct file *segment, unsigned long addr, in
 	struct mm_struct *mm = mm_of(user);
 	/* An address that SHM_RND rounds to 0 is still one that was asked for. */
 	unsigned long map_flags = addr ? MAP_SHARED | MAP_FIXED : MAP_SHARED;
+	unsigned int nr_tries = 0;
 	struct file *file;
 	bool populate;
 	long ret = attach_address(&addr, flags);
@@ -155,14 +156,16 @@ long mm_shmat(struct mm_user *user, struct file *segment, unsigned long addr, in
 	file = attach_create(segment, flags);
 	if (!file)
 		return -ENOMEM;
-	ret = mm_write_lock_killable(mm);
-	if (!ret) {
+	do {
+		ret = mm_write_lock_killable(mm);
+		if (ret)
+			break;
 		ret = attach_locked(mm, file, addr, flags, map_flags);
 		populate = mm_wants_populate(mm, map_flags);
 		mm_write_unlock(mm);
 		if (ret >= 0 && populate)
 			mm_populate(mm, (unsigned long)ret, page_align(file_size(file)));
-	}
+	} while (mm_call_again(mm->instance, &ret, &nr_tries));
 	file_put(file);
 	return ret;
 }

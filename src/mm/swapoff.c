@@ -21,7 +21,7 @@
 /* Then the mmap lock is let go of. */
 #define PAGES_AT_ONCE	32u
 
-/* Of [*addr, end); *addr is where it got.  -EAGAIN: there may be more. */
+/* Of [*addr, end); *addr is where it got.  -EAGAIN: there may be more; -ENOFRAME. */
 static int bring_in_some(struct mm_struct *mm, unsigned long *addr, unsigned long end,
 			 unsigned int id)
 	__must_hold_shared(vma_stable) __may_sleep
@@ -40,7 +40,7 @@ static int bring_in_some(struct mm_struct *mm, unsigned long *addr, unsigned lon
 		VM_BUG_ON(!f.vma, "an entry at %lx lies in no area", *addr);
 		err = swap_bring_in(&f, entry);
 		if (err)
-			return err;
+			return err == -ENOMEM ? -ENOFRAME : err;
 		*addr += PAGE_SIZE;
 	}
 	return -EAGAIN;
@@ -48,17 +48,22 @@ static int bring_in_some(struct mm_struct *mm, unsigned long *addr, unsigned lon
 
 int mm_swap_in(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned int id)
 {
-	int err = 0;
+	unsigned long at = start;
+	unsigned int nr_tries = 0;
+	long ret;
 
 	if (!mm_has_pages(mm) || !pt_count(mm->pgt, PT_SWAP))
 		return 0;
 	end = min(end, pt_limit(mm->pgt));
 	do {
 		mm_read_lock(mm);
-		err = bring_in_some(mm, &start, end, id);
+		ret = bring_in_some(mm, &start, end, id);
 		mm_read_unlock(mm);
-	} while (err == -EAGAIN);
-	return err;
+		if (start != at)
+			nr_tries = 0;
+		at = start;
+	} while (ret == -EAGAIN || mm_call_again(mm->instance, &ret, &nr_tries));
+	return (int)ret;
 }
 
 static int bring_in_roll(struct instance_roll *roll, unsigned int id)

@@ -349,6 +349,18 @@ void user_faults_put(struct user_faults *uf)
 
 /* ------------------------------------------------------------------------------- answers -- */
 
+static int fill_page(struct user_fill *fill)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	unsigned int nr_tries = 0;
+	long ret;
+
+	do
+		ret = user_fill_page(fill);
+	while (mm_call_again(fill->mm->instance, &ret, &nr_tries));
+	return (int)ret;
+}
+
 static long fill(struct user_faults *uf, struct user_fill *fill, unsigned long bytes,
 		 unsigned int flags)
 	__must_not_hold(vma_stable) __may_sleep
@@ -369,7 +381,7 @@ static long fill(struct user_faults *uf, struct user_fill *fill, unsigned long b
 		err = -EOPNOTSUPP;
 	fill->mm = uf->mm;
 	while (!err && fill->addr < fill->end) {
-		err = user_fill_page(fill);
+		err = fill_page(fill);
 		if (err)
 			break;
 		fill->addr += PAGE_SIZE;

@@ -5,10 +5,10 @@
  *	instance	the arena hands out no more frames (arena_set_limit()), or has no more
  *	mm		mm_over_limit(), asked before a page is added to the mm
  *
- * Either ends a fault or a call with "out of memory", outside of all locks, and there it is decided
- * whether to try again: as long as somebody frees something, and not for ever, since others may be
- * faster in taking what was freed.  A try in which nobody freed anything counts for more, and the
- * next takes what it finds and waits for whom it finds:
+ * Either ends a fault with "out of memory", and the first a call; outside of all locks it is
+ * decided whether to try again: as long as somebody frees something, and not for ever, since others
+ * may be faster in taking what was freed.  A try in which nobody freed anything counts for more,
+ * and the next takes what it finds and waits for whom it finds:
  *
  *	1	others freed something meanwhile
  *	16	others held pages: for a moment, though they may wait for a CPU
@@ -18,6 +18,12 @@
  *
  * A batch, not a page: whoever had to reclaim frees a 64th of the limit, between 32 and 512 pages,
  * so that the next faults find some.
+ *
+ * A memory call (mm/retry.c) may want many frames at once, and does not know how many: a fork wants
+ * a table for each 2 MiB.  So each try asks for twice as much, up to 16 batches.  What the try
+ * before it had got, it has given back; tables are frames again after a grace period, and so that
+ * is waited for.  A fault does not wait for it: it may be in the handler of a signal that has
+ * interrupted an RCU read section.
  */
 #include "base/atomic.h"
 #include "base/errno.h"
@@ -31,6 +37,7 @@
 #define BATCH_PART	64u
 #define BATCH_LEAST	32ul
 #define BATCH_MOST	512ul
+#define MOST_DOUBLINGS	4u
 
 static unsigned long batch_of(unsigned long limit)
 {
@@ -84,12 +91,17 @@ static unsigned int cost_of_try(struct vmarea *instance, struct reclaim_from fro
 	return result.busy ? HELD_UP : IN_VAIN;
 }
 
+static bool may_try_again(const struct vmarea *instance, unsigned int nr_tries)
+{
+	return atomic_load_relaxed(&instance->reclaim.when) != VMAREA_RECLAIM_WHEN_ASKED &&
+	       nr_tries < MOST_TRIES;
+}
+
 static bool try_again(struct vmarea *instance, struct reclaim_from from, unsigned long nr,
 		      unsigned int *nr_tries)
 	__must_not_hold(vma_stable) __may_sleep
 {
-	if (atomic_load_relaxed(&instance->reclaim.when) == VMAREA_RECLAIM_WHEN_ASKED ||
-	    *nr_tries >= MOST_TRIES)
+	if (!may_try_again(instance, *nr_tries))
 		return false;
 	/* Others may have made room meanwhile. */
 	if (!nr) {
@@ -107,6 +119,17 @@ bool reclaim_for_file(struct vmarea *instance, unsigned int *nr_tries)
 	struct reclaim_from anybody = { .mm = NULL };
 
 	return try_again(instance, anybody, batch_of(arena_limit(instance->arena)), nr_tries);
+}
+
+bool reclaim_for_call(struct vmarea *instance, unsigned int *nr_tries)
+{
+	unsigned long nr = batch_of(arena_limit(instance->arena)) << min(*nr_tries, MOST_DOUBLINGS);
+	struct reclaim_from anybody = { .mm = NULL };
+
+	if (!may_try_again(instance, *nr_tries))
+		return false;
+	port_rcu_barrier();
+	return try_again(instance, anybody, nr, nr_tries);
 }
 
 bool reclaim_for_retry(struct mm_struct *mm, unsigned int *nr_tries)

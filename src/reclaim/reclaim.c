@@ -37,9 +37,10 @@
  * from then on.  One that several mms have in pieces stays.
  *
  * When (limit.c).  Nobody reclaims inside of an allocation: who allocates may hold anything.  A
- * fault that gets no frame comes out of all its locks with MM_FAULT_OOM; there, where none is held,
- * pages are taken, more than one at once, and the fault begins anew.  An instance's limit is an
- * arena that says it has no more, so there is one way and not two.
+ * fault that gets no frame comes out of all its locks with MM_FAULT_OOM, a memory call with
+ * -ENOFRAME (mm/retry.c); there, where none is held, pages are taken, more than one at once, and it
+ * begins anew.  An instance's limit is an arena that says it has no more, so there is one way and
+ * not two.
  *
  * Locking.  None is held when it begins.  A frame is found without a lock, by page_try_get(), and
  * is looked at again then: it is what it says it is, as long as we have the reference.  Then:

@@ -44,6 +44,9 @@ bool reclaim_for_retry(struct mm_struct *mm, unsigned int *nr_tries)
 /* The same for who has no mm: the pages of files. */
 bool reclaim_for_file(struct vmarea *instance, unsigned int *nr_tries)
 	__must_not_hold(vma_stable) __may_sleep;
+/* For a memory call, which may want many, in no RCU read section, as is no call that sleeps. */
+bool reclaim_for_call(struct vmarea *instance, unsigned int *nr_tries)
+	__must_not_hold(vma_stable) __may_sleep;
 
 /* ---- evict.c */
 

@@ -609,7 +609,7 @@ static int spare_add(struct mm_struct *mm) __may_sleep
 	struct anon_chain *chain = chain_create(mm);
 
 	if (!chain)
-		return -ENOMEM;
+		return mm->instance->anon_pool ? -ENOFRAME : -ENOMEM;
 	spin_lock(&mm->page_table_lock);
 	spare_push(mm, chain);
 	spin_unlock(&mm->page_table_lock);
@@ -620,9 +620,11 @@ int anon_reserve(struct mm_struct *mm, unsigned long nr)
 {
 	mm_assert_locked(mm);
 	while (nr--) {
-		if (spare_add(mm)) {
+		int err = spare_add(mm);
+
+		if (err) {
 			anon_unreserve(mm);
-			return -ENOMEM;
+			return err;
 		}
 	}
 	return 0;
@@ -699,13 +701,16 @@ int anon_prepare(struct vm_area_struct *vma)
 	mm_assert_locked(mm);
 	while (!atomic_load_relaxed(&vma->anon)) {
 		struct anon_chain *chain = look_for_chain(vma);
+		int err;
 
 		if (chain) {
 			give_chain(vma, chain);
 			anon_chain_put(chain);
-		} else if (spare_add(mm)) {
-			return -ENOMEM;
+			continue;
 		}
+		err = spare_add(mm);
+		if (err)
+			return err;
 	}
 	return 0;
 }

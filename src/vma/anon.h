@@ -94,13 +94,14 @@ u32 anon_chain_take_seen(struct anon_chain *chain)	__must_hold(vma_stable);
 
 /*
  * The write fault's part: gives @vma an anon_vma if it has none, a neighbour's if they are alike.
- * 0 or -ENOMEM.  The mmap lock is held, in any mode.
+ * 0; -ENOFRAME; -ENOMEM: the host's memory, in an mm without pages.  The mmap lock is held, in any
+ * mode.
  */
 int anon_prepare(struct vm_area_struct *vma)	__must_hold_shared(vma_stable) __may_sleep;
 
 /*
- * Lays in what @nr calls of anon_prepare() in this mm may need, so that they do not fail.  0;
- * -ENOMEM: nothing is left of it.  The mmap lock is held, in any mode.
+ * Lays in what @nr calls of anon_prepare() in this mm may need, so that they do not fail.  0; else
+ * as anon_prepare(), and nothing is left of it.  The mmap lock is held, in any mode.
  */
 int anon_reserve(struct mm_struct *mm, unsigned long nr)
 	__must_hold_shared(vma_stable) __may_sleep __must_check;

@@ -168,8 +168,7 @@ static void fork_and_look(struct worker *w)
 	struct mm_user *child;
 	int err = mm_fork(m.s.mm, &child);
 
-	/* Tables are no faults: where there is no frame for one, fork() says so. */
-	check(!err || err == -ENOMEM);
+	check(!err);
 	if (err)
 		return;
 	for (int left = 8; left--;) {
@@ -191,10 +190,14 @@ static void advise(struct worker *w)
 	unsigned long first = pick(w, 2) ? pick(w, FILE_PAGES - 20) :
 					   OWN + pick(w, WORKERS * OWN_PAGES - 20);
 
-	long err = mm_madvise(m.s.mm, at(first), 20 * PAGE_SIZE, advice[pick(w, 3)]);
+	unsigned int tries = 0;
+	int nr = advice[pick(w, 3)];
+	long err;
 
-	/* As fork(): an anon_vma that a populate may need is asked for before. */
-	check(!err || err == -ENOMEM);
+	do
+		err = mm_madvise(m.s.mm, at(first), 20 * PAGE_SIZE, nr);
+	while (err == -ENOMEM && come_again(MM_FAULT_OOM, &tries));
+	check(!err);
 }
 
 static void use_lazy(struct worker *w)

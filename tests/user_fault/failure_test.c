@@ -3,6 +3,8 @@
  * Every piece of memory that a call asks for is refused once: afterwards the areas and the pages
  * are what they were, and the walker is content.
  */
+#include <vmarea/reclaim.h>
+
 #include "faults.h"
 
 static struct memory m;
@@ -67,6 +69,8 @@ static void a_failure_changes_nothing(void **state)
 			char before[sizeof(m.s.text)];
 
 			setup();
+			/* Or else a call is made again, and the failure is not. */
+			vmarea_set_reclaim_when(m.s.v, VMAREA_RECLAIM_WHEN_ASKED);
 			rss = mm_rss(m.s.mm);
 			assert_areas(&m.s, "[0..2)rw-p [2..4)rw-p [4..8)rw-p [8..16)r--p");
 			memcpy(before, m.s.text, sizeof(before));

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The advices that go over a range page by page, and let go of the mmap lock where they have to
+ * wait: madvise.c has what they are for.
+ */
+#include "fault/swap.h"
+#include "file/filemap.h"
+#include "mm/advise.h"
+
+/*
+ * Ends at the first page that cannot be had: -ENOMEM in a hole, -EINVAL if the area does not allow
+ * the access, -EFAULT beyond the end of a file.  Guard gaps of stacks are holes: nothing grows.
+ */
+int mm_advise_touch(struct mm_struct *mm, unsigned long start, unsigned long end,
+		    enum mm_access access)
+{
+	vm_flags_t right = access == MM_ACCESS_WRITE ? VM_WRITE : VM_READ;
+	struct fault f = { .mm = mm, .addr = start, .access = access };
+
+	while (f.addr < end) {
+		enum mm_fault fault;
+
+		f.vma = vma_at(mm, f.addr);
+		if (!f.vma)
+			return -ENOMEM;
+		if ((f.vma->vm_flags & (VM_IO | VM_PFNMAP)) || !(f.vma->vm_flags & right))
+			return -EINVAL;
+		fault = fault_populate(&f, min(f.vma->vm_end, end));
+		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
+			return fault == MM_FAULT_OOM ? -ENOMEM : -EFAULT;
+	}
+	return 0;
+}
+
+/* Area by area, as mm_advise_range(); others may change the map while the lock is let go of. */
+int mm_advise_read(struct mm_struct *mm, unsigned long start, unsigned long end)
+	__context_unsafe("lets go of the lock in between")
+{
+	int result = 0;
+
+	while (start < end) {
+		const struct vm_area_struct *vma = vma_in(mm, start, end);
+		unsigned long first, nr;
+		struct file *file;
+
+		if (!vma)
+			return -ENOMEM;
+		if (start < vma->vm_start) {
+			start = vma->vm_start;
+			result = -ENOMEM;
+		}
+		if (!vma->vm_file)
+			swap_will_need(vma, start, min(vma->vm_end, end));
+		first = vma_pgoff_at(vma, start);
+		nr = (min(vma->vm_end, end) - start) >> PAGE_SHIFT;
+		start = vma->vm_end;
+		file = file_to_read(vma);
+		if (!file)
+			continue;
+		mm_read_unlock(mm);
+		filemap_read_in(file, first, first + nr);
+		file_put(file);
+		mm_read_lock(mm);
+	}
+	return result;
+}
+
+/* Each page is looked up for reading, and given up; the area stays as it is. */
+int mm_advise_poison(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct fault f = { .mm = mm, .addr = start, .access = MM_ACCESS_READ };
+
+	if (!mm_capable(mm, MM_CAP_SYS_ADMIN))
+		return -EPERM;
+	while (f.addr < end) {
+		enum mm_fault fault;
+
+		f.vma = vma_at(mm, f.addr);
+		if (!f.vma || (f.vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
+		    !(f.vma->vm_flags & VM_READ))
+			return -EFAULT;
+		fault = fault_populate(&f, min(f.vma->vm_end, end));
+		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
+			return -EFAULT;
+	}
+	return 0;
+}
