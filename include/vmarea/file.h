@@ -7,7 +7,8 @@
  * open file of the inode that is FILE_WRITE and has the hook goes.  No time passes by itself: who
  * wants write-back every so often calls file_sync().
  *
- * Not written back: pages of FILE_SHMEM and FILE_HUGETLB, and of files without the hook.
+ * Not written back: pages of FILE_SHMEM and FILE_HUGETLB, and of files without the hook.  Those of
+ * FILE_SHMEM go to swap (vmarea/swap.h) instead: what cannot be read from there is -EIO.
  */
 #ifndef VMAREA_FILE_H
 #define VMAREA_FILE_H
@@ -43,7 +44,8 @@ VMAREA_API int file_sync(struct file *file, uint64_t start, uint64_t end)
  * nothing is read or written back in between.
  *
  * -EINVAL: not open for writing, @bytes is 2^63 or more, or not whole pages of FILE_HUGETLB; -EFBIG:
- * past max_bytes; -EPERM: FILE_APPEND_ONLY, or sealed; or what set_size() returned.  Nothing changed.
+ * past max_bytes; -EPERM: FILE_APPEND_ONLY, or sealed; -ENOMEM: the page that it would end in is in
+ * swap, and there is no frame for it; or what set_size() returned.  Nothing changed.
  */
 VMAREA_API int file_truncate(struct file *file, uint64_t bytes)	__may_sleep __must_check;
 

@@ -8,12 +8,13 @@
  *
  *	a file's page, clean		dropped: read_page() will be asked again
  *	a file's page, dirty		written back by write_page(), then dropped
- *	an anonymous page		written to swap (vmarea/swap.h), if there is any
+ *	an anonymous page, or one	written to swap (vmarea/swap.h), if there is any
+ *	of shared memory
  *	after MADV_FREE, not written	dropped: zeros
  *	what shrinkers keep		given back, in proportion (vmarea/shrinker.h)
  *
- * What stays: pages of locked areas, pinned pages, pages of FILE_SHMEM and of files without
- * read_page(), drivers' pages, page tables.  If that is all there is, it is MM_FAULT_OOM, or
+ * What stays: pages of locked areas, pinned pages, pages of FILE_HUGETLB and of files that are no
+ * memory and have no read_page(), drivers' pages, page tables.  If that is all there is, it is MM_FAULT_OOM, or
  * -ENOMEM, and vmarea/usage.h tells who has it all.
  *
  * There is no thread of the library's.  Who finds nothing does the work; an embedder who would

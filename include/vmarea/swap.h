@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Swap: where the bytes of anonymous memory go when its frames are needed for something else.
+ * Swap: where the bytes of anonymous and shared memory go when its frames are needed for something
+ * else.
  *
  *	struct swap_desc desc = {
  *		.size = sizeof(desc), .name = "/var/swap", .nr_slots = bytes / 4096,
@@ -38,7 +39,7 @@ struct vmarea;
 struct swap_ops {
 	/*
 	 * The 4096 bytes that were last written to @slot.  0 or -errno: whoever accesses the page
-	 * gets MM_FAULT_BUS, and a later access tries again.
+	 * gets MM_FAULT_BUS, or -EIO from file_read(), and a later access tries again.
 	 */
 	int (*read_page)(void *__nullable private_data, uint64_t slot, void *to);
 	/* 0 or -errno: the page stays in memory. */
@@ -66,7 +67,7 @@ VMAREA_API int vmarea_swapon(struct vmarea *instance, const struct swap_desc *de
 
 /*
  * Brings back every page that is in the area, while the programs go on, and ends it.  What cannot
- * be read is lost: an access is MM_FAULT_BUS from then on.  No lock of an mm is held.  0; -EINVAL:
+ * be read is lost: an access is MM_FAULT_BUS, or -EIO, from then on.  No lock of an mm is held.  0; -EINVAL:
  * no such area; -EBUSY: another thread is doing it; -ENOMEM: not enough frames for all of it, and
  * the area is in use as before.
  */

@@ -13,13 +13,13 @@
  *
  * What of a file's other pages near by is at hand is mapped by a read fault, too: around.c.
  *
- * A page that is not there may have to be read: that is waited for without any lock (fault_wait()),
- * with a reference to the file, since its area may go meanwhile.
+ * A page that is not there may have to be read, from the file or from swap: that is waited for
+ * without any lock (fault_wait()), with a reference to the file, since its area may go meanwhile.
  */
 #include "fault/swap.h"
 #include "fault/user.h"
 #include "phys/copy.h"
-#include "file/filemap.h"
+#include "file/swapped.h"
 
 bool vma_maps_file(const struct vm_area_struct *vma)
 {
@@ -85,14 +85,10 @@ enum mm_fault file_map_page(struct fault *f, struct page *page)
 static vm_flags_t mode_of(const struct fault *f)
 	__must_hold_shared(vma_stable)
 {
-	struct page *page;
-
 	if (likely(!(f->vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR))))
 		return 0;
-	page = filemap_find_page(f->vma->vm_file->mapping, vma_pgoff_at(f->vma, f->addr));
-	if (page)
-		page_put(page);
-	return page ? VM_UFFD_MINOR : VM_UFFD_MISSING;
+	return filemap_has(f->vma->vm_file->mapping, vma_pgoff_at(f->vma, f->addr)) ?
+	       VM_UFFD_MINOR : VM_UFFD_MISSING;
 }
 
 enum mm_fault file_missing(struct fault *f)

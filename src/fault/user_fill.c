@@ -21,7 +21,7 @@
  */
 #include "base/str.h"
 #include "fault/user.h"
-#include "file/filemap.h"
+#include "file/swapped.h"
 #include "vma/map.h"
 
 /* Is it shared memory, in whichever way it is mapped? */
@@ -146,18 +146,18 @@ static int fill_shared(struct user_fill *fill, const struct fault *f,
 	return err;
 }
 
-/* The page that is in the file is mapped. */
+/* The page that is in the file is mapped, read back from swap if it is there. */
 static int fill_continue(const struct user_fill *fill, const struct fault *f,
 			 struct address_space *mapping)
 	__must_hold_shared(vma_stable) __must_hold_shared(&mapping->invalidate_lock) __may_sleep
 {
 	unsigned long pgoff = vma_pgoff_at(f->vma, f->addr);
-	struct page *page = filemap_find_page(mapping, pgoff);
 	bool write = f->vma->vm_flags & VM_SHARED;
-	int err;
+	struct page *page;
+	int err = filemap_get_kept(mapping, pgoff, &page);
 
-	if (!page)
-		return -EFAULT;
+	if (err)
+		return err == -ENOMEM ? err : -EFAULT;
 	page_lock(page);
 	if (write)
 		filemap_mark_dirty(page);

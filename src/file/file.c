@@ -119,6 +119,25 @@ bool file_get_rcu(struct file *file)
 	return false;
 }
 
+struct file *file_next_on_roll(struct instance_roll *roll, struct file *file)
+{
+	struct file *next = NULL;
+	struct list_head *link;
+
+	spin_lock(&roll->lock);
+	link = file ? file->on_roll.link.next : roll->files.next;
+	for (; link != &roll->files && !next; link = link->next) {
+		next = list_entry(link, struct file, on_roll.link);
+		/* It leaves the roll before its memory goes. */
+		if (!file_get_rcu(next))
+			next = NULL;
+	}
+	spin_unlock(&roll->lock);
+	if (file)
+		file_put(file);
+	return next;
+}
+
 static void file_free_rcu(struct port_rcu_head *head)
 {
 	struct file *file = container_of(head, struct file, rcu);

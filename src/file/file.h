@@ -43,6 +43,13 @@ struct file {
 /* From a pointer found under the RCU read lock: false if the last reference is gone. */
 bool file_get_rcu(struct file *file);
 
+/*
+ * The file behind @file on a roll (NULL: the first), with a reference; that to @file is put.  NULL:
+ * there is no more.
+ */
+struct file *file_next_on_roll(struct instance_roll *roll, struct file *file)
+	__may_sleep __must_check;
+
 /* FILE_HUGETLB: huge pages beyond the new end are kept no longer. */
 void file_unreserve(struct file *file, u64 bytes);
 

@@ -16,10 +16,10 @@
  *	page_alloc, its bytes are known (zeros; a whole page written)  -->  added uptodate
  *
  * Where bytes come from.  The pages of FILE_SHMEM, of shared anonymous objects and of a file
- * without a read_page() hook begin as zeros: they are made by whoever comes first, and need no page
- * lock.  Other files' pages are filled by the hook, under the page lock.  Who wants the same page
- * meanwhile finds it in the index, not uptodate, and waits for the page lock: one fill serves all.
- * If it fails, the first who waited tries again.
+ * without a read_page() hook begin as zeros: they are made by whoever comes first, and nobody waits
+ * for them.  Other files' pages are filled by the hook, under the page lock.  Who wants the same
+ * page meanwhile finds it in the index, not uptodate, and waits for the page lock: one fill serves
+ * all.  If it fails, the first who waited tries again.
  *
  * Two locks keep pages where they are.  The *page lock* is of one page: whoever holds it, and has
  * looked at its mapping, knows that it stays.  The *invalidate lock* is of the file: held for read
@@ -60,6 +60,9 @@
  * Failure.  No frame, no frame for the index's nodes, an error of the hook: nothing stays behind,
  * neither a page nor an empty node.  Dropping needs no memory.
  *
+ * Shared memory has nowhere to be read from again: its pages go to swap, and the index names a slot
+ * in their place (swapped.c).
+ *
  * A page that nobody uses may be evicted (reclaim/): it has the index's reference and the one of
  * who evicts, is clean, and can be read again (PG_BACKED).  With the invalidate lock held for read,
  * so a truncation does not meet it; so under that lock a page stays only for who has a reference.
@@ -74,7 +77,7 @@
  *  - Pages locked by everybody who looks: a lookup writes one counter, not two words.
  */
 #include "base/str.h"
-#include "file/filemap.h"
+#include "file/swapped.h"
 
 /* ----------------------------------------------------------------------------- instance -- */
 
@@ -135,6 +138,7 @@ struct address_space *mapping_create(struct vmarea *instance, u32 flags, u64 siz
 	mapping->write_error = 0;
 	mapping->write_errors = 0;
 	mapping->errors_told = 0;
+	mapping->slots_seen = false;
 	pi_init(&mapping->pages, instance->cache ? &instance->cache->memory : NULL);
 	return mapping;
 }
@@ -225,10 +229,13 @@ int filemap_evict(struct page *page)
 	/* A truncation counts on it that what it found is there. */
 	if (!rwsem_read_trylock(&mapping->invalidate_lock))
 		return -EAGAIN;
+	/* It may be the last page, and nobody waits for the locks of a file that has none. */
+	rcu_read_lock();
 	spin_lock(&mapping->lock);
 	err = evict_locked(mapping, page);
 	spin_unlock(&mapping->lock);
 	rwsem_read_unlock(&mapping->invalidate_lock);
+	rcu_read_unlock();
 	return err;
 }
 
@@ -263,6 +270,26 @@ static int fill(struct file *file, struct page *page) __must_hold(page) __may_sl
 	return 0;
 }
 
+/*
+ * A page of zeros.  Locked, as long as others do not know yet what it is: who looks for pages by
+ * their frames waits with his judgement.  Nobody has it for longer than a look at that.
+ */
+static int add_zeros(struct file *file, unsigned long pgoff, enum filemap_get how,
+		     struct page *page)
+	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep
+{
+	int err;
+
+	if (how == FILEMAP_WAIT)
+		page_lock(page);
+	else if (!page_trylock(page))
+		return -EAGAIN;
+	page_set_flags(page, PG_UPTODATE);
+	err = filemap_add(file->mapping, pgoff, page);
+	page_unlock(page);
+	return err;
+}
+
 /* A page that has its bytes from elsewhere. */
 static int add_filled(struct file *file, unsigned long pgoff, struct page *page)
 	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep
@@ -281,7 +308,8 @@ static int add_filled(struct file *file, unsigned long pgoff, struct page *page)
 }
 
 /* -EEXIST: somebody else was first. */
-static int make_page(struct file *file, unsigned long pgoff, struct page **out)
+static int make_page(struct file *file, unsigned long pgoff, enum filemap_get how,
+		     struct page **out)
 	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep
 {
 	bool zeros = filemap_is_zero_filled(file);
@@ -291,12 +319,7 @@ static int make_page(struct file *file, unsigned long pgoff, struct page **out)
 
 	if (!page)
 		return -ENOMEM;
-	if (zeros) {
-		page_set_flags(page, PG_UPTODATE);
-		err = filemap_add(file->mapping, pgoff, page);
-	} else {
-		err = add_filled(file, pgoff, page);
-	}
+	err = zeros ? add_zeros(file, pgoff, how, page) : add_filled(file, pgoff, page);
 	if (err)
 		page_put(page);
 	else
@@ -304,12 +327,25 @@ static int make_page(struct file *file, unsigned long pgoff, struct page **out)
 	return err;
 }
 
-/* For its filling to end.  True: it is filled. */
-static bool wait_filled(struct page *page) __may_sleep
+bool filemap_wait_filled(struct page *page)
 {
 	page_lock(page);
 	page_unlock(page);
 	return filemap_is_uptodate(page);
+}
+
+/* There is no page in memory.  -EEXIST: there is by now. */
+static int get_missing(struct file *file, unsigned long pgoff, enum filemap_get how,
+		       struct page **out)
+	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep
+{
+	int err = filemap_swap_in(file->mapping, pgoff, how, out);
+
+	if (err != -ENOENT)
+		return err;
+	if (how == FILEMAP_TRY && !filemap_is_zero_filled(file))
+		return -EAGAIN;
+	return make_page(file, pgoff, how, out);
 }
 
 int filemap_get_locked(struct file *file, unsigned long pgoff, enum filemap_get how,
@@ -324,11 +360,9 @@ int filemap_get_locked(struct file *file, unsigned long pgoff, enum filemap_get 
 			return -ENXIO;
 		page = filemap_find_any(file->mapping, pgoff);
 		if (!page) {
-			if (how == FILEMAP_TRY && !filemap_is_zero_filled(file))
-				return -EAGAIN;
-			err = make_page(file, pgoff, out);
+			err = get_missing(file, pgoff, how, out);
 		} else if (filemap_is_uptodate(page) ||
-			   (how == FILEMAP_WAIT && wait_filled(page))) {
+			   (how == FILEMAP_WAIT && filemap_wait_filled(page))) {
 			*out = page;
 			err = 0;
 		} else {
@@ -374,6 +408,8 @@ void filemap_read_in(struct file *file, unsigned long first, unsigned long end)
 {
 	struct page *page;
 
+	if (file->mapping->kind & FILE_SHMEM)
+		filemap_will_need(file->mapping, first, end);
 	if (filemap_is_zero_filled(file))
 		return;
 	for (; first < end; first++) {

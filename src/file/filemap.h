@@ -16,6 +16,7 @@
 #include "ds/interval_tree.h"
 #include "ds/page_index.h"
 #include "file/file.h"
+#include "file/item.h"
 #include "instance/instance.h"
 #include "phys/objects.h"
 #include "phys/page_lock.h"
@@ -36,6 +37,7 @@
 /* Marks of the index. */
 #define FILEMAP_DIRTY		PI_MARK_0	/* to be written back */
 #define FILEMAP_WRITEBACK	PI_MARK_1	/* being written back: it is locked */
+#define FILEMAP_SWAPPED		PI_MARK_2	/* in swap: the item is a slot */
 
 /* These say what the inode is, however it is opened. */
 #define FILE_KINDS		(FILE_SHMEM | FILE_HUGETLB)
@@ -50,11 +52,12 @@ struct address_space {
 	u64 size_bytes;				/* a	shrinks under invalidate_lock, for write */
 	struct rwsem invalidate_lock;		/* i	held for read: used pages stay */
 	struct spinlock lock;			/* i	rank: mapping */
-	struct page_index pages;		/* i	under lock; number -> page, counted */
+	struct page_index pages;		/* i	under lock; number -> page, or item.h */
 	struct rwsem i_mmap_lock;		/* i */
 	struct it_tree i_mmap;			/* i_mmap_lock	areas that map it */
 	unsigned long nr_writable;		/* i_mmap_lock	of these may be stored through */
 	unsigned long nr_areas_seen;		/* o	as in struct file */
+	bool slots_seen;			/* o	the same, of what is in swap */
 	struct list_head writers __guarded_by(&lock); /* lock	file.on_writers */
 	int write_error __guarded_by(&lock);	/* lock	the last of them; -errno */
 	u32 write_errors __guarded_by(&lock);	/* lock	so many; it wraps */
@@ -117,7 +120,7 @@ void mapping_put(struct address_space *mapping);
 /* -------------------------------------------------------------------------------- lookup -- */
 
 /*
- * The page of the file at @pgoff if it is there and filled, with a reference; NULL: it is not.
+ * The page of the file at @pgoff if it is in memory and filled, with a reference; NULL: it is not.
  * Takes no lock, waits for nobody, and may be called in a signal handler.
  *
  * About truncation it promises what filemap_get_page() does.
@@ -139,7 +142,7 @@ enum filemap_get {
  *		after the page lock) and come again with FILEMAP_WAIT
  * -ENOMEM	no frame, nor one for the index
  * -EOPNOTSUPP	the instance has no arena
- * -errno	what read_page() returned: SIGBUS
+ * -errno	what read_page() returned, or -EIO: it is in swap and cannot be read: SIGBUS
  *
  * After an error there is no more of the page than before.
  *
@@ -161,7 +164,7 @@ int filemap_get_page(struct file *file, unsigned long pgoff, enum filemap_get ho
 
 /*
  * Pages [first, end) that are not there are read, as far as the file and its bytes, and memory, go.
- * Of files whose pages begin as zeros nothing is made.
+ * Of files whose pages begin as zeros nothing is made, but what is in swap is read back.
  */
 void filemap_read_in(struct file *file, unsigned long first, unsigned long end)
 	__may_sleep;
@@ -170,7 +173,7 @@ void filemap_read_in(struct file *file, unsigned long first, unsigned long end)
 static inline bool filemap_is_at(const struct page *page, const struct address_space *mapping,
 				 unsigned long pgoff) __must_hold(page);
 
-/* Pages that are there now. */
+/* Pages that there are now, those in swap among them. */
 static inline unsigned long filemap_nr_pages(const struct address_space *mapping)
 {
 	return pi_count(&mapping->pages);
@@ -278,6 +281,13 @@ static inline bool filemap_is_zero_filled(const struct file *file)
 	       !file->ops->read_page;
 }
 
+/* For its filling to end.  True: it is filled. */
+bool filemap_wait_filled(struct page *page)	__may_sleep;
+
+/* There was no frame: true if one may be had now.  *nr_tries starts at 0; no lock is held. */
+bool filemap_try_again(const struct address_space *mapping, int err, unsigned int *nr_tries)
+	__may_sleep;
+
 /* May the page begin past the end of the file? */
 enum filemap_reach { FILEMAP_INSIDE, FILEMAP_EXTEND };
 
@@ -287,11 +297,12 @@ int filemap_get_locked(struct file *file, unsigned long pgoff, enum filemap_get 
 	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep __must_check;
 
 /*
- * Puts a page that only the caller knows at @pgoff, and takes a reference for the index.  It has
- * its bytes, or is locked until it has.  0; -EEXIST: there is one; -ENOMEM.
+ * Puts a page that only the caller knows at @pgoff, and takes a reference for the index.  It is
+ * locked, at least until it is there and has its bytes.  0; -EEXIST: there is one, be it in swap;
+ * -ENOMEM.
  */
 int filemap_add(struct address_space *mapping, unsigned long pgoff, struct page *page)
-	__must_hold_shared(&mapping->invalidate_lock) __may_sleep __must_check;
+	__must_hold(page) __must_hold_shared(&mapping->invalidate_lock) __may_sleep __must_check;
 
 /* @to, which nobody else has, is the file's from now on, and the locked @page is not any more. */
 void filemap_replace(struct address_space *mapping, struct page *page, struct page *to)
@@ -319,7 +330,7 @@ static inline struct address_space *mapping_get(struct address_space *mapping)
 	return mapping;
 }
 
-/* The page at @pgoff, filled or not, with a reference. */
+/* The page at @pgoff, filled or not, with a reference.  NULL: none, or it is in swap. */
 static inline struct page *filemap_find_any(struct address_space *mapping, unsigned long pgoff)
 {
 	struct page *page = NULL;
@@ -329,6 +340,8 @@ static inline struct page *filemap_find_any(struct address_space *mapping, unsig
 	slot = pi_slot(&mapping->pages, pgoff);
 	while (slot) {
 		page = pi_slot_item(slot);
+		if (unlikely(!item_is_page(page)))
+			page = NULL;
 		if (!page)
 			break;
 		/* It may have left, and be free or another's by now: look again. */

@@ -8,15 +8,20 @@ static const char *page_wrong(const struct address_space *mapping, const struct 
 	__context_unsafe("nobody calls anything")
 {
 	u32 kind = mapping->kind & FILE_SHMEM ? PG_SHMEM : 0;
+	bool swapped = pi_has_mark(&mapping->pages, index, FILEMAP_SWAPPED);
 
+	if (index >= mapping_end(mapping))
+		return "4: a page past the end";
+	if (item_is_slot(page) != swapped)
+		return "swapped, 2: in swap by its item, or by its mark";
+	if (!item_is_page(page))
+		return item_is_slot(page) || page == ITEM_LOST ? NULL : "swapped, 3: leaving";
 	if (!page_refs(page))
 		return "1: a page that is free";
 	if (page->mapping != mapping || page->index != index)
 		return "1: a page of another place";
 	if (!(page_flags(page) & (PG_UPTODATE | PG_LOCKED)))
 		return "3: not filled, and nobody does";
-	if (index >= mapping_end(mapping))
-		return "4: a page past the end";
 	if ((page_flags(page) & PG_SHMEM) != kind)
 		return "5: a page of another kind";
 	if (!kind && !(page_flags(page) & PG_DIRTY) !=

@@ -11,7 +11,7 @@
  * added, so that nobody sees it half done.
  */
 #include "base/str.h"
-#include "file/filemap.h"
+#include "file/swapped.h"
 #include "phys/copy.h"
 
 /* Of [at, at + bytes) what lies in one page. */
@@ -20,12 +20,12 @@ static size_t part_of_page(u64 at, size_t bytes)
 	return min(bytes, (size_t)(PAGE_SIZE - at % PAGE_SIZE));
 }
 
-/* There was no frame; are there now? */
-static bool try_again(const struct file *file, int err, unsigned int *nr_tries) __may_sleep
+bool filemap_try_again(const struct address_space *mapping, int err, unsigned int *nr_tries)
 {
-	const struct page_cache *cache = file->instance->cache;
+	const struct page_cache *cache = mapping->instance->cache;
 
-	return err == -ENOMEM && cache->reclaim && cache->reclaim(file->instance, nr_tries);
+	return err == -ENOMEM && cache && cache->reclaim &&
+	       cache->reclaim(mapping->instance, nr_tries);
 }
 
 static char *bytes_at(struct page *page, u64 at)
@@ -36,8 +36,8 @@ static char *bytes_at(struct page *page, u64 at)
 /* ---------------------------------------------------------------------------------- read -- */
 
 /*
- * Looks again for a page that was not found: is there a hole, or has the file become shorter since
- * its size was looked at?  NULL in *@page: a hole.
+ * Looks again for a page that was not found: is it in swap, is there a hole, or has the file become
+ * shorter since its size was looked at?  NULL in *@page: a hole.
  */
 static int find_hole(struct address_space *mapping, u64 at, struct page **page) __may_sleep
 {
@@ -45,11 +45,11 @@ static int find_hole(struct address_space *mapping, u64 at, struct page **page) 
 
 	rwsem_read_lock(&mapping->invalidate_lock);
 	if (at < mapping_size(mapping))
-		*page = filemap_find_page(mapping, at >> PAGE_SHIFT);
+		err = filemap_get_kept(mapping, at >> PAGE_SHIFT, page);
 	else
 		err = -ENXIO;
 	rwsem_read_unlock(&mapping->invalidate_lock);
-	return err;
+	return err == -ENOENT ? 0 : err;
 }
 
 static int read_part(struct file *file, u64 at, void *to, size_t bytes) __may_sleep
@@ -96,7 +96,7 @@ long file_read(struct file *file, uint64_t offset, void *to, size_t bytes)
 		part = min(part_of_page(at, bytes - done), (size_t)(size - at));
 		do
 			err = read_part(file, at, (char *)to + done, part);
-		while (try_again(file, err, &nr_tries));
+		while (filemap_try_again(file->mapping, err, &nr_tries));
 		if (err)
 			break;
 		done += part;
@@ -117,8 +117,11 @@ static int add_written(struct address_space *mapping, u64 at, const void *from, 
 	if (!page)
 		return -ENOMEM;
 	memcpy(page_bytes(page), from, PAGE_SIZE);
+	/* Until it is known what it is, as in filemap.c. */
+	page_lock(page);
 	page_set_flags(page, PG_UPTODATE);
 	err = filemap_add(mapping, at >> PAGE_SHIFT, page);
+	page_unlock(page);
 	if (err)
 		page_put(page);
 	else
@@ -202,7 +205,7 @@ long file_write(struct file *file, uint64_t offset, const void *from, size_t byt
 
 		do
 			err = write_part(file, offset + done, (const char *)from + done, part);
-		while (try_again(file, err, &nr_tries));
+		while (filemap_try_again(file->mapping, err, &nr_tries));
 		if (!err)
 			done += part;
 	}

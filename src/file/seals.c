@@ -73,7 +73,7 @@ static bool any_pinned(struct address_space *mapping)
 	/* The lock keeps all pages where they are. */
 	rcu_read_lock();
 	for (; !pinned && (page = pi_find(&mapping->pages, &index, PI_PRESENT)); index++)
-		pinned = page_is_pinned(page);
+		pinned = item_is_page(page) && page_is_pinned(page);
 	rcu_read_unlock();
 	return pinned;
 }

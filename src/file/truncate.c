@@ -9,7 +9,7 @@
 #include <vmarea/file.h>
 
 #include "base/str.h"
-#include "file/filemap.h"
+#include "file/swapped.h"
 #include "phys/copy.h"
 #include "sync/witness.h"
 
@@ -18,7 +18,7 @@
 
 struct batch {
 	unsigned int nr;
-	struct page *pages[BATCH];
+	void *items[BATCH];
 };
 
 /* Under the index's lock, so it only tries.  Who locks the page next finds it nobody's. */
@@ -28,12 +28,18 @@ static bool take_page(void *arg, unsigned long index, void *item)
 	struct page *page = item;
 	bool mapped;
 
-	if (batch->nr == BATCH || !page_trylock(page))
+	if (batch->nr == BATCH)
+		return false;
+	if (!item_is_page(item)) {
+		batch->items[batch->nr++] = item;
+		return true;
+	}
+	if (!page_trylock(page))
 		return false;
 	mapped = atomic_load_relaxed(&page->mapcount);
 	if (!mapped) {
 		atomic_store_relaxed(&page->mapping, NULL);
-		batch->pages[batch->nr++] = page;
+		batch->items[batch->nr++] = page;
 	}
 	page_unlock(page);
 	return !mapped;
@@ -64,6 +70,14 @@ static void drop_one(struct address_space *mapping, unsigned long index, enum un
 	page_put(page);
 }
 
+static void put_item(struct address_space *mapping, void *item)
+{
+	if (item_is_page(item))
+		page_put(item);
+	else
+		item_drop(mapping->instance->swap, item);
+}
+
 static void drop_pages(struct address_space *mapping, unsigned long first, unsigned long end,
 		       enum unmap_what what)
 	__must_hold(&mapping->invalidate_lock) __may_sleep
@@ -76,13 +90,16 @@ static void drop_pages(struct address_space *mapping, unsigned long first, unsig
 		first = pi_erase_range(&mapping->pages, first, end, take_page, &batch);
 		spin_unlock(&mapping->lock);
 		for (unsigned int i = 0; i < batch.nr; i++)
-			page_put(batch.pages[i]);
+			put_item(mapping, batch.items[i]);
 		if (first < end && batch.nr < BATCH)
 			drop_one(mapping, first++, what);
 	}
 }
 
-/* Bytes of one page, if it is there: a page that is not is read, or begins as zeros, later. */
+/*
+ * Bytes of one page, if it is there: a page that is not is read, or begins as zeros, later.  One in
+ * swap has been brought back, lock_for_parts().
+ */
 static void zero_part(struct address_space *mapping, u64 start, u64 end)
 	__must_hold(&mapping->invalidate_lock) __may_sleep
 {
@@ -173,9 +190,48 @@ static void set_size(struct address_space *mapping, u64 bytes)
 		zero_rest(mapping, bytes);
 }
 
+/* -ENOMEM.  That it cannot be read is no obstacle: what is left of it cannot, either. */
+static int bring_back_part(struct address_space *mapping, u64 at)
+	__must_hold(&mapping->invalidate_lock) __may_sleep
+{
+	struct page *page;
+	int err;
+
+	if (!(at % PAGE_SIZE) || !(mapping->kind & FILE_SHMEM))
+		return 0;
+	err = filemap_get_kept(mapping, at >> PAGE_SHIFT, &page);
+	if (!err)
+		page_put(page);
+	return err == -ENOMEM ? err : 0;
+}
+
+/*
+ * The invalidate lock for write, and the pages in whose middle @start and @end lie are in memory if
+ * they are anywhere.  0; -ENOMEM: not locked.
+ */
+static int lock_for_parts(struct address_space *mapping, u64 start, u64 end)
+	__cond_acquires(0, &mapping->invalidate_lock) __may_sleep
+{
+	unsigned int nr_tries = 0;
+	int err;
+
+	do {
+		rwsem_write_lock(&mapping->invalidate_lock);
+		err = bring_back_part(mapping, start);
+		if (!err)
+			err = bring_back_part(mapping, end);
+		if (!err)
+			return 0;
+		rwsem_write_unlock(&mapping->invalidate_lock);
+	} while (filemap_try_again(mapping, err, &nr_tries));
+	return err;
+}
+
 void filemap_set_size(struct address_space *mapping, u64 bytes)
 {
-	rwsem_write_lock(&mapping->invalidate_lock);
+	/* It cannot fail: without a frame what is behind the end stays, as on Linux. */
+	if (lock_for_parts(mapping, bytes, bytes))
+		rwsem_write_lock(&mapping->invalidate_lock);
 	set_size(mapping, bytes);
 	rwsem_write_unlock(&mapping->invalidate_lock);
 }
@@ -201,7 +257,9 @@ int file_truncate(struct file *file, uint64_t bytes)
 
 	if (err)
 		return err;
-	rwsem_write_lock(&mapping->invalidate_lock);
+	err = lock_for_parts(mapping, bytes, bytes);
+	if (err)
+		return err;
 	if (filemap_seals(file) & (bytes < mapping_size(mapping) ? F_SEAL_SHRINK :
 				   bytes > mapping_size(mapping) ? F_SEAL_GROW : 0))
 		err = -EPERM;
@@ -262,7 +320,9 @@ int file_refresh(struct file *file)
 		if (!err)
 			atomic_store_relaxed(&mapping->size_bytes, now);
 	} else if (!err && now < before) {
-		set_size(mapping, now);
+		err = bring_back_part(mapping, now);
+		if (!err)
+			set_size(mapping, now);
 	}
 	rwsem_write_unlock(&mapping->invalidate_lock);
 	return err;
@@ -307,9 +367,10 @@ static void punch(struct address_space *mapping, u64 start, u64 end)
 int filemap_punch(struct file *file, u64 start, u64 end)
 {
 	struct address_space *mapping = file->mapping;
-	int err = 0;
+	int err = lock_for_parts(mapping, start, end);
 
-	rwsem_write_lock(&mapping->invalidate_lock);
+	if (err)
+		return err;
 	if (filemap_seals(file) & FILE_SEALS_WRITE)
 		err = -EPERM;
 	else if (file->ops && file->ops->punch_hole)

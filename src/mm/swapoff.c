@@ -4,6 +4,7 @@
  *
  *	close the area: no slot of it is taken any more
  *	as long as one is in use
+ *	    for each file in memory, each page that is there: bring it in
  *	    for each mm of the instance, each swap entry of the area: bring in the page
  *	    wait for a moment, should nothing of it be left but what others work on
  *	remove it
@@ -14,6 +15,7 @@
  * held for read, for a few pages at a time.
  */
 #include "fault/swap.h"
+#include "file/swapped.h"
 #include "mm/lifetime.h"
 #include "mm/mm.h"
 #include "vma/handle.h"
@@ -66,6 +68,19 @@ int mm_swap_in(struct mm_struct *mm, unsigned long start, unsigned long end, uns
 	return (int)ret;
 }
 
+static int bring_in_files(struct instance_roll *roll, unsigned int id)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct file *file = NULL;
+	int err = 0;
+
+	while (!err && (file = file_next_on_roll(roll, file)))
+		err = filemap_swapoff(file->mapping, id);
+	if (file)
+		file_put(file);
+	return err;
+}
+
 static int bring_in_roll(struct instance_roll *roll, unsigned int id)
 	__must_not_hold(vma_stable) __may_sleep
 {
@@ -90,8 +105,11 @@ static int bring_in_all(struct vmarea *instance, unsigned int id)
 {
 	int err = 0;
 
-	for (unsigned int i = 0; !err && i < INSTANCE_ROLLS; i++)
-		err = bring_in_roll(&instance->rolls[i], id);
+	for (unsigned int i = 0; !err && i < INSTANCE_ROLLS; i++) {
+		err = bring_in_files(&instance->rolls[i], id);
+		if (!err)
+			err = bring_in_roll(&instance->rolls[i], id);
+	}
 	return err;
 }
 

@@ -17,14 +17,14 @@
  * taken is somebody's.  Locks of reverse maps are tried, too, as long as other pages go.
  */
 #include "base/atomic.h"
-#include "file/filemap.h"
+#include "file/swapped.h"
 #include "reclaim/reclaim.h"
 #include "reclaim/swap_out.h"
 #include "rmap/rmap.h"
 #include "vma/anon.h"
 
 /* What a page of an arena is beside those that are taken back. */
-#define PG_OTHER	(PG_FREE | PG_TAIL | PG_TABLE | PG_LOOSE | PG_SHMEM)
+#define PG_OTHER	(PG_FREE | PG_TAIL | PG_TABLE | PG_LOOSE)
 
 bool evict_is_candidate(const struct reclaim *r, struct page *page)
 {
@@ -34,6 +34,8 @@ bool evict_is_candidate(const struct reclaim *r, struct page *page)
 		return false;
 	if (flags & PG_ANON)
 		return r->can_swap || (flags & (PG_LAZYFREE | PG_SWAPPED));
+	if (flags & PG_SHMEM)
+		return r->can_swap && !(flags & PG_ORDER_MASK) && (flags & PG_UPTODATE);
 	return !(flags & PG_ORDER_MASK) && (flags & PG_UPTODATE) &&
 	       (flags & (PG_BACKED | PG_DIRTY));
 }
@@ -96,9 +98,11 @@ static bool grow_old(struct page *page, bool used)
 static bool find_writer(struct page *page, struct file **writer)
 	__must_hold(page)
 {
-	if (!*writer && (page_flags(page) & (PG_ANON | PG_DIRTY)) == PG_DIRTY)
+	bool wanted = (page_flags(page) & (PG_ANON | PG_SHMEM | PG_DIRTY)) == PG_DIRTY;
+
+	if (!*writer && wanted)
 		*writer = filemap_get_writer(page->mapping);
-	return *writer || (page_flags(page) & (PG_ANON | PG_DIRTY)) != PG_DIRTY;
+	return *writer || !wanted;
 }
 
 /* Out of every table, before it is written: so that nobody stores to it any more. */
@@ -151,6 +155,29 @@ static int evict_file(struct reclaim *r, struct page *page, struct file **writer
 	return err;
 }
 
+/* Not what the pool of huge pages counts. */
+static int evict_shmem(struct reclaim *r, struct page *page)
+	__must_hold(page) __may_sleep
+{
+	struct address_space *mapping = page->mapping;
+	int err;
+
+	if (mapping->kind & FILE_HUGETLB)
+		return -EBUSY;
+	if (!rwsem_read_trylock(&mapping->invalidate_lock))
+		return -EAGAIN;
+	err = unmap_file(r, page);
+	if (!err)
+		err = filemap_swap_out(mapping, page);
+	/* The last put of the file waits for this lock, and the inode for readers. */
+	rcu_read_lock();
+	rwsem_read_unlock(&mapping->invalidate_lock);
+	rcu_read_unlock();
+	if (!err)
+		count(r, swapped);
+	return err;
+}
+
 static int evict_anon(struct reclaim *r, struct page *page)
 	__must_hold(page) __may_sleep
 {
@@ -184,7 +211,9 @@ static int evict(struct reclaim *r, struct page *page, struct file **writer)
 {
 	if (page_order(page))
 		return split(r, page);
-	return page_flags(page) & PG_ANON ? evict_anon(r, page) : evict_file(r, page, writer);
+	if (page_flags(page) & PG_ANON)
+		return evict_anon(r, page);
+	return page_flags(page) & PG_SHMEM ? evict_shmem(r, page) : evict_file(r, page, writer);
 }
 
 /* 0: the caller's reference is the only one. */

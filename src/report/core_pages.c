@@ -21,7 +21,7 @@
  * that was never touched costs as much as its tables, of which there are none.
  */
 #include "phys/copy.h"
-#include "file/filemap.h"
+#include "file/swapped.h"
 #include "report/core.h"
 #include "report/entries.h"
 
@@ -150,10 +150,16 @@ static unsigned long note_piece(const struct core *core, unsigned long start, un
 static struct page *page_of_file(struct file *file, unsigned long pgoff) __may_sleep
 {
 	struct page *page = filemap_find_page(file->mapping, pgoff);
+	int err;
 
-	if (page || filemap_is_zero_filled(file))
+	if (page)
 		return page;
-	return filemap_get_page(file, pgoff, FILEMAP_WAIT, &page) ? NULL : page;
+	if (!filemap_is_zero_filled(file))
+		return filemap_get_page(file, pgoff, FILEMAP_WAIT, &page) ? NULL : page;
+	rwsem_read_lock(&file->mapping->invalidate_lock);
+	err = filemap_get_kept(file->mapping, pgoff, &page);
+	rwsem_read_unlock(&file->mapping->invalidate_lock);
+	return err ? NULL : page;
 }
 
 static struct page *page_by_fault(struct mm_struct *mm, unsigned long addr)

@@ -18,6 +18,7 @@
  *	leaf of 2 MiB			as its 512 pages, and anon_huge, shmem_huge or file_huge
  *	being moved			as a leaf that is neither accessed nor dirty
  *	swapped				swap, swap_pss
+ *	none, of shared memory		swap, if the file has it there; not swap_pss
  *	guard, poison			nothing
  *
  * Locking.  The mmap lock for read keeps the areas, and with them the tables of the piece.  Entries
@@ -35,7 +36,7 @@
  * is a file's by now would be counted as anonymous in one line and not in the next.
  */
 #include "fault/huge.h"
-#include "file/filemap.h"
+#include "file/swapped.h"
 #include "report/entries.h"
 #include "swap/swap.h"
 
@@ -201,6 +202,27 @@ static void count_entry(void *arg, unsigned long addr, unsigned int level, pte_t
 	}
 }
 
+/* Of shared memory the file knows what is in swap.  What an entry is of is counted by that. */
+static void count_swapped(struct counting *c, const struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end)
+	__must_hold_shared(vma_stable)
+{
+	const bool copies = !(c->flags & VM_SHARED) && (c->flags & VM_WRITE);
+	unsigned long at, last;
+
+	if (start >= end || !vma_maps_file(vma) || !(file_flags(vma->vm_file) & FILE_SHMEM))
+		return;
+	at = vma_pgoff_at(vma, start);
+	last = at + ((end - start) >> PAGE_SHIFT);
+	for (; filemap_next_swapped(vma->vm_file->mapping, &at, last); at++) {
+		unsigned long addr = (at - vma->vm_pgdelta) << PAGE_SHIFT;
+		unsigned int level;
+
+		if (!copies || pte_none(pt_look(vma->vm_mm->pgt, addr, &level)))
+			c->counts->swap += PAGE_SIZE;
+	}
+}
+
 /* From @start on for as long as it may take; returns where it got. */
 static unsigned long count_piece(const struct mm_struct *mm, unsigned long start,
 				 unsigned long end, struct counting *c)
@@ -216,6 +238,7 @@ static unsigned long count_piece(const struct mm_struct *mm, unsigned long start
 		if (c->flags & VM_HUGETLB)
 			c->pool_page = BIT(vma->vm_file->huge_shift);
 		start = report_entries(mm->pgt, c->start, c->end, &budget, count_entry, c);
+		count_swapped(c, vma, c->start, start);
 		if (!budget || ++nr_areas == ENTRIES_AREAS)
 			return start;
 	}

@@ -16,13 +16,14 @@
  *	I19	The locks of the pool and of the rolls can be had.
  *	I20	The pages of a file are where it says, and keep the invariants of filemap.c.
  *		(I21 is an area's: validate.c.)
- *	I23	A slot of a swap area has as many users as entries name it: see swap/swap.c.
+ *	I23	A slot of a swap area has as many users as entries and files name it: see
+ *		swap/swap.c.
  *	I22	An inode's tree of areas has those that were seen, and no more.
  */
 #include <vmarea/debug.h>
 
 #include "base/atomic.h"
-#include "file/filemap.h"
+#include "file/swapped.h"
 #include "mm/lifetime.h"
 #include "port/port.h"
 #include "report/walk.h"
@@ -111,11 +112,27 @@ static int check_mms(struct instance_check *c) __may_sleep
 	return err;
 }
 
+/* I23: each inode once, however often it is open. */
+static void see_slots_of_files(struct instance_roll *roll)
+{
+	struct file *file;
+
+	spin_lock(&roll->lock);
+	list_for_each_entry(file, &roll->files, on_roll.link) {
+		if (!file->mapping->slots_seen)
+			filemap_see_slots(file->mapping);
+		file->mapping->slots_seen = true;
+	}
+	spin_unlock(&roll->lock);
+}
+
 /* I23.  What was seen is forgotten, after a violation too. */
 static int check_swap(struct instance_check *c, int err)
 {
 	const char *what;
 
+	for (unsigned int i = 0; i < INSTANCE_ROLLS; i++)
+		see_slots_of_files(&c->instance->rolls[i]);
 	if (!c->instance->swap || swap_check(c->instance->swap, &what) || err)
 		return err;
 	text_str(c->why, "swap: ");
@@ -184,8 +201,10 @@ static void forget_inodes(struct instance_roll *roll)
 	struct file *file;
 
 	spin_lock(&roll->lock);
-	list_for_each_entry(file, &roll->files, on_roll.link)
+	list_for_each_entry(file, &roll->files, on_roll.link) {
 		file->mapping->nr_areas_seen = 0;
+		file->mapping->slots_seen = false;
+	}
 	spin_unlock(&roll->lock);
 }
 

@@ -22,6 +22,8 @@ static const char *slot_wrong(const struct swap_space *space, const struct swap_
 		return NULL;
 	if (!slot->users)
 		return "a free slot has a page";
+	if (slot->pfn == SWAP_OF_FILE)
+		return NULL;
 	page = pfn_page(space->frames, slot->pfn);
 	if (!page_refs(page) || !(page_flags(page) & PG_SWAPPED) || page->private != number)
 		return "the page of a slot is another's";

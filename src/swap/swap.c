@@ -27,6 +27,10 @@
  *
  * So what several mms share is read once, and is one page again.
  *
+ * Shared memory needs no such page: it has one place that all look in, the file's index, which
+ * names the slot (file/swapped.c).  A slot of that kind has SWAP_OF_FILE for a page.  Who comes to
+ * it by the number of an entry that is gone is not to read it, and is told that nobody uses it.
+ *
  * While a page is in the cache nobody writes to it: the cache has a reference, and so a write finds
  * that it is not alone and copies (fault/anon.c).  Only between 1 and 2 of its way out may the page
  * be exclusive and written to, and then the slot has nothing of it yet.  What is written to
@@ -54,7 +58,8 @@
  * Invariants, whenever the swap lock is free
  *  1. A slot without users has no page; it is counted neither in nr_used nor in its group.
  *  2. A page with PG_SWAPPED is the page of the slot that it names, and the slot's is that page.
- *  3. While nobody works on it, a slot has as many users as there are entries that name it.
+ *  3. While nobody works on it, a slot has as many users as there are entries that name it, of
+ *     page tables and of indexes of files.
  *
  * Failure.  The cache and the slots have all their memory from the beginning: nothing is allocated
  * on the way out, which is gone when there is none.  On the way back a frame may be missing; then
@@ -93,6 +98,20 @@ void swap_get(struct swap_space *space, u64 number)
 	u32 before = atomic_add_relaxed(&slot_of(space, number)->users, 1);
 
 	VM_BUG_ON(!before, "slot %llx is nobody's", (unsigned long long)number);
+}
+
+/* Whoever comes with such a number has it from an entry that is gone. */
+static bool swap_is_of_file(struct swap_space *space, u64 number)
+{
+	struct swap_area *area;
+	const struct swap_slot *slot;
+	bool of_file;
+
+	rcu_read_lock();
+	slot = swap_slot(space, number, &area);
+	of_file = slot && atomic_load_relaxed(&slot->pfn) == SWAP_OF_FILE;
+	rcu_read_unlock();
+	return of_file;
 }
 
 bool swap_try_get(struct swap_space *space, u64 number)
@@ -136,7 +155,7 @@ static struct page *page_of(const struct swap_space *space, const struct swap_sl
 {
 	u32 pfn = atomic_load_relaxed(&slot->pfn);
 
-	return pfn ? pfn_page(space->frames, pfn) : NULL;
+	return swap_is_pfn(pfn) ? pfn_page(space->frames, pfn) : NULL;
 }
 
 /* Somebody may have come meanwhile. */
@@ -150,6 +169,8 @@ static void put_last(struct swap_space *space, struct swap_area *area, struct sw
 		page = page_of(space, slot);
 		if (page)
 			uncache(slot, page);
+		else
+			atomic_store_relaxed(&slot->pfn, 0);
 		area->groups[(slot - area->slots) / SWAP_GROUP]--;
 		atomic_sub_relaxed(&area->nr_used, 1);
 		if (!area->open) {
@@ -189,7 +210,7 @@ struct page *swap_find(struct swap_space *space, u64 number)
 	while (slot) {
 		u32 pfn = atomic_load_acquire(&slot->pfn);		/* (A) */
 
-		page = pfn ? pfn_page(space->frames, pfn) : NULL;
+		page = swap_is_pfn(pfn) ? pfn_page(space->frames, pfn) : NULL;
 		if (!page)
 			break;
 		if (page_try_get(page)) {
@@ -260,15 +281,16 @@ static struct swap_area *choose_area(struct swap_space *space, unsigned int *id)
 	return best;
 }
 
-static int give_slot(struct swap_space *space, struct page *page, u64 *number)
-	__must_hold(&space->lock) __must_hold(page)
+/* With one user: the caller.  NULL: there is none. */
+static struct swap_slot *take_slot(struct swap_space *space, u64 *number)
+	__must_hold(&space->lock)
 {
 	unsigned int id;
 	struct swap_area *area = choose_area(space, &id);
 	u32 at;
 
 	if (!area)
-		return -ENOSPC;
+		return NULL;
 	at = find_free(area);
 	area->next = at + 1;
 	area->groups[at / SWAP_GROUP]++;
@@ -277,9 +299,32 @@ static int give_slot(struct swap_space *space, struct page *page, u64 *number)
 	*number = (u64)id << SWAP_AREA_SHIFT | at;
 	/* Relaxed: nobody has the number but by entries, which are made later. */
 	atomic_store_relaxed(&area->slots[at].users, 1);
+	return &area->slots[at];
+}
+
+static int give_slot(struct swap_space *space, struct page *page, u64 *number)
+	__must_hold(&space->lock) __must_hold(page)
+{
+	struct swap_slot *slot = take_slot(space, number);
+
+	if (!slot)
+		return -ENOSPC;
 	page_set_flags(page, PG_UNWRITTEN);
-	cache(&area->slots[at], page, *number);
+	cache(slot, page, *number);
 	return 0;
+}
+
+int swap_take_slot(struct swap_space *space, u64 *number)
+{
+	struct swap_slot *slot;
+
+	spin_lock(&space->lock);
+	slot = take_slot(space, number);
+	if (slot)
+		/* Relaxed: enter() looks with the lock held. */
+		atomic_store_relaxed(&slot->pfn, SWAP_OF_FILE);
+	spin_unlock(&space->lock);
+	return slot ? 0 : -ENOSPC;
 }
 
 int swap_hold_page(struct swap_space *space, struct page *page, u64 *number)
@@ -348,16 +393,31 @@ static int outcome_of(struct swap_area *area, int err)
 	return -EIO;
 }
 
-int swap_write_page(struct swap_space *space, struct page *page, u64 number)
+int swap_write_slot(struct swap_space *space, u64 number, const void *from)
 {
 	struct swap_area *area = area_of(space, number);
+
+	atomic_add_relaxed(&area->nr_writes, 1);
+	return outcome_of(area, area->ops->write_page(area->private_data, swap_offset_of(number),
+						      from));
+}
+
+int swap_read_slot(struct swap_space *space, u64 number, void *to)
+{
+	struct swap_area *area = area_of(space, number);
+
+	atomic_add_relaxed(&area->nr_reads, 1);
+	return outcome_of(area, area->ops->read_page(area->private_data, swap_offset_of(number),
+						     to));
+}
+
+int swap_write_page(struct swap_space *space, struct page *page, u64 number)
+{
 	int err;
 
 	if (!(page_flags(page) & PG_UNWRITTEN))
 		return 0;
-	atomic_add_relaxed(&area->nr_writes, 1);
-	err = outcome_of(area, area->ops->write_page(area->private_data, swap_offset_of(number),
-						     page_bytes(page)));
+	err = swap_write_slot(space, number, page_bytes(page));
 	if (!err)
 		page_clear_flags(page, PG_UNWRITTEN);
 	return err;
@@ -392,15 +452,12 @@ static void leave(struct swap_space *space, struct page *page, u64 number)
 static int fill_locked(struct swap_space *space, struct page *page, u64 number)
 	__must_hold(page) __may_sleep
 {
-	struct swap_area *area = area_of(space, number);
 	int err;
 
 	page_set_flags(page, PG_ANON);
 	if (!enter(space, page, number))
 		return -EEXIST;
-	atomic_add_relaxed(&area->nr_reads, 1);
-	err = outcome_of(area, area->ops->read_page(area->private_data, swap_offset_of(number),
-						    page_bytes(page)));
+	err = swap_read_slot(space, number, page_bytes(page));
 	if (err)
 		leave(space, page, number);
 	return err;
@@ -435,7 +492,7 @@ int swap_read_page(struct swap_space *space, u64 number, struct page **out)
 			*out = page;
 			return 0;
 		}
-		if (!swap_try_get(space, number))
+		if (swap_is_of_file(space, number) || !swap_try_get(space, number))
 			return -ENOENT;
 		err = fill(space, number, out);
 		swap_put(space, number);

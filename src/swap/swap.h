@@ -24,9 +24,17 @@
 
 struct swap_slot {
 	u32 users;				/* a	entries, and who holds it; 0: free */
-	u32 pfn;				/* a	the page that has its bytes; 0: none */
+	u32 pfn;				/* a	the page that has its bytes; 0: none; or: */
 	u32 nr_seen;				/* o	entries that the walker came by */
 };
+
+/* The slot is named by the index of a file. */
+#define SWAP_OF_FILE		UINT32_MAX
+
+static inline bool swap_is_pfn(u32 pfn)
+{
+	return pfn && pfn != SWAP_OF_FILE;
+}
 
 /* Slots are looked for by groups. */
 #define SWAP_GROUP		256u
@@ -111,6 +119,16 @@ bool swap_claim_page(struct swap_space *space, struct page *page, u64 number)
 bool swap_leave_page(struct swap_space *space, struct page *page, u64 number)
 	__must_hold(page) __must_check;
 
+/* ----------------------------------------------------------------- slots without the cache -- */
+
+/* A slot for bytes of a file, with the caller as its user: swap_put().  0; -ENOSPC. */
+int swap_take_slot(struct swap_space *space, u64 *number)	__must_check;
+/* The caller is a user, and alone at it.  0 or -EIO. */
+int swap_write_slot(struct swap_space *space, u64 number, const void *from)
+	__may_sleep __must_check;
+int swap_read_slot(struct swap_space *space, u64 number, void *to)
+	__may_sleep __must_check;
+
 /* ------------------------------------------------------------------------------ areas -- */
 
 /* Is there a slot that may be taken?  As of now. */
@@ -170,7 +188,7 @@ static inline bool swap_is_cached(struct swap_space *space, u64 number)
 
 	rcu_read_lock();
 	slot = swap_slot(space, number, &area);
-	cached = slot && atomic_load_relaxed(&slot->pfn);
+	cached = slot && swap_is_pfn(atomic_load_relaxed(&slot->pfn));
 	rcu_read_unlock();
 	return cached;
 }

@@ -112,7 +112,8 @@ static void count_files(struct vmarea *v)
 			if (!is_first(v, file))
 				continue;
 			for (; (page = pi_find(&file->mapping->pages, &at, PI_PRESENT)); at++)
-				holders_of(page_head(page))->refs++;
+				if (item_is_page(page))
+					holders_of(page_head(page))->refs++;
 		}
 	}
 }
