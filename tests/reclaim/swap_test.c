@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Anonymous memory under pressure, with swap: every byte is right at the end.
+ * Memory under pressure, with swap: every byte is right at the end.
  *
  * With a number as its argument, `everything at once` is that many MiB in an eighth of it: see
  * scripts/soak.sh.
@@ -183,7 +183,7 @@ static void test_children_keep_their_bytes(void **state)
 }
 
 /*
- * Half anonymous, half a file, with blocks, in an eighth of it.  Each page is written, in an order
+ * A quarter anonymous, a quarter shared memory, half a file, with blocks, in an eighth of it.  Each page is written, in an order
  * that comes back to some of them, then each is read.
  */
 static void test_everything_at_once(void **state)
@@ -193,7 +193,8 @@ static void test_everything_at_once(void **state)
 	open_with(nr_mib * 256 / 2, half + 1024, VMAREA_THP_ALWAYS);
 	file = disk_open(&disk, m.s.v, half);
 	assert_int_equal(vmarea_set_limit(m.s.v, (uint64_t)nr_mib << 17), 0);
-	assert_int_equal(space_map(&m.s, 0, half, RW, ANON), 0);
+	assert_int_equal(space_map(&m.s, 0, half / 2, RW, ANON), 0);
+	assert_int_equal(space_map(&m.s, half / 2, half / 2, RW, MAP_SHARED | MAP_ANONYMOUS), 0);
 	assert_int_equal(space_map_file(&m.s, half, half, RW, MAP_SHARED, file, 0), 0);
 	for (unsigned long i = 0; i < half * 2; i++) {
 		fill(m.s.mm, page);
