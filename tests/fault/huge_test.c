@@ -3,6 +3,8 @@
  * Anonymous memory by 2 MiB.  What is expected of Rss, AnonHugePages, mincore() and errors is what
  * a program measures on Linux 6.18 with transparent_hugepage/enabled at "madvise".
  */
+#include <vmarea/reclaim.h>
+
 #include "memory.h"
 
 #define HUGE	512ul			/* pages in 2 MiB */
@@ -660,6 +662,7 @@ static void what_is_refused_changes_nothing(void **state)
 	struct memory m;
 
 	open_small(&m, 1);
+	vmarea_set_reclaim_when(m.s.v, VMAREA_RECLAIM_WHEN_ASKED);
 	fill(&m, 0, 20);
 	for (n = 1; err; n++) {
 		port_fail_nth(n);

@@ -3,7 +3,8 @@
  * The census: while nobody calls anything, who holds each frame?
  *
  *	references	one for each entry that maps the frame, or the block it is of, of any mm;
- *			one if a file has it; PIN_BIAS for each pin; one if it is a page table
+ *			one if a file has it, or the swap cache; PIN_BIAS for each pin; one if it is
+ *			a page table
  *	mapcount	entries that map it by itself
  *
  * and nothing else, but the zero page's own, one block of zeros, as many tables put aside as there are
@@ -167,6 +168,7 @@ static void judge(struct vmarea *v)
 	for (unsigned long pfn = 0; pfn < nr_frames; pfn++) {
 		const struct page *page = frames + pfn;
 		const struct holders *h = &holders[pfn];
+		unsigned int refs;
 
 		/* The structs' own frames, and what has never been used. */
 		if (!page->pfn) {
@@ -177,8 +179,9 @@ static void judge(struct vmarea *v)
 		CHECK(page->mapcount == (int)h->maps, "frame %lu is mapped %u times, and counts %d",
 		      pfn, h->maps, page->mapcount);
 		CHECK(!h->table || (page_flags(page) & PG_TABLE), "frame %lu is no table", pfn);
-		if (page_refs(page) != h->refs)
-			claim(page, h->refs, &u);
+		refs = h->refs + !!(page_flags(page) & PG_SWAPPED);
+		if (page_refs(page) != refs)
+			claim(page, refs, &u);
 	}
 	CHECK(u.nr_objects == objects_used(v), "%lu objects are in frames, the pools say %lu",
 	      u.nr_objects, objects_used(v));

@@ -5,6 +5,8 @@
  *
  *	stress_files [--seconds N | --rounds N] [--arena MIB] [--seed N]
  *
+ * Reclaim takes what it finds: anonymous pages and those of the first file go to swap, in memory.
+ *
  * Two files: one that is memory, and one whose bytes are kept in an array, by hooks that fail now
  * and then.  Each mm maps both, shared and private, and anonymous memory, private and shared with
  * its relatives; areas of 64 pages (files.h), so that all meet in few pages.  Threads work on any
@@ -35,6 +37,7 @@
 
 #define ROUND_OPS	3000u
 #define ROUNDS_BETWEEN	4u
+#define SWAP_PAGES	1024u
 
 struct vmarea *instance;
 struct file *files[NR_FILES];
@@ -42,6 +45,7 @@ uint64_t store[REGION_PAGES * PAGE / 8];
 pthread_mutex_t size_lock = PTHREAD_MUTEX_INITIALIZER;
 struct thread threads[NR_THREADS];
 
+static unsigned char swap[SWAP_PAGES][PAGE];
 static struct space *all_spaces;
 static pthread_mutex_t spaces_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t next_id = 1;
@@ -242,6 +246,34 @@ static const struct file_operations disk_ops = {
 	.owner = "disk", .mmap = map_file, .read_page = read_page, .write_page = write_page,
 };
 
+/* Fails now and then, to write: then the page stays. */
+static int write_slot(void *nothing, uint64_t slot, const void *from)
+{
+	(void)nothing;
+	if (slot % 61 == 60 && !disk_is_well)
+		return -EIO;
+	memcpy(swap[slot], from, PAGE);
+	return 0;
+}
+
+static int read_slot(void *nothing, uint64_t slot, void *to)
+{
+	(void)nothing;
+	memcpy(to, swap[slot], PAGE);
+	return 0;
+}
+
+static void open_swap(void)
+{
+	static const struct swap_ops ops = { .read_page = read_slot, .write_page = write_slot };
+	const struct swap_desc desc = {
+		.size = sizeof(desc), .name = "swap", .ops = &ops, .nr_slots = SWAP_PAGES,
+	};
+	unsigned int id;
+
+	CHECK(!vmarea_swapon(instance, &desc, &id), "no swap");
+}
+
 static void open_machine(unsigned long mib)
 {
 	struct vmarea_config config = VMAREA_CONFIG_INIT;
@@ -252,6 +284,7 @@ static void open_machine(unsigned long mib)
 
 	config.arena_bytes = mib << 20;
 	CHECK(!vmarea_create(&config, &instance), "no machine");
+	open_swap();
 	CHECK(!file_create(instance, &desc, &files[SHMEM]), "no file");
 	desc.name = "/disk";
 	desc.flags = FILE_READ | FILE_WRITE;
@@ -418,6 +451,7 @@ static const char *const op_names[NR_OPS] = {
 	[OP_FREE] = "FREE", [OP_COLD] = "COLD", [OP_PAGEOUT] = "PAGEOUT", [OP_MAP] = "map",
 	[OP_UNMAP] = "unmap", [OP_PROTECT] = "protect", [OP_MOVE] = "move", [OP_FORK] = "fork",
 	[OP_EXIT] = "exit", [OP_CREATE] = "create", [OP_VALIDATE] = "validate",
+	[OP_RECLAIM] = "reclaim",
 };
 
 /* For each kind: done, refused, no memory.  How many kinds never succeeded. */

@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 #include <vmarea/file.h>
+#include <vmarea/reclaim.h>
 #include <vmarea/soft_tlb.h>
+#include <vmarea/swap.h>
 
 #include "census.h"
 
@@ -159,7 +161,8 @@ enum op {
 	OP_LOAD, OP_STORE, OP_SOFT_STORE, OP_COUNT, OP_FAULT, OP_FILE_READ, OP_FILE_WRITE,
 	OP_MIGRATE, OP_MIGRATE_FILE, OP_IDLE, OP_CLEAN, OP_UNMAP_PAGE, OP_SYNC, OP_MSYNC, OP_SIZE,
 	OP_PUNCH, OP_REMOVE, OP_UNMAP_RANGE, OP_UNMAP_TRY, OP_DONTNEED, OP_FREE, OP_COLD, OP_PAGEOUT,
-	OP_MAP, OP_UNMAP, OP_PROTECT, OP_MOVE, OP_FORK, OP_EXIT, OP_CREATE, OP_VALIDATE, NR_OPS,
+	OP_MAP, OP_UNMAP, OP_PROTECT, OP_MOVE, OP_FORK, OP_EXIT, OP_CREATE, OP_VALIDATE,
+	OP_RECLAIM, NR_OPS,
 };
 
 enum outcome { DONE, REFUSED, NO_MEMORY, NR_OUTCOMES };

@@ -608,6 +608,13 @@ static void validate(struct thread *t)
 	count(t, OP_VALIDATE, DONE);
 }
 
+static void take_back(struct thread *t)
+{
+	unsigned long nr = 1 + pick(t, 64);
+
+	count(t, OP_RECLAIM, vmarea_reclaim(instance, nr) ? DONE : REFUSED);
+}
+
 /* ------------------------------------------------------------------------------- mixing -- */
 
 static void call(struct thread *t)
@@ -626,6 +633,7 @@ static void call(struct thread *t)
 			MADV_REMOVE); break;
 	case 14: exit_space(t); break;
 	case 15: validate(t); break;
+	case 16: take_back(t); break;
 	default: fork_space(t); break;
 	}
 }
