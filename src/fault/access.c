@@ -39,8 +39,11 @@ static enum mm_fault get_page(const struct transfer *t, struct page **page, u32 
 	*page = NULL;
 	if (t->to && !(t->how & (FAULT_REMOTE | FAULT_FORCED)))
 		*page = gup_fast(t->mm->pgt, t->addr, PT_READ);
-	if (*page)
+	if (*page) {
+		/* The entry was not written to. */
+		page_touch(page_head(*page));
 		return MM_FAULT_DONE;
+	}
 	fault = fault_pin(t->mm, t->addr, t->to ? MM_ACCESS_READ : MM_ACCESS_WRITE, t->how,
 			  &pinned);
 	*page = pinned.page;
