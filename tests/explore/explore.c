@@ -31,6 +31,11 @@ int main(int argc, char **argv)
 		&cow_pin_tables, &cow_pin_shared, &cow_peek_write,
 		&swap_out_write, &swap_out_fork, &swap_fork_swapped, &swap_out_pin, &swap_in_both, &swap_in_zap,
 		&swap_out_zap, &swap_in_reused, &swap_off_write,
+		&reclaim_load, &reclaim_fault, &reclaim_truncate, &reclaim_dirty_truncate,
+		&reclaim_pin, &reclaim_dirty_pin, &reclaim_store, &reclaim_dirty_store,
+		&reclaim_call, &reclaim_tlb,
+		&reclaim_free_store, &reclaim_free_pin, &reclaim_free_fork, &reclaim_free_unmap,
+		&reclaim_two_looks, &reclaim_used,
 		&tlb_unmap, &tlb_protect, &tlb_move, &tlb_copy, &tlb_fork,
 		&huge_collapse_fault, &huge_collapse_peek, &huge_collapse_pin,
 		&huge_split_fault, NULL });

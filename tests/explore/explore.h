@@ -17,6 +17,8 @@
 
 #include <vmarea/testing.h>
 
+#include "reclaim/reclaim.h"
+
 #define PAGE		4096ul
 #define AT(page)	(0x10000000ul + (page) * PAGE)
 #define ANON		(MAP_PRIVATE | MAP_ANONYMOUS)
@@ -49,6 +51,10 @@ void stage_map(struct mm_user *in, unsigned long first, unsigned long nr, unsign
 struct file *stage_file(const struct file_operations *ops);
 /* The same pages of @file, which the area then keeps. */
 void stage_map_file(struct mm_user *in, unsigned long first, unsigned long nr, struct file *file);
+/* The struct of the frame that page @page has; the caller knows that it has one. */
+struct page *stage_frame(struct mm_user *in, unsigned long page);
+/* The hand of reclaim comes by a frame.  1: it has freed it. */
+unsigned long stage_evict(struct page *frame, enum reclaim_mind mind);
 /* The walker finds nothing in either mm. */
 void stage_check(void);
 /* The above, then all goes. */
@@ -98,6 +104,12 @@ extern const struct vt_scenario
 	cow_fork, cow_fork_fresh, cow_both, cow_reuse, cow_discard, cow_pin_fork, cow_pin_zap, cow_pin_tables,
 	cow_pin_shared, cow_peek_write,
 	swap_out_write, swap_out_fork, swap_fork_swapped, swap_out_pin, swap_in_both, swap_in_zap, swap_out_zap, swap_in_reused, swap_off_write,
+	/* reclaim.c */
+	reclaim_load, reclaim_fault, reclaim_truncate, reclaim_dirty_truncate, reclaim_pin,
+	reclaim_dirty_pin, reclaim_store, reclaim_dirty_store, reclaim_call, reclaim_tlb,
+	/* reclaim_anon.c */
+	reclaim_free_store, reclaim_free_pin, reclaim_free_fork, reclaim_free_unmap,
+	reclaim_two_looks, reclaim_used,
 	/* tlb.c */
 	tlb_unmap, tlb_protect, tlb_move, tlb_copy, tlb_fork,
 	/* huge.c */

@@ -4,6 +4,9 @@
 
 #include "explore.h"
 
+#include "mm/mm.h"
+#include "swap/swap.h"
+
 struct vmarea *machine;
 struct mm_user *mm, *other;
 static bool with_frames;
@@ -113,6 +116,28 @@ void stage_map_file(struct mm_user *in, unsigned long first, unsigned long nr, s
 
 	VT_CHECK(addr == (long)AT(first));
 	file_put(file);
+}
+
+struct page *stage_frame(struct mm_user *in, unsigned long page)
+{
+	struct page *frame = gup_fast(mm_from_user(in)->pgt, AT(page), 0);
+
+	VT_CHECK(frame);
+	page_put(frame);
+	return frame;
+}
+
+/* As a sweep does it (reclaim.c). */
+unsigned long stage_evict(struct page *frame, enum reclaim_mind mind)
+{
+	struct reclaim r = {
+		.instance = machine, .mind = mind, .wait = RMAP_TRY,
+		.can_swap = swap_has_room(machine->swap),
+	};
+
+	if (evict_is_candidate(&r, frame) && page_try_get(frame))
+		evict_page(&r, frame);
+	return r.nr_freed;
 }
 
 void stage_check(void)
