@@ -54,7 +54,7 @@ EXTRA = {
 LIMITS = {
     "full": (100000, 20000, 5000),
     "quick": (3000, 1500, 300),
-    "short": (400, 300, 100),
+    "short": (150, 100, 40),
 }
 
 # A schedule of these costs as much as so many others: pages are copied, blocks made, tables walked.
@@ -88,7 +88,7 @@ def scenarios(program):
 
 def searches(name, threads, mode):
     share = max([part for word, part in HEAVY.items() if word in name], default=1)
-    full, bounded, chance = (limit // share for limit in LIMITS[mode])
+    full, bounded, chance = (max(1, limit // share) for limit in LIMITS[mode])
     if threads <= 2:
         yield f"--search all --stale 0 --schedules {full}"
         yield f"--search all --stale 1 --schedules {full}"
