@@ -588,6 +588,8 @@ static void test_each_failure(void **state)
 		page_put(page);
 		file_put(file);
 	}
+	/* What these files were goes after a grace period. */
+	port_rcu_barrier();
 	for (long n = 1;; n++) {
 		long live = port_live_allocs();
 		struct vmarea_config config = VMAREA_CONFIG_INIT;
