@@ -498,6 +498,13 @@ static void run_call(struct world *w, const struct call *c)
 	if (!w->mm[c->mm])
 		return;
 	if (theirs == ours && !compare_mm(w, c->mm, &found)) {
+		/*
+		 * A hole makes naming -ENOMEM, too, and "[heap]" or "[stack]" hides whether the area
+		 * got its name: once more, with memory, and it has it.
+		 */
+		if (failed && c->op == OP_NAME &&
+		    (call_library(w, c) != ours || compare_mm(w, c->mm, &found)))
+			differ(w, c->mm, "the second time: %s", found.text);
 		/* Populating may have failed, and nobody is told. */
 		for (unsigned long i = 0; fired && i < MODEL_PAGES; i++)
 			m->page[i].touched = false;
