@@ -136,6 +136,53 @@ static void dontneed(struct side *s)
 	must(!mm_madvise(s->mm, s->touched, AREA_BYTES, MADV_DONTNEED));
 }
 
+/* ------------------------------------------------------------ with pages -- */
+
+static void fault(struct mm_user *mm, unsigned long addr, enum mm_access access)
+{
+	must(mm_handle_fault(mm, addr, access) == MM_FAULT_DONE);
+}
+
+static void fault_first(struct side *s)
+{
+	fault(s->mm, s->own, MM_ACCESS_WRITE);
+}
+
+static void fault_far(struct side *s)
+{
+	fault(s->mm, s->touched + PAGE, MM_ACCESS_WRITE);
+}
+
+static void fault_one(struct side *s)
+{
+	fault(s->mm, s->of_shared, MM_ACCESS_WRITE);
+}
+
+static void fault_near(struct side *s)
+{
+	fault(s->mm, s->near + PAGE, MM_ACCESS_WRITE);
+}
+
+static void fault_read(struct side *s)
+{
+	fault(s->mm, s->own, MM_ACCESS_READ);
+}
+
+static void load(struct side *s)
+{
+	enum mm_fault why;
+	char byte;
+
+	must(mm_read(s->mm, s->touched, &byte, 1, &why) == 1);
+}
+
+static void store(struct side *s)
+{
+	enum mm_fault why;
+
+	must(mm_write(s->mm, s->touched, "", 1, &why) == 1);
+}
+
 /* --------------------------------------------------- the mmap lock, for write -- */
 
 static void mmap_hole(struct side *s)
@@ -237,6 +284,14 @@ const struct call calls[] = {
 	{ "touch", touch },
 	{ "touch_again", touch_again },
 	{ "dontneed", dontneed },
+	{ "fault_first", fault_first, .needs = NEEDS_PAGES },
+	{ "fault_far", fault_far, .needs = NEEDS_PAGES },
+	{ "fault_near", fault_near, .needs = NEEDS_PAGES },
+	{ "fault_one", fault_one, .needs = NEEDS_PAGES },
+	{ "fault_read", fault_read, .needs = NEEDS_PAGES },
+	{ "load", load, .needs = NEEDS_PAGES },
+	{ "store", store, .needs = NEEDS_PAGES },
+	{ "zap", dontneed, .needs = NEEDS_PAGES },
 	{ "mmap", mmap_hole },
 	{ "mmap_file", mmap_file },
 	{ "munmap", munmap_area },
@@ -246,7 +301,7 @@ const struct call calls[] = {
 	{ "mlock", mlock_area },
 	{ "brk", grow_heap },
 	{ "fork", fork_mm },
-	{ "exit", exit_mm, .needs_child = true },
+	{ "exit", exit_mm, .needs = NEEDS_CHILD },
 	{ "create", create },
 	{ "mmget", get_put },
 	{ "mmgrab", grab_drop },

@@ -11,7 +11,7 @@
 struct call {
 	const char *name;
 	void (*make)(struct side *side);
-	bool needs_child;
+	unsigned int needs;		/* NEEDS_* */
 };
 
 extern const struct call calls[];

@@ -21,7 +21,7 @@ EACH = {
     "child",            # a fork of the address space
 }
 ONE = {
-    "shared",           # an area that both sides look at
+    "shared",           # an area that both sides look at; its pages are the sides' own
     "heap",             # where the break is
     "writers",          # how often it has been locked for write
     "users",            # references to the address space
@@ -56,6 +56,14 @@ CALLS = {
     "touch": call("mm_touch(): the first write to an area", {"own"}, {"pages"}),
     "touch_again": call("mm_touch(): another write", {"touched"}, {"pages"}),
     "dontneed": call("mm_madvise(MADV_DONTNEED)", {"touched"}, {"pages"}),
+    "fault_first": call("mm_handle_fault(): the first write to an area", {"own"}, {"pages"}),
+    "fault_far": call("the first write to the next page of an area", {"touched"}, {"pages"}),
+    "fault_near": call("the same of neighbours", {"near"}, {"pages"}),
+    "fault_one": call("the same of two pages of the shared area", {"shared"}, {"pages"}),
+    "fault_read": call("mm_handle_fault(): a read of an area that nobody has written to", {"own"}, {"pages"}),
+    "load": call("mm_read() of a byte that is there", {"touched"}),
+    "store": call("mm_write() of a byte that is there", {"touched"}, {"pages"}),
+    "zap": call("mm_madvise(MADV_DONTNEED) of an area with pages", {"touched"}, {"pages"}),
     "mmap": writer("mm_mmap(MAP_FIXED_NOREPLACE), anonymous", {"own"}, {"own"}),
     "mmap_file": writer("mm_mmap(MAP_FIXED_NOREPLACE) of one file", {"own"}, {"own"}, {"file"}),
     "munmap": writer("mm_munmap() of an area", {"touched"}, {"touched", "pages"}),

@@ -16,9 +16,10 @@ ALLOCATED_IN = {
     "vma/pool.c": ["vma_slab"],
     "vma/anon.c": ["anon_vma", "anon_chain"],
     "ds/range_tree_pool.c": ["rt_node", "rt_home"],
+    "phys/arena.c": ["arena"],
 }
 # Where the size could be another's.
-ALLOCATED_BY = {"vmarea_create": "vmarea", "mm_alloc": "mm_struct"}
+ALLOCATED_BY = {"vmarea_create": "vmarea", "mm_alloc": "mm_struct", "anon_pool_create": "objects"}
 # Ends in a list that is as long as it has to be.
 OPEN_ENDED = {"anon_chain"}
 # A member that is an object of its own.
@@ -135,6 +136,9 @@ class Naming:
     # ---- objects
 
     def kind_of_block(self, size, callers):
+        """Callers are places in the program; or there is one, and it is the name of what it is."""
+        if callers and isinstance(callers[0], str):
+            return callers[0], self.structs.get(callers[0])
         for place in (inner for caller in callers for inner in self.place(caller)):
             source = place.path.split("src/", 1)[-1]
             if source.startswith("port/"):

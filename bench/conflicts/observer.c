@@ -32,6 +32,7 @@ static struct turn {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	const struct call *call;	/* NULL: nothing to do, or done */
+	bool warm;			/* not the call, but what comes before it */
 	struct side *side;
 	bool over;
 	const struct recorder_access *log;
@@ -52,9 +53,13 @@ static void *side_main(void *arg)
 			pthread_cond_wait(&turn->changed, &turn->lock);
 		if (turn->over)
 			break;
-		recorder_begin();
-		turn->call->make(turn->side);
-		turn->nr_accesses = recorder_end(&turn->log);
+		if (turn->warm) {
+			world_warm(turn->side);
+		} else {
+			recorder_begin();
+			turn->call->make(turn->side);
+			turn->nr_accesses = recorder_end(&turn->log);
+		}
 		turn->call = NULL;
 		pthread_cond_broadcast(&turn->changed);
 	}
@@ -62,10 +67,11 @@ static void *side_main(void *arg)
 	return NULL;
 }
 
-static void take_turn(struct turn *turn, const struct call *call, struct side *side)
+static void take_turn(struct turn *turn, const struct call *call, struct side *side, bool warm)
 {
 	pthread_mutex_lock(&turn->lock);
 	turn->side = side;
+	turn->warm = warm;
 	turn->call = call;
 	pthread_cond_broadcast(&turn->changed);
 	while (turn->call)
@@ -149,7 +155,9 @@ static uintptr_t unmoved(uintptr_t addr)
 static void print_block(const struct recorder_block *block, const char *separator)
 {
 	printf("%s[%lu, %zu, [", separator, block->addr, block->bytes);
-	for (int i = 0; i < RECORDER_CALLERS && block->caller[i]; i++)
+	if (block->label)
+		printf("\"%s\"", block->label);
+	for (int i = 0; !block->label && i < RECORDER_CALLERS && block->caller[i]; i++)
 		printf("%s%lu", i ? ", " : "", unmoved(block->caller[i]));
 	printf("]]");
 }
@@ -222,32 +230,36 @@ static void print_liburcu(void)
 /* ---------------------------------------------------------------------- worlds -- */
 
 /* Worlds of one kind are alike, to the address. */
-static void check_world(enum place place, enum children children)
+static void check_world(enum place place, unsigned int needs)
 {
-	static uint64_t first[NR_PLACES][2];
+	static uint64_t first[NR_PLACES][NEEDS_ALL + 1];
 	const uint64_t now = recorder_fingerprint();
 
-	if (first[place][children] && first[place][children] != now) {
+	if (first[place][needs] && first[place][needs] != now) {
 		fprintf(stderr, "observer: one world is not like the other\n");
 		exit(3);
 	}
-	first[place][children] = now;
+	first[place][needs] = now;
 }
 
 static void observe(const struct call *x, const struct call *y, enum place place)
 {
 	const struct call *const call[NR_SIDES] = { x, y };
-	enum children children = x->needs_child || y->needs_child ? WITH_CHILDREN : NO_CHILDREN;
+	const unsigned int needs = x->needs | y->needs;
 	struct side sides[NR_SIDES];
 
 	recorder_reset();
-	world_make(place, children);
-	check_world(place, children);
+	world_make(place, needs);
+	check_world(place, needs);
 	for (unsigned int i = 0; i < NR_SIDES; i++)
 		world_side(i, &sides[i]);
+	for (unsigned int i = 0; needs & NEEDS_PAGES && i < NR_SIDES; i++) {
+		take_turn(&turns[i], call[i], &sides[i], true);
+		recorder_settle();
+	}
 	for (unsigned int i = 0; i < NR_SIDES; i++) {
 		world_quiet();
-		take_turn(&turns[i], call[i], &sides[i]);
+		take_turn(&turns[i], call[i], &sides[i], false);
 	}
 	print_pair(call, place);
 	world_end(sides);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "phys/phys.h"
 #include "port/port.h"
 #include "recorder.h"
 
@@ -20,10 +21,13 @@
 #define MAX_CALLS	256
 #define MAX_BLOCKS	(1u << 14)
 #define MAX_CALLBACKS	(1u << 12)
-#define EMPTY_HEADS	64
+#define EMPTY_HEADS	1024
 #define HEAP_BYTES	(16ul << 20)
 /* Far from where the kernel puts anything by itself. */
 #define HEAPS_AT	0x200000000000ul
+#define ARENAS_AT	0x300000000000ul
+#define ARENA_STRIDE	(1ul << 30)
+#define MAX_ARENAS	2
 
 /* Above all that the kernel gives, so that no thread of the library's own has one of these. */
 #define FIRST_THREAD_ID	0x40000000u
@@ -56,6 +60,14 @@ struct thread {
 };
 
 static struct thread threads[RECORDER_THREADS];
+
+/* Since the last reset, in the order in which they were made. */
+static struct {
+	uintptr_t base;
+	size_t bytes, for_pages;		/* the first are of struct pages */
+} arenas[MAX_ARENAS];
+static unsigned int nr_arenas;
+
 static __thread struct thread *self;
 
 /* What was given to port_call_rcu() and has not been called. */
@@ -76,10 +88,19 @@ static bool same(const struct recorder_access *a, const struct recorder_access *
 	return a->addr == b->addr && a->pc == b->pc && a->bytes == b->bytes && a->kind == b->kind;
 }
 
+/* Where an address is recorded. */
+static uintptr_t fixed_place(uintptr_t addr)
+{
+	for (unsigned int i = 0; i < nr_arenas; i++)
+		if (addr - arenas[i].base < arenas[i].bytes)
+			return ARENAS_AT + i * ARENA_STRIDE + (addr - arenas[i].base);
+	return addr;
+}
+
 static void record(const volatile void *p, size_t bytes, enum recorder_kind kind, void *pc)
 {
 	struct recorder_access access = {
-		.addr = (uintptr_t)p, .pc = (uintptr_t)pc, .bytes = (uint32_t)bytes, .kind = kind,
+		.addr = fixed_place((uintptr_t)p), .pc = (uintptr_t)pc, .bytes = (uint32_t)bytes, .kind = kind,
 	};
 	size_t at;
 
@@ -157,11 +178,34 @@ uintptr_t recorder_rcu_slot(unsigned int nr)
 
 void recorder_reset(void)
 {
+	nr_arenas = 0;
 	for (unsigned int i = 0; i < RECORDER_THREADS; i++) {
 		threads[i].heap_used = 0;
 		threads[i].nr_blocks = 0;
 	}
 	clock_ns = CLOCK_START_NS;
+}
+
+/* A struct page, or the bytes of a frame. */
+static const struct recorder_block *piece_of_arena(uintptr_t addr)
+{
+	static struct recorder_block piece;
+	const unsigned int nr = (unsigned int)((addr - ARENAS_AT) / ARENA_STRIDE);
+	const uintptr_t offset = (addr - ARENAS_AT) % ARENA_STRIDE;
+	const struct page *pages;
+
+	if (addr < ARENAS_AT || nr >= nr_arenas)
+		return NULL;
+	pages = (const struct page *)arenas[nr].base;
+	if (offset < arenas[nr].for_pages) {
+		piece.label = "page";
+		piece.bytes = sizeof(struct page);
+	} else {
+		piece.label = pages[offset >> PAGE_SHIFT].flags & PG_TABLE ? "table" : "frame";
+		piece.bytes = PAGE_SIZE;
+	}
+	piece.addr = addr & ~(uintptr_t)(piece.bytes - 1);
+	return &piece;
 }
 
 const struct recorder_block *recorder_block_of(uintptr_t addr)
@@ -170,7 +214,7 @@ const struct recorder_block *recorder_block_of(uintptr_t addr)
 	struct thread *t = &threads[nr];
 
 	if (addr < HEAPS_AT || nr >= RECORDER_THREADS)
-		return NULL;
+		return piece_of_arena(addr);
 	for (high = t->nr_blocks; low < high;) {
 		size_t mid = (low + high) / 2;
 
@@ -246,6 +290,25 @@ int observed_memcmp(const void *a, const void *b, size_t bytes)
 	record(a, bytes, RECORDER_READ, HERE);
 	record(b, bytes, RECORDER_READ, HERE);
 	return memcmp(a, b, bytes);
+}
+
+/* ---------------------------------------------------------------- arenas -- */
+
+int __wrap_port_arena_create(struct port_arena *arena, size_t bytes, size_t private_bytes);
+int __real_port_arena_create(struct port_arena *arena, size_t bytes, size_t private_bytes);
+
+int __wrap_port_arena_create(struct port_arena *arena, size_t bytes, size_t private_bytes)
+{
+	int err = __real_port_arena_create(arena, bytes, private_bytes);
+
+	if (nr_arenas == MAX_ARENAS || bytes > ARENA_STRIDE)
+		die("an arena that was not thought of");
+	if (!err) {
+		arenas[nr_arenas].base = (uintptr_t)arena->base;
+		arenas[nr_arenas].bytes = bytes;
+		arenas[nr_arenas++].for_pages = private_bytes;
+	}
+	return err;
 }
 
 /* ------------------------------------------------ grace periods and time -- */

@@ -16,6 +16,7 @@
  *	empties all.  So nothing is seen twice under one address, and what two threads allocate is
  *	apart, as with any allocator that has caches for threads.  Blocks are aligned to lines as
  *	port_alloc() promises, and no two share one.
+ *	Arenas are where the host puts them, and recorded as if they were at fixed places.
  *   Grace periods.  One thread at a time is at work and none is in a read section, so a grace
  *	period may end at any time.  It ends at recorder_settle(), where callbacks are called; or
  *	at once for who waits for it.  A recorded port_call_rcu() still does what it does, but
@@ -40,11 +41,12 @@ struct recorder_access {
 	enum recorder_kind kind;
 };
 
-/* A block of a heap, and who asked for it: callers, innermost first. */
+/* A block of a heap, and who asked for it: callers, innermost first.  Or a piece of an arena. */
 #define RECORDER_CALLERS	3
 struct recorder_block {
 	uintptr_t addr, caller[RECORDER_CALLERS];
 	size_t bytes;
+	const char *label;		/* what the piece is; NULL: a block */
 };
 
 #define RECORDER_THREADS	3
@@ -61,9 +63,9 @@ size_t recorder_end(const struct recorder_access **log);
 
 /* Ends the grace period of all that was given to port_call_rcu(). */
 void recorder_settle(void);
-/* All heaps are empty: nothing that was allocated is in use. */
+/* All heaps are empty and all arenas are gone: nothing that was allocated is in use. */
 void recorder_reset(void);
-/* The block that @addr is in; NULL: it is in none. */
+/* The block that @addr is in, valid until the next call; NULL: it is in none. */
 const struct recorder_block *recorder_block_of(uintptr_t addr);
 /* A number that two equal histories since the last reset have in common. */
 uint64_t recorder_fingerprint(void);

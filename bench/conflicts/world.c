@@ -14,6 +14,10 @@
 /* Where nothing stays mapped. */
 #define WARM_AT		0x800000000ul
 #define WARM_ROUNDS	12
+#define WARM_PAGES	64
+
+/* Enough for all, and for the caches of the threads. */
+#define ARENA_BYTES	(32ul << 20)
 
 /* By side, if the sides do not share it. */
 static struct {
@@ -35,14 +39,15 @@ __attribute__((noreturn)) static void failed(const char *what, int line)
 
 /* ------------------------------------------------------------------ making -- */
 
-static void make_instance(unsigned int nr)
+static void make_instance(unsigned int nr, unsigned int needs)
 {
-	const struct vmarea_config config = VMAREA_CONFIG_INIT;
+	struct vmarea_config config = VMAREA_CONFIG_INIT;
 	const struct file_desc desc = {
 		.size = sizeof(desc), .name = "/data", .inode = 1, .flags = FILE_READ | FILE_WRITE,
 		.size_bytes = 1ul << 30,
 	};
 
+	config.arena_bytes = needs & NEEDS_PAGES ? ARENA_BYTES : 0;
 	must(!vmarea_create(&config, &world.instance[nr]));
 	must(!file_create(world.instance[nr], &desc, &world.file[nr]));
 }
@@ -132,16 +137,16 @@ static unsigned int instance_of_side(enum side_nr nr)
 	return nr < world.nr_instances ? nr : 0;
 }
 
-void world_make(enum place place, enum children children)
+void world_make(enum place place, unsigned int needs)
 {
 	memset(&world, 0, sizeof(world));
 	world.nr_instances = place == PLACE_INSTANCES ? 2 : 1;
 	world.nr_mms = place == PLACE_MM ? 1 : 2;
 	for (unsigned int i = 0; i < world.nr_instances; i++)
-		make_instance(i);
+		make_instance(i, needs);
 	for (unsigned int i = 0; i < world.nr_mms; i++)
 		make_mm(i, instance_of_side(i));
-	for (unsigned int i = 0; children == WITH_CHILDREN && i < 2; i++)
+	for (unsigned int i = 0; (needs & NEEDS_CHILD) && i < 2; i++)
 		must(!mm_fork(world.mm[mm_of_side(i)], &world.child[i]));
 	recorder_settle();
 	world.near = find_neighbours(world.mm[0]);
@@ -158,6 +163,7 @@ void world_side(enum side_nr nr, struct side *side)
 		.file = world.file[instance],
 		.child = world.child[nr],
 		.shared = AREA_AT(0, NR_SHARED),
+		.of_shared = AREA_AT(0, NR_SHARED) + (1 + nr) * PAGE,
 		.near = AREA_AT(0, world.near + nr),
 		.own = AREA_AT(nr, NR_OWN),
 		.touched = AREA_AT(nr, NR_TOUCHED),
@@ -165,6 +171,13 @@ void world_side(enum side_nr nr, struct side *side)
 		.brk = HEAP_END + (1 + nr) * PAGE,
 	};
 	world.child[nr] = NULL;
+}
+
+void world_warm(struct side *side)
+{
+	must(mm_mmap(side->mm, WARM_AT, WARM_PAGES * PAGE, RW, ANON | MAP_FIXED, NULL, 0) > 0);
+	must(mm_touch_range(side->mm, WARM_AT, WARM_PAGES * PAGE, MM_ACCESS_WRITE) == MM_FAULT_DONE);
+	must(!mm_munmap(side->mm, WARM_AT, WARM_PAGES * PAGE));
 }
 
 /* -------------------------------------------------------------------- ending -- */

@@ -51,14 +51,20 @@ struct side {
 	unsigned long shared;		/* the same for both sides */
 	unsigned long near;		/* the sides' are neighbours in one leaf and in memory */
 	unsigned long own, touched, mapped;
+	unsigned long of_shared;	/* the side's own page in it, of which there is none */
 	unsigned long brk;
 };
 
-enum children { NO_CHILDREN, WITH_CHILDREN };
+/* What there is beside the areas. */
+#define NEEDS_CHILD	0x1u		/* forks of the mms */
+#define NEEDS_PAGES	0x2u		/* an arena: what was touched has pages, and bytes */
+#define NEEDS_ALL	0x3u
 
 /* All on the thread that called recorder_enter(RECORDER_THREADS - 1). */
-void world_make(enum place place, enum children children);
+void world_make(enum place place, unsigned int needs);
 void world_side(enum side_nr nr, struct side *side);
+/* On the thread that will make the side's call: it has freed pages before. */
+void world_warm(struct side *side);
 /* Nothing is queued for the background, and the threads behind it sleep. */
 void world_quiet(void);
 /* @sides are what was lent to calls. */

@@ -58,7 +58,7 @@ struct vmarea {
 	struct swap_space *swap;		/* 1	slots and their pages; NULL: no arena */
 	struct objects *anon_pool;		/* 1	for anon_vmas; NULL: no arena */
 	struct vmarea_config config;		/* 1 */
-	long committed;				/* a	pages promised; relaxed: a count to check */
+	long committed __cacheline_aligned;	/* a	pages promised; relaxed: a count to check */
 	u32 nr_objects;				/* a	mms, files and loose pages: 0 at destroy */
 	u64 nr_numbered;			/* a	mms that were given a number; relaxed */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */

@@ -106,18 +106,24 @@ struct user_faults_list {
 
 struct mm_struct {
 	struct range_tree areas;		/* m	RCU to read the published root */
-	u32 mm_lock_seq;			/* a	odd while the mmap lock is held for write */
-	u32 mm_users;				/* a */
-	u32 mm_count;				/* a	all of mm_users count as one */
+
+	/* What each fault reads, and nobody writes. */
+	struct vmarea *instance __cacheline_aligned; /* 1 */
+	struct pgtable *pgt;			/* 1	NULL: areas only, no pages */
+	unsigned long resident_limit;		/* a	relaxed: pages; 0: none */
+
+	/* What each lookup reads, and each write section writes. */
+	u32 mm_lock_seq __cacheline_aligned;	/* a	odd while the mmap lock is held for write */
 	u32 map_count VMA_GUARDED;		/* m	areas; also those a call is about to make */
+
+	/* What mmget() and mmgrab() write. */
+	u32 mm_users __cacheline_aligned;	/* a */
+	u32 mm_count;				/* a	all of mm_users count as one */
 
 	struct rwsem mmap_lock __cacheline_aligned;	/* i */
 	struct spinlock page_table_lock;	/* i */
 	struct kill_group kill;			/* i	who waits killably for mmap_lock */
 
-	struct vmarea *instance;		/* 1 */
-	struct pgtable *pgt;			/* 1	NULL: areas only, no pages */
-	unsigned long resident_limit;		/* a	relaxed: pages; 0: none */
 	struct vm_area_struct *spare VMA_GUARDED; /* w	for the next split: it cannot fail */
 	struct vm_area_struct *dead VMA_GUARDED; /* w	out of the tree at the next publish */
 	u32 nr_spare VMA_GUARDED;		/* w */

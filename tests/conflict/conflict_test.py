@@ -18,10 +18,15 @@ READERS = ["range_ok", "speculate", *LOOKUPS, *QUERIES]
 OF_ONE_MM = [*READERS, "read_lock", "touch", "touch_again", "dontneed", "mprotect", "mprotect_part",
              "madvise", "mlock", "mmget", "mmgrab"]
 
+WRITERS = ["mmap", "mmap_file", "munmap", "mprotect", "mprotect_part", "madvise", "mlock", "brk"]
 # Share no line: (place, calls, with these).
 PROMISES = [
     ("mm", ["range_ok", "speculate"], [*READERS, "query_file", "read_lock", "touch"]),
     ("mm", ["range_ok"], ["mmget", "mmgrab", "file_get", "for_each", "maps"]),
+    ("mm", ["mmget", "mmgrab"], [*READERS, "read_lock", "touch", "fault_far", "fault_first", *WRITERS]),
+    ("mm", ["fault_far"], ["fault_far", "fault_one", "fault_read", "zap", *READERS, "read_lock"]),
+    ("mm", ["load", "store"], ["load", "store", "fault_far", "fault_one", "fault_read", *READERS,
+                               "read_lock", "zap", *WRITERS]),
     ("mm", ["lookup_far"], LOOKUPS),
     ("mm", ["query", "query_next"], READERS),
     ("mm", ["lookup_far"], ["read_lock", "touch"]),
