@@ -17,8 +17,9 @@
 #define GIB		(1ul << 30)
 
 /* What is measured together, and the figures of each. */
-enum group_name { ONE, SAME, OWN, UNMAP, FORK, LOADS, WINDOW, GUP, FILES, RECLAIM };
+enum group_name { ONE, SAME, OWN, ZEROING, UNMAP, FORK, LOADS, WINDOW, GUP, FILES, RECLAIM };
 enum { WRITE, ZAP, READ, STORE };		/* ONE, SAME, OWN */
+enum { ALONE, TOGETHER };			/* ZEROING */
 enum { SMALL, LARGE, TOUCHED };			/* UNMAP */
 enum { COPY, COW, REUSE, EXIT };		/* FORK */
 enum { RANDOM, SEQUENTIAL };			/* LOADS */
@@ -50,6 +51,7 @@ void make_theirs(void);
 void their_faults_one(double *ns);
 void their_faults_same(double *ns);
 void their_faults_own(double *ns);
+void bare_zeroing(double *ns);
 void their_unmaps(double *ns);
 void their_fork(double *ns);
 void their_loads(double *ns);

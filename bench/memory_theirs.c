@@ -197,6 +197,33 @@ void their_faults_own(double *ns)
 	run_threads(2, own_work, ns);
 }
 
+/* What of a fault no lock and no counter can make slower: of what else two threads share, the machine. */
+static void zero_work(unsigned int nth, double *ns)
+{
+	char *at = own_areas + 2 * nth * FAULT_BYTES;
+	uint64_t start;
+
+	memset(at, 1, FAULT_BYTES);
+	start = cpu_ns();
+	for (int i = 0; i < FAULT_TIMES; i++)
+		for (size_t page = 0; page < FAULT_BYTES; page += PAGE) {
+			memset(at + page, 0, PAGE);
+			__asm__ volatile("" : : "r"(at + page) : "memory");
+		}
+	lap(ns, &start, FAULT_TIMES * FAULT_PAGES);
+	madvise(at, FAULT_BYTES, MADV_DONTNEED);
+}
+
+void bare_zeroing(double *ns)
+{
+	double got[MAX_FIGURES] = { 0 };
+
+	run_threads(1, zero_work, got);
+	ns[ALONE] = got[0];
+	run_threads(2, zero_work, got);
+	ns[TOGETHER] = got[0];
+}
+
 /* -------------------------------------------------------------------------------- munmap -- */
 
 static double unmap_holes(size_t bytes)
