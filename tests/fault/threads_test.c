@@ -13,10 +13,7 @@
  * Then the same with regions of 2 MiB, in an instance that makes huge pages wherever it can, and
  * with collapses.
  */
-#include <stdlib.h>
-#include <time.h>
-
-#include "../sync/threads.h"
+#include "../sync/crew.h"
 #include "memory.h"
 
 #define SMALL_REGION	160ul
@@ -30,27 +27,6 @@ static unsigned long region_pages;
 static int rounds;
 static struct file *file;
 static u64 counter;			/* atomic */
-static u32 failures;			/* atomic */
-
-struct worker {
-	unsigned long random;
-	int nr;
-};
-
-static unsigned long pick(struct worker *w, unsigned long below)
-{
-	w->random = w->random * 6364136223846793005ul + 1442695040888963407ul;
-	return (w->random >> 33) % below;
-}
-
-/* cmocka's assertions are for one thread. */
-#define check(cond)								\
-	do {									\
-		if (!(cond)) {							\
-			port_log("%s:%d: " #cond, __FILE__, __LINE__);		\
-			atomic_add_relaxed(&failures, 1);			\
-		}								\
-	} while (0)
 
 static u64 stamp(unsigned long page)
 {
@@ -222,12 +198,8 @@ static void run(unsigned long pages, int nr_rounds, enum vmarea_thp thp)
 		.size = sizeof(desc), .name = "/shared", .flags = FILE_READ | FILE_WRITE,
 		.size_bytes = pages * 4096,
 	};
-	const char *text = getenv("VMAREA_SEED");
-	unsigned long seed = text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
-	struct worker workers[THREADS];
-	pthread_t threads[THREADS];
+	static void *(*const crew[THREADS])(void *arg) = { work, work, work, work };
 
-	print_message("VMAREA_SEED=%lu\n", seed);
 	region_pages = pages;
 	rounds = nr_rounds;
 	memory_init(&m, 256ul << 20);
@@ -236,13 +208,7 @@ static void run(unsigned long pages, int nr_rounds, enum vmarea_thp thp)
 	assert_int_equal(file_create(m.s.v, &desc, &file), 0);
 	for (unsigned long i = 0; i < REGIONS; i++)
 		map_region(i);
-	for (int i = 0; i < THREADS; i++) {
-		workers[i] = (struct worker){ .random = seed + (unsigned long)i * 7919, .nr = i };
-		threads[i] = start(work, &workers[i]);
-	}
-	for (int i = 0; i < THREADS; i++)
-		finish(threads[i]);
-	assert_int_equal(failures, 0);
+	crew_run(crew, THREADS, THREADS);
 	file_put(file);
 	memory_close(&m);
 }

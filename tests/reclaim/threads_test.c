@@ -10,7 +10,7 @@
  */
 #include <vmarea/file.h>
 
-#include "../sync/threads.h"
+#include "../sync/crew.h"
 #include "../swap/store.h"
 #include "disk.h"
 
@@ -28,32 +28,14 @@ static struct memory m;
 static struct disk disk;
 static struct store swap;
 static struct file *file;
-static u32 failures;			/* atomic */
-static u32 workers_left;		/* atomic */
 
-struct worker {
-	unsigned long random;
-	unsigned long nr;
-	u64 words[FILE_PAGES];		/* what his pages have */
+/* What a worker's pages have. */
+static struct known {
+	u64 words[FILE_PAGES];
 	u64 lazy[LAZY_PAGES];
 	u64 own[OWN_PAGES];
 	bool given_up[LAZY_PAGES];
-};
-
-/* cmocka's assertions are for one thread. */
-#define check(cond)								\
-	do {									\
-		if (!(cond)) {							\
-			port_log("%s:%d: " #cond, __FILE__, __LINE__);		\
-			atomic_add_relaxed(&failures, 1);			\
-		}								\
-	} while (0)
-
-static unsigned long pick(struct worker *w, unsigned long below)
-{
-	w->random = w->random * 6364136223846793005ul + 1442695040888963407ul;
-	return (w->random >> 33) % below;
-}
+} known[WORKERS];
 
 static unsigned long own_page(struct worker *w)
 {
@@ -124,18 +106,18 @@ static void use_mapping(struct worker *w)
 {
 	unsigned long page = own_page(w), where = pick(w, 2) ? page : WINDOW * (w->nr + 3) + page;
 
-	check(load(m.s.mm, where) == w->words[page]);
+	check(load(m.s.mm, where) == known[w->nr].words[page]);
 	if (pick(w, 2))
-		store(m.s.mm, where, ++w->words[page]);
+		store(m.s.mm, where, ++known[w->nr].words[page]);
 }
 
 static void use_own(struct worker *w)
 {
 	unsigned long i = pick(w, OWN_PAGES), page = OWN + OWN_PAGES * w->nr + i;
 
-	check(load(m.s.mm, page) == w->own[i]);
+	check(load(m.s.mm, page) == known[w->nr].own[i]);
 	if (pick(w, 2))
-		store(m.s.mm, page, ++w->own[i]);
+		store(m.s.mm, page, ++known[w->nr].own[i]);
 }
 
 static void use_calls(struct worker *w)
@@ -144,14 +126,14 @@ static void use_calls(struct worker *w)
 	u64 word = 0;
 
 	check(read_word(page, &word) == sizeof(word));
-	check(word == w->words[page]);
-	w->words[page]++;
-	check(write_word(page, &w->words[page]) == sizeof(word));
+	check(word == known[w->nr].words[page]);
+	known[w->nr].words[page]++;
+	check(write_word(page, &known[w->nr].words[page]) == sizeof(word));
 }
 
-static void map_window(const struct worker *w)
+static void map_window(unsigned int nr)
 {
-	unsigned long addr = at(WINDOW * (w->nr + 3));
+	unsigned long addr = at(WINDOW * (nr + 3));
 
 	check(mm_mmap(m.s.mm, addr, FILE_PAGES * PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED, file, 0) ==
 	      (long)addr);
@@ -160,7 +142,7 @@ static void map_window(const struct worker *w)
 static void map_anew(struct worker *w)
 {
 	check(!mm_munmap(m.s.mm, at(WINDOW * (w->nr + 3)), FILE_PAGES * PAGE_SIZE));
-	map_window(w);
+	map_window(w->nr);
 }
 
 static void fork_and_look(struct worker *w)
@@ -175,11 +157,11 @@ static void fork_and_look(struct worker *w)
 		unsigned long file_page = own_page(w), i = pick(w, OWN_PAGES);
 		unsigned long page = OWN + OWN_PAGES * w->nr + i;
 
-		check(load(child, file_page) == w->words[file_page]);
-		check(load(child, page) == w->own[i]);
+		check(load(child, file_page) == known[w->nr].words[file_page]);
+		check(load(child, page) == known[w->nr].own[i]);
 		/* A copy of its own: the parent will not see it. */
 		if (!left)
-			store(child, page, ~w->own[i]);
+			store(child, page, ~known[w->nr].own[i]);
 	}
 	mmput(child);
 }
@@ -205,16 +187,16 @@ static void use_lazy(struct worker *w)
 	unsigned long i = pick(w, LAZY_PAGES), page = LAZY + LAZY_PAGES * w->nr + i;
 	u64 word = load(m.s.mm, page);
 
-	check(word == w->lazy[i] || (w->given_up[i] && !word));
+	check(word == known[w->nr].lazy[i] || (known[w->nr].given_up[i] && !word));
 	switch (pick(w, 3)) {
 	case 0:
-		w->lazy[i] = pick(w, 1ul << 30) + 1;
-		w->given_up[i] = false;
-		store(m.s.mm, page, w->lazy[i]);
+		known[w->nr].lazy[i] = pick(w, 1ul << 30) + 1;
+		known[w->nr].given_up[i] = false;
+		store(m.s.mm, page, known[w->nr].lazy[i]);
 		break;
 	case 1:
-		w->lazy[i] = word;
-		w->given_up[i] = true;
+		known[w->nr].lazy[i] = word;
+		known[w->nr].given_up[i] = true;
 		check(!mm_madvise(m.s.mm, at(page), PAGE_SIZE, MADV_FREE));
 		break;
 	}
@@ -236,7 +218,7 @@ static void *work(void *arg)
 		else
 			ops[pick(w, ARRAY_SIZE(ops))](w);
 	}
-	atomic_sub_relaxed(&workers_left, 1);
+	writer_is_done();
 	return NULL;
 }
 
@@ -244,24 +226,24 @@ static void *work(void *arg)
 
 static void *take(void *arg)
 {
-	struct worker w = { .random = 99 };
+	struct worker *w = arg;
 
-	while (atomic_load_relaxed(&workers_left)) {
-		switch (pick(&w, 8)) {
+	while (!writers_are_done()) {
+		switch (pick(w, 8)) {
 		case 0:
-			check(!vmarea_set_limit(m.s.v, (ARENA_PAGES - pick(&w, 80)) * PAGE_SIZE));
+			check(!vmarea_set_limit(m.s.v, (ARENA_PAGES - pick(w, 80)) * PAGE_SIZE));
 			break;
 		case 1:
-			check(!mm_set_limit(m.s.mm, (300 + pick(&w, 200)) * PAGE_SIZE));
+			check(!mm_set_limit(m.s.mm, (300 + pick(w, 200)) * PAGE_SIZE));
 			break;
 		case 2:
-			mm_reclaim(m.s.mm, pick(&w, 50));
+			mm_reclaim(m.s.mm, pick(w, 50));
 			break;
 		case 3:
 			check(!file_sync(file, 0, UINT64_MAX));
 			break;
 		default:
-			vmarea_reclaim(m.s.v, pick(&w, 50));
+			vmarea_reclaim(m.s.v, pick(w, 50));
 		}
 	}
 	return NULL;
@@ -269,8 +251,7 @@ static void *take(void *arg)
 
 static void pages_come_and_go(void **state)
 {
-	static struct worker workers[WORKERS];
-	pthread_t threads[WORKERS], taker;
+	static void *(*const crew[])(void *arg) = { work, work, take };
 
 	memory_init(&m, ARENA_PAGES * PAGE_SIZE);
 	m.s.config.thp = VMAREA_THP_NEVER;
@@ -281,22 +262,14 @@ static void pages_come_and_go(void **state)
 	assert_int_equal(space_map(&m.s, LAZY, LAZY_PAGES * WORKERS, RW, ANON), 0);
 	assert_int_equal(space_map(&m.s, OWN, OWN_PAGES * WORKERS, RW, ANON), 0);
 	store_on(&swap, m.s.v, 2000, 0);
-	workers_left = WORKERS;
-	for (unsigned long i = 0; i < WORKERS; i++) {
-		workers[i] = (struct worker){ .random = 17 + i, .nr = i };
-		map_window(&workers[i]);
-		threads[i] = start(work, &workers[i]);
-	}
-	taker = start(take, NULL);
-	for (int i = 0; i < WORKERS; i++)
-		finish(threads[i]);
-	finish(taker);
-	assert_int_equal(failures, 0);
+	for (unsigned int i = 0; i < WORKERS; i++)
+		map_window(i);
+	crew_run(crew, ARRAY_SIZE(crew), WORKERS);
 	assert_int_equal(vmarea_set_limit(m.s.v, 0), 0);
 	assert_int_equal(file_sync(file, 0, UINT64_MAX), 0);
 	for (unsigned long i = 0; i < FILE_PAGES; i++)
 		assert_int_equal(*(u64 *)(disk.bytes + i * PAGE_SIZE),
-				 workers[i % WORKERS].words[i]);
+				 known[i % WORKERS].words[i]);
 	assert_true(reclaim_stats(&m).dropped > 1000);
 	assert_true(reclaim_stats(&m).written > 100);
 	assert_true(reclaim_stats(&m).swapped > 1000);

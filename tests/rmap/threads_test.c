@@ -12,9 +12,7 @@
  * Then the same with blocks of 2 MiB: two threads fault, split, collapse, move and fork, and one
  * comes by the pages.
  */
-#include <time.h>
-
-#include "../sync/threads.h"
+#include "../sync/crew.h"
 #include "scan.h"
 
 #define REGION_PAGES	64ul
@@ -25,35 +23,8 @@ enum region { ANONYMOUS, MOVED, PRIVATE, SHARED, REGIONS, COUNTERS = REGIONS };
 
 static struct memory m;
 static struct file *file;
-static u32 failures;			/* atomic */
+static u64 counts[WRITERS];		/* each is its writer's */
 static u32 nr_moved;			/* atomic */
-static u32 writers_left;		/* atomic */
-
-struct worker {
-	unsigned long random;
-	int nr;
-	u64 count;
-};
-
-static unsigned long pick(struct worker *w, unsigned long below)
-{
-	w->random = w->random * 6364136223846793005ul + 1442695040888963407ul;
-	return (w->random >> 33) % below;
-}
-
-/* cmocka's assertions are for one thread. */
-#define check(cond)								\
-	do {									\
-		if (!(cond)) {							\
-			port_log("%s:%d: " #cond, __FILE__, __LINE__);		\
-			atomic_add_relaxed(&failures, 1);			\
-		}								\
-	} while (0)
-
-static bool writers_are_done(void)
-{
-	return !atomic_load_relaxed(&writers_left);
-}
 
 static unsigned long page_of(enum region region, unsigned long i)
 {
@@ -110,9 +81,9 @@ static void count_once(struct worker *w)
 	u64 seen = 0;
 
 	mm_read(m.s.mm, addr, &seen, sizeof(seen), &fault);
-	check(fault == MM_FAULT_DONE && seen == w->count);
-	w->count++;
-	mm_write(m.s.mm, addr, &w->count, sizeof(w->count), &fault);
+	check(fault == MM_FAULT_DONE && seen == counts[w->nr]);
+	counts[w->nr]++;
+	mm_write(m.s.mm, addr, &counts[w->nr], sizeof(counts[w->nr]), &fault);
 	check(fault == MM_FAULT_DONE);
 }
 
@@ -133,7 +104,7 @@ static void fork_and_look(struct worker *w)
 		check(before[i] == after);
 	}
 	mm_read(child, at(own), &count, sizeof(count), &again);
-	check(again == MM_FAULT_DONE && count == w->count - 1);
+	check(again == MM_FAULT_DONE && count == counts[w->nr] - 1);
 	store(child, page_of(PRIVATE, pick(w, REGION_PAGES)));
 	store(child, first);
 	if (!pick(w, 8)) {
@@ -197,7 +168,7 @@ static void *write_and_map(void *arg)
 			load(m.s.mm, any_page(w), &word);
 		}
 	}
-	atomic_sub_relaxed(&writers_left, 1);
+	writer_is_done();
 	return NULL;
 }
 
@@ -383,7 +354,7 @@ static void *use_blocks(void *arg)
 		else
 			load(m.s.mm, block_page(w), &word);
 	}
-	atomic_sub_relaxed(&writers_left, 1);
+	writer_is_done();
 	return NULL;
 }
 
@@ -425,24 +396,12 @@ static void *seek_blocks(void *arg)
 static void blocks_are_sought_while_they_are_split_and_collapsed(void **state)
 {
 	static void *(*const work[])(void *arg) = { use_blocks, use_blocks, seek_blocks };
-	const char *text = getenv("VMAREA_SEED");
-	unsigned long seed = text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
-	struct worker workers[ARRAY_SIZE(work)];
-	pthread_t threads[ARRAY_SIZE(work)];
 	static struct scan all;
 	char why[256] = "";
 
-	print_message("VMAREA_SEED=%lu\n", seed);
 	memory_open_with(&m, 256ul << 20);
 	map_blocks();
-	writers_left = WRITERS;
-	for (unsigned int i = 0; i < ARRAY_SIZE(work); i++) {
-		workers[i] = (struct worker){ .random = seed + i * 7919ul, .nr = (int)i };
-		threads[i] = start(work[i], &workers[i]);
-	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(work); i++)
-		finish(threads[i]);
-	assert_int_equal(failures, 0);
+	crew_run(work, ARRAY_SIZE(work), WRITERS);
 	assert_true(nr_split && nr_collapsed);
 	if (vmarea_validate(m.s.v, why, sizeof(why)))
 		fail_msg("%s", why);
@@ -459,27 +418,15 @@ static void pages_are_sought_while_they_are_mapped(void **state)
 	static void *(*const work[])(void *arg) = {
 		write_and_map, write_and_map, cut_and_punch, move_and_clean,
 	};
-	const char *text = getenv("VMAREA_SEED");
-	unsigned long seed = text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
-	struct worker workers[ARRAY_SIZE(work)];
-	pthread_t threads[ARRAY_SIZE(work)];
 	static struct scan all;
 	char why[256] = "";
 
-	print_message("VMAREA_SEED=%lu\n", seed);
 	memory_open_with(&m, 256ul << 20);
 	file = space_file(&m.s, REGION_PAGES, 0, FILE_PLACE_ANY);
 	for (int i = 0; i < REGIONS; i++)
 		map_region((enum region)i);
 	assert_int_equal(space_map(&m.s, page_of(COUNTERS, 0), REGION_PAGES, RW, ANON), 0);
-	writers_left = WRITERS;
-	for (unsigned int i = 0; i < ARRAY_SIZE(work); i++) {
-		workers[i] = (struct worker){ .random = seed + i * 7919ul, .nr = (int)i };
-		threads[i] = start(work[i], &workers[i]);
-	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(work); i++)
-		finish(threads[i]);
-	assert_int_equal(failures, 0);
+	crew_run(work, ARRAY_SIZE(work), WRITERS);
 	assert_true(nr_moved > 20);
 	if (vmarea_validate(m.s.v, why, sizeof(why)))
 		fail_msg("%s", why);

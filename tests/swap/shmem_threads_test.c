@@ -7,9 +7,7 @@
  * What each may find.  A page has its stamp, or zeros, since somebody has cut it.  Each of the two
  * has pages in which he counts, that nobody cuts: no page that goes or comes back may lose a count.
  */
-#include <time.h>
-
-#include "../sync/threads.h"
+#include "../sync/crew.h"
 #include "shmem.h"
 
 #define COUNTERS	32ul		/* the first pages of the file; the rest is cut and written */
@@ -21,35 +19,8 @@ static struct memory m;
 static struct store stores[2];
 static struct file *file;
 static struct mm_user *mms[WRITERS];
-static u32 failures;			/* atomic */
+static u64 counts[WRITERS][COUNTERS];	/* each is its writer's */
 static u32 nr_out, nr_off;		/* atomic */
-static u32 writers_left;		/* atomic */
-
-struct worker {
-	unsigned long random;
-	unsigned long nr;
-	u64 counts[COUNTERS];
-};
-
-static unsigned long pick(struct worker *w, unsigned long below)
-{
-	w->random = w->random * 6364136223846793005ul + 1442695040888963407ul;
-	return (w->random >> 33) % below;
-}
-
-/* cmocka's assertions are for one thread. */
-#define check(cond)								\
-	do {									\
-		if (!(cond)) {							\
-			port_log("%s:%d: " #cond, __FILE__, __LINE__);		\
-			atomic_add_relaxed(&failures, 1);			\
-		}								\
-	} while (0)
-
-static bool writers_are_done(void)
-{
-	return !atomic_load_relaxed(&writers_left);
-}
 
 static u64 stamp(unsigned long page)
 {
@@ -89,8 +60,8 @@ static void count_once(struct worker *w)
 		mm_read(mms[pick(w, WRITERS)], at(page) + 16, &seen, sizeof(seen), &fault);
 	else
 		check(file_read(file, page * PAGE_SIZE + 16, &seen, sizeof(seen)) == sizeof(seen));
-	check(fault == MM_FAULT_DONE && seen == w->counts[page]);
-	seen = ++w->counts[page];
+	check(fault == MM_FAULT_DONE && seen == counts[w->nr][page]);
+	seen = ++counts[w->nr][page];
 	if (pick(w, 2))
 		mm_write(mms[pick(w, WRITERS)], at(page) + 16, &seen, sizeof(seen), &fault);
 	else
@@ -109,11 +80,11 @@ static void fork_and_look(struct worker *w)
 
 	check(!mm_fork(mms[w->nr], &child));
 	mm_read(child, at(page) + 16, &seen, sizeof(seen), &fault);
-	check(fault == MM_FAULT_DONE && seen == w->counts[page]);
+	check(fault == MM_FAULT_DONE && seen == counts[w->nr][page]);
 	mm_write(child, at(1000 + page) + 24, &other, sizeof(other), &fault);
 	check(fault == MM_FAULT_DONE);
 	mm_read(child, at(1000 + page) + 16, &seen, sizeof(seen), &fault);
-	check(fault == MM_FAULT_DONE && seen == w->counts[page]);
+	check(fault == MM_FAULT_DONE && seen == counts[w->nr][page]);
 	mmput(child);
 }
 
@@ -163,7 +134,7 @@ static void *use(void *arg)
 			load_or_store(w);
 		}
 	}
-	atomic_sub_relaxed(&writers_left, 1);
+	writer_is_done();
 	return NULL;
 }
 
@@ -217,24 +188,12 @@ static void map_all(void)
 static void pages_go_and_come_while_they_are_used(void **state)
 {
 	static void *(*const work[])(void *arg) = { use, use, send_out, turn_off_and_on };
-	const char *text = getenv("VMAREA_SEED");
-	unsigned long seed = text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
-	struct worker workers[ARRAY_SIZE(work)];
-	pthread_t threads[ARRAY_SIZE(work)];
 
-	print_message("VMAREA_SEED=%lu\n", seed);
 	memory_open(&m);
 	store_on(&stores[0], m.s.v, 1000, 0);
 	store_on(&stores[1], m.s.v, 40, 1);
 	map_all();
-	writers_left = WRITERS;
-	for (unsigned int i = 0; i < ARRAY_SIZE(work); i++) {
-		workers[i] = (struct worker){ .random = seed + i * 7919ul, .nr = i };
-		threads[i] = start(work[i], &workers[i]);
-	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(work); i++)
-		finish(threads[i]);
-	assert_int_equal(failures, 0);
+	crew_run(work, ARRAY_SIZE(work), WRITERS);
 	print_message("%u pages out, %u times off\n", nr_out, nr_off);
 	assert_true(nr_out > 100 && nr_off);
 	instance_validate(m.s.v);

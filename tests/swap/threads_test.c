@@ -7,9 +7,7 @@
  * two has pages in which it counts: no page that goes or comes back may lose a count, and what a
  * child was given at its fork it has until its end.
  */
-#include <time.h>
-
-#include "../sync/threads.h"
+#include "../sync/crew.h"
 #include "store.h"
 
 #define REGION_PAGES	64ul
@@ -21,36 +19,9 @@ enum region { FIRST, SECOND, COUNTERS, REGIONS = COUNTERS };
 
 static struct memory m;
 static struct store stores[2];
-static u32 failures;			/* atomic */
+static u64 counts[WRITERS][OWN_PAGES];	/* each is its writer's */
 static u32 nr_out, nr_off;		/* atomic */
-static u32 writers_left;		/* atomic */
 static struct mm_user *children[WRITERS];	/* atomic: taken by exchange */
-
-struct worker {
-	unsigned long random;
-	int nr;
-	u64 counts[OWN_PAGES];
-};
-
-static unsigned long pick(struct worker *w, unsigned long below)
-{
-	w->random = w->random * 6364136223846793005ul + 1442695040888963407ul;
-	return (w->random >> 33) % below;
-}
-
-/* cmocka's assertions are for one thread. */
-#define check(cond)								\
-	do {									\
-		if (!(cond)) {							\
-			port_log("%s:%d: " #cond, __FILE__, __LINE__);		\
-			atomic_add_relaxed(&failures, 1);			\
-		}								\
-	} while (0)
-
-static bool writers_are_done(void)
-{
-	return !atomic_load_relaxed(&writers_left);
-}
 
 static unsigned long page_of(enum region region, unsigned long i)
 {
@@ -101,9 +72,9 @@ static void count_once(struct worker *w, unsigned long i)
 	u64 seen = 0;
 
 	mm_read(m.s.mm, at(own_page(w, i)), &seen, sizeof(seen), &fault);
-	check(fault == MM_FAULT_DONE && seen == w->counts[i]);
-	w->counts[i]++;
-	mm_write(m.s.mm, at(own_page(w, i)), &w->counts[i], sizeof(seen), &fault);
+	check(fault == MM_FAULT_DONE && seen == counts[w->nr][i]);
+	counts[w->nr][i]++;
+	mm_write(m.s.mm, at(own_page(w, i)), &counts[w->nr][i], sizeof(seen), &fault);
 	check(fault == MM_FAULT_DONE);
 }
 
@@ -113,7 +84,7 @@ static void fork_and_look(struct worker *w)
 	struct mm_user *child, *other;
 	u64 then[OWN_PAGES];
 
-	memcpy(then, w->counts, sizeof(then));
+	memcpy(then, counts[w->nr], sizeof(then));
 	check(!mm_fork(m.s.mm, &child));
 	/* For who sends pages out, with a user of its own. */
 	other = atomic_xchg_acq_rel(&children[w->nr], mmget(child));
@@ -179,9 +150,9 @@ static void pin_and_count(struct worker *w, unsigned long i)
 	struct mm_translation t;
 
 	check(mm_translate(m.s.mm, at(own_page(w, i)), MM_ACCESS_WRITE, &t) == MM_FAULT_DONE);
-	check(atomic_load_relaxed((u64 *)t.bytes) == w->counts[i]);
+	check(atomic_load_relaxed((u64 *)t.bytes) == counts[w->nr][i]);
 	/* The other's fork may copy it just now. */
-	atomic_store_relaxed((u64 *)t.bytes, ++w->counts[i]);
+	atomic_store_relaxed((u64 *)t.bytes, ++counts[w->nr][i]);
 	mm_translation_put(&t);
 }
 
@@ -210,7 +181,7 @@ static void *write_and_map(void *arg)
 			load(m.s.mm, page, &word);
 		}
 	}
-	atomic_sub_relaxed(&writers_left, 1);
+	writer_is_done();
 	return NULL;
 }
 
@@ -267,29 +238,17 @@ static void pages_go_and_come_while_they_are_used(void **state)
 	static void *(*const work[])(void *arg) = {
 		write_and_map, write_and_map, send_pages_out, turn_off_and_on,
 	};
-	const char *text = getenv("VMAREA_SEED");
-	unsigned long seed = text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
-	struct worker workers[ARRAY_SIZE(work)];
-	pthread_t threads[ARRAY_SIZE(work)];
 
-	print_message("VMAREA_SEED=%lu\n", seed);
 	memory_open(&m);
 	store_on(&stores[0], m.s.v, 1000, 0);
 	store_on(&stores[1], m.s.v, 300, 1);
 	for (int i = 0; i < REGIONS; i++)
 		map_region((enum region)i);
 	assert_int_equal(space_map(&m.s, page_of(COUNTERS, 0), REGION_PAGES, RW, ANON), 0);
-	writers_left = WRITERS;
-	for (unsigned int i = 0; i < ARRAY_SIZE(work); i++) {
-		workers[i] = (struct worker){ .random = seed + i * 7919ul, .nr = (int)i };
-		threads[i] = start(work[i], &workers[i]);
-	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(work); i++)
-		finish(threads[i]);
+	crew_run(work, ARRAY_SIZE(work), WRITERS);
 	for (int i = 0; i < WRITERS; i++)
 		if (children[i])
 			mmput(children[i]);
-	assert_int_equal(failures, 0);
 	print_message("%u pages out, %u times off\n", nr_out, nr_off);
 	assert_true(nr_out > 100 && nr_off);
 	instance_validate(m.s.v);
