@@ -55,7 +55,10 @@ struct vm_fault {
  * reference that is the library's from now on.  page_mkwrite: go on.
  */
 #define VM_FAULT_DONE		0u
-/* Look again: the driver has put something there itself, as by vm_insert_page(), or taken it away. */
+/*
+ * Look again: the driver has put something there itself, as by vm_insert_page(), or taken it away.
+ * A driver that is asked 1000 times for one access, which is still to be made, is reported: SIGBUS.
+ */
 #define VM_FAULT_NOPAGE		1u
 /* Not with the VMA lock: let go of it, and come again with the mmap lock.  VMF_MAY_RETRY only. */
 #define VM_FAULT_RETRY		2u

@@ -33,7 +33,9 @@ static bool has_shown(const struct pages_row *row)
 	const struct mm_struct *mm = row->vma->vm_mm;
 
 	for (unsigned long i = 0; i < row->nr; i++) {
-		VM_BUG_ON(row->pages && !row->pages[i], "no page for %lx", row->addr);
+		if (VM_WARN_ON(row->pages && !row->pages[i], "driver %s: no page for %lx",
+			       driver_name(row->vma), row->addr + i * PAGE_SIZE))
+			return false;
 		if (row->pages ? !driver_may_show(mm, row->pages[i]) :
 				 !driver_may_show_pfn(mm, row->pfn + i))
 			return false;

@@ -238,7 +238,7 @@ static enum mm_fault give_notice(struct fault *f, struct pt_slot *slot, pte_t se
 	if (page)
 		page_get(page_head(page));
 	pt_slot_unlock(slot);
-	outcome = is_drivers_block(f, slot) ? driver_make_block_writable(f, seen) :
+	outcome = is_drivers_block(f, slot) ? driver_make_block_writable(f) :
 					      driver_make_writable(f, seen, page);
 	if (page)
 		page_put(page_head(page));

@@ -25,7 +25,7 @@
 #include "vma/fault_hooks.h"
 #include "vma/map.h"
 
-/* So often may what a driver says to be there be gone by the time somebody looks. */
+/* So often may a driver be asked for one access: what it says to be there may be gone again. */
 #define MAX_IN_VAIN	1000u
 
 #define AROUND_BYTES	(64ul << 10)
@@ -94,28 +94,24 @@ static struct vm_fault vmf_of(const struct fault *f)
 	};
 }
 
-/* The driver says that the entry is another than @seen by now.  Not for ever, if it is not. */
-static enum mm_fault look_again(struct fault *f, const char *hook, pte_t seen)
+/* The entry is another by now, or so the driver says: look again, but not for ever. */
+static enum mm_fault look_again(struct fault *f, const char *hook)
 	__must_hold_shared(vma_stable)
 {
-	unsigned int level;
-
-	if (!pte_same(f->mm->pgt->format, seen, pt_look(f->mm->pgt, f->addr, &level)))
-		f->nr_in_vain = 0;
-	else if (++f->nr_in_vain > MAX_IN_VAIN) {
-		DRIVER_WARN(f, "%s says VM_FAULT_NOPAGE, and nothing has changed", hook);
-		return MM_FAULT_BUS;
-	}
-	return FAULT_AGAIN;
+	if (++f->nr_in_vain <= MAX_IN_VAIN)
+		return FAULT_AGAIN;
+	DRIVER_WARN(f, "%s was asked, the last of %u times, and the access is still to be made",
+		    hook, MAX_IN_VAIN);
+	return MM_FAULT_BUS;
 }
 
 /* Any answer but VM_FAULT_DONE. */
-static enum mm_fault take_answer(struct fault *f, const char *hook, vm_fault_t answer, pte_t seen)
+static enum mm_fault take_answer(struct fault *f, const char *hook, vm_fault_t answer)
 	__must_hold_shared(vma_stable)
 {
 	switch (answer) {
 	case VM_FAULT_NOPAGE:
-		return look_again(f, hook, seen);
+		return look_again(f, hook);
 	case VM_FAULT_SIGBUS:
 		return MM_FAULT_BUS;
 	case VM_FAULT_OOM:
@@ -138,6 +134,13 @@ static bool has_changed(const struct vm_fault *vmf, const struct vm_fault *asked
 	       vmf->flags != asked->flags || (asked->page && vmf->page != asked->page);
 }
 
+/* The page of an answer that does not hold.  One that is free had no reference to be given. */
+static void put_given(struct page *page)
+{
+	if (page && page_try_get(page_head(page)))
+		page_put_many(page_head(page), 2);
+}
+
 /* The answer, if what was asked is still the same. */
 static vm_fault_t as_asked(const struct fault *f, const char *name, const struct vm_fault *asked,
 			   struct vm_fault *vmf, vm_fault_t answer)
@@ -146,8 +149,8 @@ static vm_fault_t as_asked(const struct fault *f, const char *name, const struct
 	if (!has_changed(vmf, asked))
 		return answer;
 	DRIVER_WARN(f, "%s has changed what it was asked", name);
-	if (answer == VM_FAULT_DONE && !asked->page && vmf->page)
-		page_put(vmf->page);
+	if (answer == VM_FAULT_DONE && !asked->page)
+		put_given(vmf->page);
 	return VM_FAULT_SIGBUS;
 }
 
@@ -208,8 +211,8 @@ static bool wants_block(const struct fault *f)
 	       IS_ALIGNED(vma_pgoff_at(f->vma, start), PT_ENTRIES);
 }
 
-/* Where @seen is.  FAULT_SMALL: not by 2 MiB, and while we have this lock it is not asked again. */
-static enum mm_fault ask_for_block(struct fault *f, pte_t seen)
+/* FAULT_SMALL: not by 2 MiB, and while we have this lock it is not asked again. */
+static enum mm_fault ask_for_block(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep
 {
 	const struct vm_fault asked = vmf_of(f);
@@ -222,16 +225,15 @@ static enum mm_fault ask_for_block(struct fault *f, pte_t seen)
 		return FAULT_SMALL;
 	}
 	if (answer != VM_FAULT_DONE)
-		return take_answer(f, "huge_fault()", answer, seen);
+		return take_answer(f, "huge_fault()", answer);
 	DRIVER_WARN(f, "huge_fault() says VM_FAULT_DONE, and has to insert what it shows");
-	if (vmf.page)
-		page_put(vmf.page);
+	put_given(vmf.page);
 	return MM_FAULT_BUS;
 }
 
-enum mm_fault driver_make_block_writable(struct fault *f, pte_t seen)
+enum mm_fault driver_make_block_writable(struct fault *f)
 {
-	enum mm_fault outcome = wants_block(f) ? ask_for_block(f, seen) : FAULT_SMALL;
+	enum mm_fault outcome = wants_block(f) ? ask_for_block(f) : FAULT_SMALL;
 
 	if (outcome != FAULT_SMALL)
 		return outcome;
@@ -249,7 +251,7 @@ enum mm_fault driver_missing(struct fault *f, unsigned int level)
 	const char *wrong;
 
 	if (level > PT_PTE && wants_block(f)) {
-		enum mm_fault outcome = ask_for_block(f, PTE_NONE);
+		enum mm_fault outcome = ask_for_block(f);
 
 		if (outcome != FAULT_SMALL)
 			return outcome;
@@ -260,13 +262,12 @@ enum mm_fault driver_missing(struct fault *f, unsigned int level)
 		return file_missing(f);
 	answer = ask(f, f->vma->vm_ops->fault, "fault()", &vmf);
 	if (answer != VM_FAULT_DONE)
-		return take_answer(f, "fault()", answer, PTE_NONE);
+		return take_answer(f, "fault()", answer);
 	wrong = wrong_page(f, vmf.page);
 	if (!wrong)
 		return file_map_page(f, vmf.page);
 	DRIVER_WARN(f, "%s", wrong);
-	if (vmf.page)
-		page_put(vmf.page);
+	put_given(vmf.page);
 	return MM_FAULT_BUS;
 }
 
@@ -282,13 +283,13 @@ enum mm_fault driver_make_writable(struct fault *f, pte_t seen, struct page *pag
 	answer = ask(f, page ? f->vma->vm_ops->page_mkwrite : f->vma->vm_ops->pfn_mkwrite, name,
 		     &vmf);
 	if (answer != VM_FAULT_DONE)
-		return take_answer(f, name, answer, seen);
+		return take_answer(f, name, answer);
 	if (page)
 		filemap_mark_dirty(page);
 	err = pt_install(pt, NULL, f->addr, PT_PTE, seen,
 			 pte_leaf(pt->format, PT_PTE, pte_pfn(pt->format, seen),
 				  fault_attrs(f, true) | PT_DIRTY | (page ? 0 : PT_SPECIAL)));
-	return err ? FAULT_AGAIN : MM_FAULT_DONE;
+	return err ? look_again(f, name) : MM_FAULT_DONE;
 }
 
 /* ------------------------------------------------------------------------------- access -- */

@@ -152,6 +152,7 @@ enum mm_fault fault_in_area(struct fault *f)
 	enum mm_fault outcome = touch_admit(f);
 
 	f->by_page = false;
+	f->nr_in_vain = 0;
 	if (outcome == MM_FAULT_DONE)
 		outcome = fault_entry(f);
 	if (outcome == MM_FAULT_DONE && f->access == MM_ACCESS_EXEC &&

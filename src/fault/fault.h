@@ -79,7 +79,7 @@ struct fault {
 	u64 wait_swap;			/* or this, a slot's number + 1 */
 	struct user_wait user;		/* with FAULT_RETRY, the same */
 	unsigned int nr_reclaims;	/* for this page, by fault_populate() */
-	unsigned int nr_in_vain;	/* a driver's answers that changed nothing, in a row */
+	unsigned int nr_in_vain;	/* a driver's answers that did not do, while the lock is held */
 	bool by_page;			/* huge_fault() has said no, while the lock is held */
 };
 
@@ -207,8 +207,8 @@ enum mm_fault driver_missing(struct fault *f, unsigned int level)
 /* @seen is there, read-only, of @page (NULL: special), which the caller holds; it is written to. */
 enum mm_fault driver_make_writable(struct fault *f, pte_t seen, struct page *page)
 	__must_hold_shared(vma_stable) __may_sleep;
-/* @seen is a driver's leaf of 2 MiB, read-only; it is written to. */
-enum mm_fault driver_make_block_writable(struct fault *f, pte_t seen)
+/* A driver's leaf of 2 MiB is there, read-only; it is written to. */
+enum mm_fault driver_make_block_writable(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep;
 
 /* ---- pin.c: pages that stay. */

@@ -243,6 +243,19 @@ static vm_fault_t gives_no_reference(struct vma_ref *vma, struct vm_fault *vmf)
 	return VM_FAULT_DONE;
 }
 
+/* It has forgotten that the reference it gives is the library's: the page is free. */
+static vm_fault_t gives_freed(struct vma_ref *vma, struct vm_fault *vmf)
+{
+	vmf->page = other;
+	return VM_FAULT_DONE;
+}
+
+static vm_fault_t gives_freed_and_more(struct vma_ref *vma, struct vm_fault *vmf)
+{
+	vmf->flags |= VMF_EXEC;
+	return gives_freed(vma, vmf);
+}
+
 static vm_fault_t changes_address(struct vma_ref *vma, struct vm_fault *vmf)
 {
 	vmf->address += PAGE_SIZE;
@@ -265,6 +278,39 @@ static vm_fault_t changes_page(struct vma_ref *vma, struct vm_fault *vmf)
 {
 	vmf->page = pages[3];
 	return VM_FAULT_DONE;
+}
+
+/* What it is asked about it takes away; fault() shows it again. */
+static vm_fault_t takes_away(struct vma_ref *vma, struct vm_fault *vmf)
+	__must_hold_shared(vma_stable) __may_sleep;
+static vm_fault_t takes_away(struct vma_ref *vma, struct vm_fault *vmf)
+{
+	zap_vma_range(vma, vmf->address, PAGE_SIZE);
+	return VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t takes_away_and_allows(struct vma_ref *vma, struct vm_fault *vmf)
+	__must_hold_shared(vma_stable) __may_sleep;
+static vm_fault_t takes_away_and_allows(struct vma_ref *vma, struct vm_fault *vmf)
+{
+	takes_away(vma, vmf);
+	return VM_FAULT_DONE;
+}
+
+/* In a row of pages, and alone. */
+static vm_fault_t inserts_nothing(struct vma_ref *vma, struct vm_fault *vmf)
+	__must_hold_shared(vma_stable) __may_sleep;
+static vm_fault_t inserts_nothing(struct vma_ref *vma, struct vm_fault *vmf)
+{
+	struct page *volatile none = NULL;
+	struct page *const row_of_two[2] = { pages[0], none };
+	unsigned long nr = 2;
+
+	assert_int_equal(vm_insert_page(vma_as_mixedmap(vma), vmf->address, none), -EINVAL);
+	assert_int_equal(vm_insert_pages(vma_as_mixedmap(vma), vmf->address, row_of_two, &nr),
+			 -EINVAL);
+	assert_int_equal(nr, 2);
+	return VM_FAULT_SIGBUS;
 }
 
 static vm_fault_t inserts_page(struct vma_ref *vma, struct vm_fault *vmf)
@@ -421,6 +467,16 @@ static void page_of_another_machine(void)
 	assert_int_equal(page_refs(other), 1);
 	__free_page(other);
 	vmarea_destroy(elsewhere);
+}
+
+/* Nobody has it, and nobody puts it once more. */
+static void freed_before_it_is_given(void)
+{
+	other = pages[1];
+	__free_page(other);
+	pages[1] = NULL;
+	load_is_refused();
+	assert_int_equal(page_refs(other), 0);
 }
 
 /* The library's reference is the only one: all goes well, and the page goes with the entry. */
@@ -661,6 +717,12 @@ static const struct row rows[] = {
 	  .act = page_of_another_machine },
 	{ "fault() gives its last reference", NULL, .ops.fault = gives_no_reference,
 	  .act = given_away },
+	{ "fault() gives a page that it has freed", REPORT ", page at", .ops.fault = gives_freed,
+	  .act = freed_before_it_is_given },
+	{ "the same, and changes what it was asked", REPORT ", page at",
+	  .ops.fault = gives_freed_and_more, .act = freed_before_it_is_given },
+	{ "fault() inserts no page at all", REPORT ": no page for", MIXED,
+	  .ops.fault = inserts_nothing, .act = load_is_refused },
 	{ "fault() changes the address", REPORT ", page at", .ops.fault = changes_address,
 	  .act = load_is_refused },
 	{ "fault() changes the place in the file", REPORT ", page at", .ops.fault = changes_pgoff,
@@ -710,6 +772,10 @@ static const struct row rows[] = {
 	  .act = store_is_refused },
 	{ "page_mkwrite() says no page for ever", REPORT ", page at", .ops.page_mkwrite = no_page,
 	  .act = store_is_refused },
+	{ "page_mkwrite() takes the page away for ever", REPORT ", page at",
+	  .ops.page_mkwrite = takes_away, .act = store_is_refused },
+	{ "page_mkwrite() allows what it takes away", REPORT ", page at",
+	  .ops.page_mkwrite = takes_away_and_allows, .act = store_is_refused },
 	{ "page_mkwrite() changes the page", REPORT ", page at", .ops.page_mkwrite = changes_page,
 	  .act = store_is_refused },
 	{ "pfn_mkwrite() answers 99", REPORT ", page at", FRAMES, .ops.pfn_mkwrite = fault_99,

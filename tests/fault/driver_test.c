@@ -213,7 +213,7 @@ static void nothing_for_ever_is_reported(void **state)
 	d.answer = VM_FAULT_NOPAGE;
 	log_begin();
 	assert_int_equal(get(&m, 0), NO_BYTE(BUS));
-	log_end("nothing has changed");
+	log_end("the access is still to be made");
 	end();
 }
 
