@@ -79,8 +79,8 @@ struct fault {
 	u64 wait_swap;			/* or this, a slot's number + 1 */
 	struct user_wait user;		/* with FAULT_RETRY, the same */
 	unsigned int nr_reclaims;	/* for this page, by fault_populate() */
-	unsigned int nr_in_vain;	/* a driver's answers that did not do, while the lock is held */
-	bool by_page;			/* huge_fault() has said no, while the lock is held */
+	unsigned int nr_in_vain;	/* a driver's answers that did not do, since the lock */
+	bool by_page;			/* huge_fault() has said no, since the lock */
 };
 
 /* What the steps of a fault say to one another, beside what enum mm_fault says to the program. */

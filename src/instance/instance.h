@@ -60,6 +60,7 @@ struct vmarea {
 	struct vmarea_config config;		/* 1 */
 	long committed __cacheline_aligned;	/* a	pages promised; relaxed: a count to check */
 	u32 nr_objects;				/* a	mms, files and loose pages: 0 at destroy */
+	u32 nr_put_later;			/* a	mms that are torn down by mmput_async() */
 	u64 nr_numbered;			/* a	mms that were given a number; relaxed */
 	u64 next_inode;				/* a	for shared anonymous objects; relaxed */
 	long huge_free[2];			/* a	2 MiB, 1 GiB pages not reserved; relaxed */

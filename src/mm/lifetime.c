@@ -133,8 +133,12 @@ static bool has_shrinkers(const struct vmarea *instance)
 void vmarea_destroy(struct vmarea *instance)
 {
 	might_sleep();
-	/* The last mmput_async() of an mm, then what it left to RCU. */
-	port_work_flush();
+	/* The last mmput_async() of an mm: release() of a file of its may make that of another. */
+	do {
+		port_work_flush();
+		/* Acquire pairs with the release of put_work(): what it counted comes before. */
+	} while (atomic_load_acquire(&instance->nr_put_later));
+	/* And what they left to RCU. */
 	port_rcu_barrier();
 	/* Acquire pairs with the releases of those who count down. */
 	VM_BUG_ON(atomic_load_acquire(&instance->nr_objects), "%u mms or files are left",
@@ -470,18 +474,24 @@ void mmput(struct mm_user *user)
 static void put_work(struct port_work *work) __may_sleep
 {
 	struct mm_struct *mm = container_of(work, struct mm_struct, put_work);
+	struct vmarea *instance = mm->instance;
 
 	mm_teardown(mm);
 	mmdrop(mm);
+	/* Pairs with vmarea_destroy(): the last that is done with the instance. */
+	atomic_sub_release(&instance->nr_put_later, 1);
 }
 
 void mmput_async(struct mm_user *user)
 {
 	struct mm_struct *mm = mm_end_user(user);
 
+	if (!put_user(mm))
+		return;
+	/* Relaxed: who destroys the instance knows of this, or waits for the work that does it. */
+	atomic_add_relaxed(&mm->instance->nr_put_later, 1);
 	/* Only the last user comes here, so the work cannot be queued already. */
-	if (put_user(mm))
-		port_work(&mm->put_work, put_work);
+	port_work(&mm->put_work, put_work);
 }
 
 struct mm_struct *mm_user_mm(struct mm_user *user)

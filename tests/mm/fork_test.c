@@ -352,6 +352,64 @@ static void test_put_async(void **state)
 	assert_int_equal(driver.released, 1);
 }
 
+#define NR_LINKS	2000
+
+/* The end of one address space is what ends the next: its file has a user of that. */
+static struct {
+	struct mm_user *next[NR_LINKS];
+	unsigned int nr_released;
+} links;
+
+static int link_mmap(struct file *file, struct vma_new *vma)	{ return 0; }
+
+static void link_release(struct file *file)
+{
+	struct mm_user **next = file_private_data(file);
+
+	links.nr_released++;
+	if (*next)
+		mmput_async(*next);
+}
+
+static const struct file_operations link_ops = {
+	.owner = "link", .mmap = link_mmap, .release = link_release,
+};
+
+static void map_link(struct vmarea *v, struct mm_user *mm, struct mm_user **next)
+{
+	const struct file_desc desc = {
+		.size = sizeof(desc), .ops = &link_ops, .private_data = next,
+		.name = "/dev/link", .flags = FILE_READ,
+	};
+	struct file *file;
+
+	assert_int_equal(file_create(v, &desc, &file), 0);
+	assert_int_equal(mm_mmap(mm, at(0), SPACE_PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, 0),
+			 (long)at(0));
+	file_put(file);
+}
+
+/* What is put while the instance is destroyed, by what is torn down then, is waited for, too. */
+static void test_put_async_puts_another(void **state)
+{
+	struct mm_user *mm;
+	struct space s;
+
+	space_open(&s);
+	links.nr_released = 0;
+	mm = s.mm;
+	for (int i = 0; i < NR_LINKS; i++) {
+		links.next[i] = NULL;
+		if (i + 1 < NR_LINKS)
+			assert_int_equal(mm_create(s.v, &s.mm_config, &links.next[i]), 0);
+		map_link(s.v, mm, &links.next[i]);
+		mm = links.next[i];
+	}
+	mmput_async(s.mm);
+	vmarea_destroy(s.v);
+	assert_int_equal(links.nr_released, NR_LINKS);
+}
+
 #define NR_RACERS	4
 #define NR_ROUNDS	2000
 
@@ -461,6 +519,7 @@ int main(void)
 		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_put_async),
+		cmocka_unit_test(test_put_async_puts_another),
 		cmocka_unit_test(test_last_put_is_one),
 		cmocka_unit_test(test_instance_config),
 		cmocka_unit_test(test_mm_config),
