@@ -18,7 +18,7 @@
  *	    of them leaves room for calls that are waited for.
  *	R5  Spam: less than a fifth of that half is left (a tenth of the range), and the sender of this
  *	    one has more than 50 such buffers, or more than half of it (a quarter of the range).  It
- *	    is said once, and again after there was room.
+ *	    is said once, of a buffer that is handed out, and again after there was room.
  *	R6  A buffer uses all pages that it has a byte of, from before it is handed out until it is
  *	    freed.  Two buffers in one page use it twice, so nobody asks what neighbours do.
  *
@@ -228,6 +228,16 @@ static void give_back(struct binder_space *space, struct binder_buffer *buffer)
 	free(left_over[1]);
 }
 
+/* Of a buffer that is not handed out: nobody has heard it. */
+static void unsay_spam(struct binder_space *space, const struct binder_buffer *buffer)
+{
+	if (!buffer->spam)
+		return;
+	binder_lock(&space->lock);
+	space->spam_told = false;
+	binder_unlock(&space->lock);
+}
+
 int binder_space_alloc(struct binder_space *space, const struct binder_request *request,
 		       struct binder_buffer **out)
 {
@@ -248,6 +258,7 @@ int binder_space_alloc(struct binder_space *space, const struct binder_request *
 		return err;
 	err = binder_range_use(space->range, first_page(buffer), end_page(buffer));	/* R6 */
 	if (err) {
+		unsay_spam(space, buffer);
 		give_back(space, buffer);
 		return err;
 	}
@@ -255,12 +266,18 @@ int binder_space_alloc(struct binder_space *space, const struct binder_request *
 	return 0;
 }
 
+/* Its pages may outlive it, and the process: somebody may have them pinned. */
+static void clear_if_asked(struct binder_space *space, const struct binder_buffer *buffer)
+{
+	if (buffer->clear)
+		binder_range_clear(space->range, buffer->node.offset, buffer->bytes);
+}
+
 void binder_space_free(struct binder_space *space, struct binder_buffer *buffer)
 {
 	unsigned long first = first_page(buffer), end = end_page(buffer);
 
-	if (buffer->clear)
-		binder_range_clear(space->range, buffer->node.offset, buffer->bytes);
+	clear_if_asked(space, buffer);
 	give_back(space, buffer);
 	binder_range_stop(space->range, first, end);
 }
@@ -321,8 +338,10 @@ void binder_space_destroy(struct binder_space *space)
 
 	for (piece = TAILQ_FIRST(&space->list); piece; piece = next) {
 		next = TAILQ_NEXT(piece, link);
-		if (piece->used)
+		if (piece->used) {
+			clear_if_asked(space, piece);
 			binder_range_stop(space->range, first_page(piece), end_page(piece));
+		}
 		free(piece);
 	}
 	free(space->first);

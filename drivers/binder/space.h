@@ -22,7 +22,7 @@ struct binder_request {
 
 int binder_space_create(struct binder_range *range, struct binder_space **out)
 	__may_sleep __must_check;
-/* All buffers are gone with it. */
+/* All buffers are freed with it. */
 void binder_space_destroy(struct binder_space *space)	__may_sleep;
 /* From the mmap() hook, after binder_range_mmap(): there is something to give. */
 void binder_space_mapped(struct binder_space *space);

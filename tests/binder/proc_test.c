@@ -119,6 +119,29 @@ static void full(void **state)
 	}
 }
 
+/* Somebody else has the page still, as a device might, when the process goes and its file. */
+static void cleared_with_the_process(void **state)
+{
+	struct binder_message m = { .data = "secret", .bytes = 7, .clear = true };
+	struct mm_user *other = world_mm(&w);
+	struct binder_delivery d;
+	struct page *page;
+	struct end gone;
+
+	end_open(&w, other, &gone);
+	assert_int_equal(end_map(&gone, other, AT, NR_PAGES), (long)AT);
+	assert_int_equal(binder_send(gone.proc, &m), 0);
+	assert_true(binder_receive(gone.proc, &d));
+	assert_int_equal(d.address, AT);
+	assert_int_equal(mm_handle_fault(other, AT, MM_ACCESS_READ), MM_FAULT_DONE);
+	assert_int_equal(mm_pin_pages(other, AT, 1, MM_ACCESS_READ, &page), 1);
+	assert_string_equal(page_address(page), "secret");
+	mmput(other);
+	end_close(&gone);
+	assert_memory_equal(page_address(page), (char[7]){ 0 }, 7);
+	mm_unpin_pages(&page, 1);
+}
+
 /* The last one: messages that nobody has read, and one that nobody has given back. */
 static void receiver_dies(void **state)
 {
@@ -146,6 +169,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(gives_back_what_it_has),
 		cmocka_unit_test(cannot_be_written_by_the_receiver),
 		cmocka_unit_test(full),
+		cmocka_unit_test(cleared_with_the_process),
 		cmocka_unit_test(receiver_dies),
 	};
 

@@ -284,18 +284,27 @@ static void a_childs_copy(void **state)
 	mmput(child);
 }
 
+/* All of memory, in pages[]; how many. */
+static unsigned int take_all(struct page **pages, unsigned int max)
+{
+	unsigned int nr = 0;
+
+	while (nr < max && (pages[nr] = alloc_page(w.v)))
+		nr++;
+	assert_true(nr > 0 && nr < max);
+	return nr;
+}
+
 /* All of memory is someone's: it is Binder's own idle pages that make room. */
 static void makes_room(void **state)
 {
 	enum { MAX = 2048 };
 	static struct page *pages[MAX];
-	unsigned int nr = 0;
+	unsigned int nr;
 	struct binder_buffer *b;
 
 	release(alloc(ALL));
-	while (nr < MAX && (pages[nr] = alloc_page(w.v)))
-		nr++;
-	assert_true(nr > 0 && nr < MAX);
+	nr = take_all(pages, MAX);
 	/* The idle ones are taken as they are; then there is nothing to be had. */
 	b = alloc(PAGE);
 	release(b);
@@ -316,6 +325,29 @@ static void makes_room(void **state)
 		__free_page(pages[--nr]);
 }
 
+/* A buffer that nobody got has told nobody: the next one does. */
+static void spam_is_not_told_by_what_fails(void **state)
+{
+	static struct page *pages[2048];
+	struct binder_buffer *a, *b, *c, *wall;
+	unsigned int nr;
+
+	world_reclaim(&w);
+	assert_int_equal(alloc_from(ALL / 4, true, 7, &a), 0);
+	assert_int_equal(alloc_from(ALL / 5, true, 8, &b), 0);
+	wall = alloc(PAGE / 2);
+	nr = take_all(pages, 2048);
+	assert_int_equal(alloc_from(PAGE / 2, true, 7, &c), -ENOMEM);
+	while (nr)
+		__free_page(pages[--nr]);
+	assert_int_equal(alloc_from(PAGE / 2, true, 7, &c), 0);
+	assert_true(binder_buffer_is_spam(c));
+	release(a);
+	release(b);
+	release(c);
+	release(wall);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +362,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(one_mapping),
 		cmocka_unit_test(a_childs_copy),
 		cmocka_unit_test(makes_room),
+		cmocka_unit_test(spam_is_not_told_by_what_fails),
 	};
 
 	world_choose(&argc, argv);
