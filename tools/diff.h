@@ -54,6 +54,7 @@ struct test_file {
 struct test_files {
 	struct test_file file[AGENT_MAX_FILES];
 	int nr;
+	bool no_holes;			/* the file system of those on a disk makes none */
 	int shmid[DIFF_NR_SEGMENTS];
 	void *attached[DIFF_NR_SEGMENTS];
 	struct file_desc segment[DIFF_NR_SEGMENTS];

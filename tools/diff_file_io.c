@@ -6,6 +6,7 @@
  * One inode may be open several times, and has one size and one set of pages; it is compared by the
  * first of these that can be read.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,8 +43,39 @@ static int store_write(struct file *file, uint64_t offset, const void *from, siz
 	return 0;
 }
 
-static const struct file_operations store_ops = {
-	.owner = "store", .mmap = store_mmap, .read_page = store_read, .write_page = store_write,
+static void store_clear(struct file *file, uint64_t start, uint64_t end)
+{
+	if (start < STORE_BYTES)
+		memset((unsigned char *)file_private_data(file) + start, 0,
+		       (end < STORE_BYTES ? end : STORE_BYTES) - start);
+}
+
+static int store_set_size(struct file *file, uint64_t bytes)
+{
+	store_clear(file, bytes, STORE_BYTES);
+	return 0;
+}
+
+static int store_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
+{
+	store_clear(file, offset, offset + bytes);
+	return 0;
+}
+
+static int store_refuse_hole(struct file *file, uint64_t offset, uint64_t bytes)
+{
+	(void)file;
+	(void)offset;
+	(void)bytes;
+	return -EOPNOTSUPP;
+}
+
+/* As on file systems with holes, and on those without. */
+static const struct file_operations store_ops[] = {
+	{ .owner = "store", .mmap = store_mmap, .read_page = store_read, .write_page = store_write,
+	  .set_size = store_set_size, .punch_hole = store_punch_hole },
+	{ .owner = "store", .mmap = store_mmap, .read_page = store_read, .write_page = store_write,
+	  .set_size = store_set_size, .punch_hole = store_refuse_hole },
 };
 
 /* One that is kept, and can be read; NULL: the area shows another. */
@@ -63,7 +95,7 @@ void file_keep(struct side *side, struct file_desc *desc)
 {
 	if (!side->store)
 		side->store = cli_alloc(STORE_BYTES);
-	desc->ops = &store_ops;
+	desc->ops = &store_ops[side->files->no_holes];
 	desc->private_data = side->store;
 }
 
@@ -122,15 +154,6 @@ const char *files_synced(const struct side *side, const struct side_proc *proc,
 	return NULL;
 }
 
-/* Bytes of it are zeros from now on. */
-static void store_clear(struct file *file, uint64_t start, uint64_t end)
-{
-	unsigned char *store = file_private_data(file);
-
-	if (store && start < STORE_BYTES)
-		memset(store + start, 0, (end < STORE_BYTES ? end : STORE_BYTES) - start);
-}
-
 /* ---------------------------------------------------------------------------------- calls -- */
 
 bool same_inode(const struct test_file *a, const struct test_file *b)
@@ -144,13 +167,23 @@ void file_resize(const struct side *side, uint64_t at, uint64_t bytes)
 {
 	const struct test_file *of = &side->files->file[at];
 
-	if (side->memory.touch) {
+	if (side->memory.touch)
 		file_set_size(side->file[at], bytes);
+	if (file_private_data(side->file[at]))
 		store_clear(side->file[at], bytes, STORE_BYTES);
-	}
 	for (int i = FILE_FIRST_SIZED; i < side->files->nr && !side->memory.touch; i++)
 		if (side->files->file[i].label && same_inode(&side->files->file[i], of))
 			file_set_size(side->file[i], bytes);
+}
+
+static long cut(const struct side *side, uint64_t at, uint64_t bytes)
+{
+	int err = file_truncate(side->file[at], bytes);
+
+	/* For those of one inode that know nothing of each other. */
+	if (!err && !side->memory.touch)
+		file_resize(side, at, bytes);
+	return err;
 }
 
 long file_call(struct side *side, struct diff_call *c)
@@ -161,13 +194,9 @@ long file_call(struct side *side, struct diff_call *c)
 
 	switch (c->op) {
 	case OP_TRUNCATE:
-		file_resize(side, a[0], a[1]);
-		return 0;
+		return cut(side, a[0], a[1]);
 	case OP_PUNCH:
-		ret = file_punch_hole(file, a[1], a[2]);
-		if (!ret)
-			store_clear(file, a[1], a[1] + a[2]);
-		return ret;
+		return file_punch_hole(file, a[1], a[2]);
 	case OP_FILE_READ:
 		ret = file_read(file, a[1], io, a[2]);
 		c->value = ret > 0 ? bytes_hash(0, io, (uint64_t)ret) : 0;

@@ -189,6 +189,13 @@ static int temporary(off_t bytes)
 	return fd;
 }
 
+/* Asked where there is nothing to be lost. */
+static bool refuses_holes(int fd)
+{
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, DIFF_PAGE) &&
+	       errno == EOPNOTSUPP;
+}
+
 static int append_only(void)
 {
 	int fd = temporary(4 * DIFF_PAGE), flags;
@@ -272,7 +279,8 @@ void files_open(struct test_files *files)
 	add(files, "memfd sealed: future write",
 	    memory_file("e", 0, 8 * page, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), true);
 	at = files->nr;
-	add_disk(files, "disk", temporary(64 * page));
+	file = add_disk(files, "disk", temporary(64 * page));
+	files->no_holes = file->label && refuses_holes(file->fd);
 	add_disk(files, "disk opened again", reopen(&files->file[at], O_RDWR));
 	add_disk(files, "disk opened to read", reopen(&files->file[at], O_RDONLY));
 	add_disk(files, "disk opened to write", reopen(&files->file[at], O_WRONLY));

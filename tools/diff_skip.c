@@ -217,7 +217,8 @@ static bool skip_advice_for_pages(const struct side *side, const struct side_pro
 		return side_holds_huge_page(addr, len) &&
 			(!side->huge_pages || any_file(proc, addr, len));
 	case MADV_REMOVE:
-		return side->memory.files && any_disk(side, proc, addr, len);
+		return side->files->no_holes && !side->memory.files &&
+			any_disk(side, proc, addr, len);
 	case MADV_FREE:
 	case MADV_COLD:
 		return may_fold_zeros(side, proc, addr, len);
@@ -406,8 +407,7 @@ static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes
 {
 	const struct test_file *f = file_of(side, file);
 
-	return !f || !(f->desc.flags & FILE_WRITE) || (f->desc.flags & FILE_SEAL_WRITE) ||
-		bytes > FILE_MAX;
+	return !f || (f->desc.flags & FILE_SEAL_WRITE) || bytes > FILE_MAX;
 }
 
 /*
