@@ -255,7 +255,8 @@ static size_t read_text(const struct diff_map *map)
 {
 	const struct text_rules rules = { (enum text_counting)map->text_counts, shared->own_end,
 					  AGENT_SHARED_ADDR,
-					  AGENT_SHARED_ADDR + AGENT_SHARED_BYTES };
+					  AGENT_SHARED_ADDR + AGENT_SHARED_BYTES,
+					  map->area, map->nr };
 	size_t n = read_all(AGENT_SMAPS_FD + (int)me, text, sizeof(text));
 	size_t bytes = text_condense(&rules, text, n, condensed, sizeof(condensed));
 	struct page_runs runs = { .end = condensed + sizeof(condensed) };

@@ -179,10 +179,12 @@ static enum text_counting what_counts(const struct side *side)
 	return side->unshared || side->lazily_freed ? COUNTING_BUT_DIRTY : COUNTING_ALL;
 }
 
-static size_t write_text(struct side *side, const struct side_proc *proc, char *to)
+static size_t write_text(struct side *side, const struct side_proc *proc,
+			 const struct diff_map *map, char *to)
 {
 	const struct text_rules rules = { what_counts(side), side->image_end, AGENT_SHARED_ADDR,
-					  AGENT_SHARED_ADDR + AGENT_SHARED_BYTES };
+					  AGENT_SHARED_ADDR + AGENT_SHARED_BYTES, map->area,
+					  map->nr };
 	const struct start_state *start = side->start;
 	struct mm_stats stats;
 	size_t bytes;
@@ -221,7 +223,8 @@ static uint32_t write_map(struct side *side, struct side_proc *proc, bool with_t
 	if (same && !with_text)
 		return proc->map;
 	if (with_text)
-		map->text_bytes = (uint32_t)write_text(side, proc, (char *)&map->area[map->nr]);
+		map->text_bytes = (uint32_t)write_text(side, proc, map,
+						       (char *)&map->area[map->nr]);
 	proc->map = (uint32_t)side->arena_used;
 	proc->map_written = true;
 	side->arena_used += (sizeof(*map) + map->nr * sizeof(map->area[0]) +

@@ -17,6 +17,8 @@
 
 #include <stddef.h>
 
+#include "diff_agent.h"
+
 static inline size_t text_line_bytes(const char *p, size_t left)
 {
 	size_t n = 0;
@@ -80,11 +82,13 @@ static inline char *text_put(char *out, const char *p, size_t n, int hide_inode)
 /* Which numbers of pages are compared. */
 enum text_counting { COUNTING_NONE, COUNTING_BUT_DIRTY, COUNTING_ALL };
 
-/* Of which areas: of all but the agent's own. */
+/* Of which areas: of all but the agent's own; and what of them, as the map says. */
 struct text_rules {
 	enum text_counting counting;
 	unsigned long own_end;		/* areas below it are the agent's; and its shared memory */
 	unsigned long shared, shared_end;
+	const struct diff_area *area;
+	uint32_t nr_areas;
 };
 
 static inline unsigned long text_hex(const char *p)
@@ -101,13 +105,10 @@ static inline unsigned long text_hex(const char *p)
 	}
 }
 
-/* Of files, the kernel maps pages that nobody asked for: how many is no matter. */
-static inline int text_is_anonymous(const char *p, size_t n)
-{
-	return text_contains(p, n, " 00:00 0 ") || text_contains(p, n, " 00:00 0\n") ||
-		(n >= 8 && text_begins(p + n - 8, 8, " 00:00 0"));
-}
-
+/*
+ * Of a file on a disk the machine decides what is in core, and so which neighbours a fault maps:
+ * how many is no matter.
+ */
 enum text_counts { COUNT_NOTHING, COUNT_ANONYMOUS, COUNT_ALL };
 
 static inline enum text_counts text_counted(const struct text_rules *rules, const char *p, size_t n)
@@ -117,8 +118,10 @@ static inline enum text_counts text_counted(const struct text_rules *rules, cons
 	if (!rules->counting || start < rules->own_end ||
 	    (start >= rules->shared && start < rules->shared_end) || text_contains(p, n, "[v"))
 		return COUNT_NOTHING;
-	return text_is_anonymous(p, n) && !text_contains(p, n, "/dev/zero") ? COUNT_ALL :
-		COUNT_ANONYMOUS;
+	for (uint32_t i = 0; i < rules->nr_areas; i++)
+		if (rules->area[i].start == start)
+			return rules->area[i].prot & AREA_CORE ? COUNT_ALL : COUNT_ANONYMOUS;
+	return COUNT_ANONYMOUS;
 }
 
 static inline int text_is_kept(const struct text_rules *rules, const char *p, size_t n,

@@ -109,6 +109,9 @@ static void zero_part(struct address_space *mapping, u64 start, u64 end)
 		return;
 	page_lock(page);
 	frame_zero((char *)page_bytes(page) + start % PAGE_SIZE, end - start);
+	/* Of another file the page is where the bytes are kept, too, and those were told. */
+	if (mapping->kind & FILE_SHMEM)
+		filemap_mark_dirty(page);
 	page_unlock(page);
 	page_put(page);
 }

@@ -245,6 +245,28 @@ static void shared_memory(void **state)
 	memory_close(&m);
 }
 
+/* What is cleared of a page is written, where nobody else has its bytes. */
+static void holes_are_written(void **state)
+{
+	struct memory m;
+	struct file *file;
+
+	open_page_by_page(&m);
+	file = space_file(&m.s, 4, FILE_SHMEM, FILE_PLACE_SHMEM);
+	assert_int_equal(space_map_file(&m.s, 0, 4, PROT_READ, MAP_SHARED, file, 0), 0);
+	for (int i = 0; i < 4; i++)
+		get(&m, i);
+	assert_int_equal(counts(m.s.mm, 0, 4).private_clean, 4 * PAGE);
+	assert_int_equal(file_punch_hole(file, 1, 2 * PAGE), 0);
+	assert_counts(m.s.mm, 0, 4, .rss = 3 * PAGE, .pss = PSS(3 * PAGE),
+		      .pss_dirty = PSS(2 * PAGE), .pss_shmem = PSS(3 * PAGE),
+		      .private_clean = PAGE, .private_dirty = 2 * PAGE, .referenced = 3 * PAGE);
+	file_set_size(file, 3 * PAGE + 1);
+	assert_int_equal(counts(m.s.mm, 0, 4).private_dirty, 3 * PAGE);
+	file_put(file);
+	memory_close(&m);
+}
+
 static void guards(void **state)
 {
 	struct memory m;
@@ -572,6 +594,7 @@ int main(void)
 		cmocka_unit_test(locked),
 		cmocka_unit_test(private_file),
 		cmocka_unit_test(shared_memory),
+		cmocka_unit_test(holes_are_written),
 		cmocka_unit_test(guards),
 		cmocka_unit_test(pool_pages),
 		cmocka_unit_test(smaps_text),
