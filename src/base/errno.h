@@ -34,8 +34,8 @@
 
 /*
  * No program sees it: a memory call found no frame, and may be made again when pages have been
- * taken back (mm/retry.c).  Every other want of memory is -ENOMEM.
+ * taken back (mm/retry.c).  Every other want of memory is -ENOMEM.  And no hook can answer it.
  */
-#define ENOFRAME	512
+#define ENOFRAME	(MAX_ERRNO + 1)
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/errno.h"
 #include "base/list.h"
 #include "instance/instance.h"
 #include "port/port.h"
@@ -58,6 +59,12 @@ static inline const char *file_driver(const struct file *file)
 {
 	return file->ops && file->ops->owner ? file->ops->owner : file->name;
 }
+
+/* What a hook answered that is asked for 0 or -errno; anything else is reported, and an error. */
+#define FILE_ANSWER(file, hook, answer)						\
+	(VM_WARN_ON((answer) > 0 || (answer) < -MAX_ERRNO,			\
+		    "driver %s: " hook " answers %d", file_driver(file), (answer)) ?	\
+	 -EINVAL : (answer))
 
 static inline u32 file_flags(const struct file *file)
 {

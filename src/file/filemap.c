@@ -251,6 +251,14 @@ void filemap_replace(struct address_space *mapping, struct page *page, struct pa
 
 /* ---------------------------------------------------------------------------------- fill -- */
 
+int file_ops_read_page(struct file *file, u64 offset, void *to, size_t bytes)
+{
+	int err = file->ops->read_page(file, offset, to, bytes);
+
+	return VM_WARN_ON(err > 0 || err < -MAX_ERRNO, "driver %s: read_page() says %d",
+			  file_driver(file), err) ? -EIO : err;
+}
+
 /* What the hook has, and zeros where the file has no more. */
 static int fill(struct file *file, struct page *page) __must_hold(page) __may_sleep
 {
@@ -258,11 +266,10 @@ static int fill(struct file *file, struct page *page) __must_hold(page) __may_sl
 	u64 size = file_size(file);
 	size_t bytes = offset < size ? min(size - offset, (u64)PAGE_SIZE) : 0;
 	char *to = page_bytes(page);
-	int err = bytes ? file->ops->read_page(file, offset, to, bytes) : 0;
+	int err = bytes ? file_ops_read_page(file, offset, to, bytes) : 0;
 
 	if (err)
-		return VM_WARN_ON(err > 0 || err < -MAX_ERRNO, "driver %s: read_page() says %d",
-				  file_driver(file), err) ? -EIO : err;
+		return err;
 	memset(to + bytes, 0, PAGE_SIZE - bytes);
 	page_set_flags(page, PG_BACKED);
 	/* (A): pairs with filemap_is_uptodate(). */

@@ -162,6 +162,10 @@ enum filemap_get {
 int filemap_get_page(struct file *file, unsigned long pgoff, enum filemap_get how,
 		     struct page **out)	__may_sleep __must_check;
 
+/* The hook, which the file has.  0 or -errno; -EIO, and it is reported: its answer is none. */
+int file_ops_read_page(struct file *file, u64 offset, void *to, size_t bytes)
+	__may_sleep __must_check;
+
 /*
  * Pages [first, end) that are not there are read, as far as the file and its bytes, and memory, go.
  * Of files whose pages begin as zeros nothing is made, but what is in swap is read back.

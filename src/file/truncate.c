@@ -252,6 +252,14 @@ static int may_truncate(const struct file *file, u64 bytes)
 	return flags & FILE_APPEND_ONLY ? -EPERM : 0;
 }
 
+static int ask_set_size(struct file *file, u64 bytes)
+	__must_hold(&file->mapping->invalidate_lock) __may_sleep
+{
+	int err = file->ops->set_size(file, bytes);
+
+	return FILE_ANSWER(file, "set_size()", err);
+}
+
 int file_truncate(struct file *file, uint64_t bytes)
 {
 	struct address_space *mapping = file->mapping;
@@ -267,7 +275,7 @@ int file_truncate(struct file *file, uint64_t bytes)
 				   bytes > mapping_size(mapping) ? F_SEAL_GROW : 0))
 		err = -EPERM;
 	else if (file->ops && file->ops->set_size)
-		err = file->ops->set_size(file, bytes);
+		err = ask_set_size(file, bytes);
 	if (!err)
 		set_size(mapping, bytes);
 	rwsem_write_unlock(&mapping->invalidate_lock);
@@ -292,7 +300,7 @@ static int read_rest(struct file *file, u64 before, u64 now)
 	if (!page)
 		return 0;
 	fresh = page_alloc(file->instance->arena, 0, PAGE_ANYTHING);
-	err = fresh ? file->ops->read_page(file, start, page_bytes(fresh), bytes) : -ENOMEM;
+	err = fresh ? file_ops_read_page(file, start, page_bytes(fresh), bytes) : -ENOMEM;
 	if (!err) {
 		page_lock(page);
 		memcpy((char *)page_bytes(page) + (before - start),
@@ -302,6 +310,18 @@ static int read_rest(struct file *file, u64 before, u64 now)
 	if (fresh)
 		page_put(fresh);
 	page_put(page);
+	return err;
+}
+
+static int ask_get_size(struct file *file, u64 *now)
+	__must_hold(&file->mapping->invalidate_lock) __may_sleep
+{
+	int err = file->ops->get_size(file, now);
+
+	err = FILE_ANSWER(file, "get_size()", err);
+	if (!err && VM_WARN_ON(*now > INT64_MAX, "driver %s: get_size() says %llu bytes",
+			       file_driver(file), (unsigned long long)*now))
+		return -EINVAL;
 	return err;
 }
 
@@ -316,7 +336,7 @@ int file_refresh(struct file *file)
 		return -EOPNOTSUPP;
 	rwsem_write_lock(&mapping->invalidate_lock);
 	before = now = mapping_size(mapping);
-	err = file->ops->get_size(file, &now);
+	err = ask_get_size(file, &now);
 	if (!err && now > before) {
 		forget_past_end(mapping);
 		err = read_rest(file, before, now);
@@ -367,6 +387,14 @@ static void punch(struct address_space *mapping, u64 start, u64 end)
 	}
 }
 
+static int ask_punch_hole(struct file *file, u64 start, u64 end)
+	__must_hold(&file->mapping->invalidate_lock) __may_sleep
+{
+	int err = file->ops->punch_hole(file, start, end - start);
+
+	return FILE_ANSWER(file, "punch_hole()", err);
+}
+
 int filemap_punch(struct file *file, u64 start, u64 end)
 {
 	struct address_space *mapping = file->mapping;
@@ -377,7 +405,7 @@ int filemap_punch(struct file *file, u64 start, u64 end)
 	if (filemap_seals(file) & FILE_SEALS_WRITE)
 		err = -EPERM;
 	else if (file->ops && file->ops->punch_hole)
-		err = file->ops->punch_hole(file, start, end - start);
+		err = ask_punch_hole(file, start, end);
 	if (!err)
 		punch(mapping, start, end);
 	rwsem_write_unlock(&mapping->invalidate_lock);

@@ -43,6 +43,9 @@ struct row {
 	int (*in_mmap)(struct vma_new *vma);
 	int (*read_page)(struct file *file, uint64_t offset, void *to, size_t bytes);
 	int (*write_page)(struct file *file, uint64_t offset, const void *from, size_t bytes);
+	int (*set_size)(struct file *file, uint64_t bytes);
+	int (*punch_hole)(struct file *file, uint64_t offset, uint64_t bytes);
+	int (*get_size)(struct file *file, uint64_t *bytes);
 	void (*act)(void);
 	bool debug;			/* seen by a debug build only */
 };
@@ -110,7 +113,8 @@ static void open_all(void)
 
 	file_ops = (struct file_operations){
 		.owner = NAME, .mmap = map, .read_page = row->read_page,
-		.write_page = row->write_page,
+		.write_page = row->write_page, .set_size = row->set_size,
+		.punch_hole = row->punch_hole, .get_size = row->get_size,
 	};
 	ops = row->ops;
 	ops.open = open_area;
@@ -207,6 +211,34 @@ static void map_is_not_locked(void)
 	read = mmap_read_lock(m.s.mm);
 	assert_int_equal(vma_flags(vma_lookup(read, at(0))) & (VM_LOCKED | VM_IO), VM_IO);
 	mmap_read_unlock(read);
+}
+
+/* -ERESTARTSYS of a driver that was ported. */
+static unsigned int nr_asked;
+
+static int restarts(struct vma_new *vma)
+{
+	nr_asked++;
+	return -512;
+}
+
+static int split_restarts(struct vma_ref *vma, unsigned long addr)
+{
+	nr_asked++;
+	return -512;
+}
+
+static void map_restarts(void)
+{
+	assert_int_equal(map_it(), -512);
+	assert_int_equal(nr_asked, 1);
+}
+
+static void split_and_restart(void)
+{
+	map_goes();
+	assert_int_equal(mm_mprotect(m.s.mm, at(1), PAGE_SIZE, PROT_READ), -512);
+	assert_int_equal(nr_asked, 1);
 }
 
 /* ---------------------------------------------------------------------------- faults -- */
@@ -594,6 +626,66 @@ static void sync_is_refused(void)
 	assert_int_equal(get(&m, 1), 1);
 }
 
+static int size_5(struct file *f, uint64_t bytes)				{ return 5; }
+static int hole_5(struct file *f, uint64_t offset, uint64_t bytes)		{ return 5; }
+static int is_5_long(struct file *f, uint64_t *bytes)				{ return 5; }
+
+static int is_endless(struct file *f, uint64_t *bytes)
+{
+	*bytes = UINT64_MAX;
+	return 0;
+}
+
+static int read_well_once(struct file *f, uint64_t offset, void *to, size_t bytes)
+{
+	return nr_asked++ ? 5 : read_well(f, offset, to, bytes);
+}
+
+static int is_longer(struct file *f, uint64_t *bytes)
+{
+	*bytes = 2 * NR_PAGES * PAGE_SIZE;
+	return 0;
+}
+
+static void same_size(unsigned long bytes)
+{
+	assert_int_equal(file_size(file), bytes);
+	assert_int_equal(get(&m, 1), 0);
+}
+
+static void truncate_is_refused(void)
+{
+	load_goes();
+	assert_int_equal(file_truncate(file, PAGE_SIZE), -EINVAL);
+	same_size(NR_PAGES * PAGE_SIZE);
+}
+
+static void hole_is_refused(void)
+{
+	map_goes();
+	assert_int_equal(put(&m, 1, 1), MM_FAULT_DONE);
+	assert_int_equal(file_punch_hole(file, 0, 2 * PAGE_SIZE), -EINVAL);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), 2 * PAGE_SIZE, MADV_REMOVE), -EINVAL);
+	assert_int_equal(get(&m, 1), 1);
+}
+
+static void refresh_is_refused(void)
+{
+	load_goes();
+	assert_int_equal(file_refresh(file), -EINVAL);
+	same_size(NR_PAGES * PAGE_SIZE);
+}
+
+/* The page that the file ends in is here; what others have put behind it has to be read. */
+static void longer_is_refused(void)
+{
+	load_goes();
+	assert_int_equal(file_truncate(file, PAGE_SIZE + 200), 0);
+	assert_int_equal(get(&m, 1), 0);
+	assert_int_equal(file_refresh(file), -EIO);
+	same_size(PAGE_SIZE + 200);
+}
+
 /* ------------------------------------------------------------------------------- zaps -- */
 
 static void zap(unsigned long page, unsigned long bytes)
@@ -797,6 +889,22 @@ static const struct row rows[] = {
 	  .act = load_is_refused },
 	{ "write_page() answers 5", REPORT ": write_page() says 5", .read_page = read_well,
 	  .write_page = write_5, .act = sync_is_refused },
+
+	{ "set_size() answers 5", REPORT ": set_size() answers 5", .read_page = read_well,
+	  .set_size = size_5, .act = truncate_is_refused },
+	{ "punch_hole() answers 5", REPORT ": punch_hole() answers 5", .read_page = read_well,
+	  .punch_hole = hole_5, .act = hole_is_refused },
+	{ "get_size() answers 5", REPORT ": get_size() answers 5", .read_page = read_well,
+	  .get_size = is_5_long, .act = refresh_is_refused },
+	{ "get_size() says more than a file can have", REPORT ": get_size() says",
+	  .read_page = read_well, .get_size = is_endless, .act = refresh_is_refused },
+	{ "read_page() answers 5 for the rest of a page", REPORT ": read_page() says 5",
+	  .read_page = read_well_once, .get_size = is_longer, .act = longer_is_refused },
+
+	/* Linux's own numbers, which no program sees there, are a driver's as others. */
+	{ "mmap() answers -512", NULL, .in_mmap = restarts, .act = map_restarts },
+	{ "may_split() answers -512", NULL, .ops.may_split = split_restarts,
+	  .act = split_and_restart },
 
 	/* Pages and ranges that are not its own. */
 	{ "a page put too often", "entries show it: a driver has put it too often",
