@@ -508,7 +508,7 @@ struct vm_operations_struct {
 
 	/*
 	 * Faults, of an mm with pages: vmarea/driver_fault.h.  Called with the VMA lock or the mmap
-	 * lock for read and with nothing else, whichever thread it is that needs the page.
+	 * lock and with nothing else, whichever thread it is that needs the page.
 	 *
 	 * Nothing is at vmf->address: what is to be?
 	 */

@@ -14,9 +14,10 @@
  * Locks.  A hook is called with one VMA stable and nothing else: no page table is locked and no
  * other lock of the library's is held.  First the VMA lock alone (VMF_MAY_RETRY): other areas can be
  * mapped and unmapped meanwhile.  VM_FAULT_RETRY lets go of it, and the hook is called again with
- * the mmap lock for read.  Under either it may sleep and take locks of its own, which must not be
- * held by anybody who waits for an mmap lock; and it must not touch the program's memory, since
- * that may fault.
+ * the mmap lock for read.  With that alone come the faults of memory calls, and those of an
+ * mprotect() that makes a locked private area writable with the mmap lock for write.  Under each it
+ * may sleep and take locks of its own, which must not be held by anybody who waits for an mmap lock;
+ * and it must not touch the program's memory, since that may fault.
  *
  * Two threads that need one page may both be in the hook.  Whose page comes too late is put.
  *

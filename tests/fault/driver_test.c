@@ -24,6 +24,49 @@ static void end(void)
 	memory_close(&m);
 }
 
+/* ------------------------------------------------------------------------------- locks -- */
+
+static void *try_read_lock(void *mm)
+{
+	struct mmap_read *lock = mmap_read_trylock(mm);
+
+	if (lock)
+		mmap_read_unlock(lock);
+	return lock;
+}
+
+static bool read_locks[2];
+
+static vm_fault_t notes_the_lock(struct vma_ref *vma, struct vm_fault *vmf)
+	__must_hold_shared(vma_stable);
+static vm_fault_t notes_the_lock(struct vma_ref *vma, struct vm_fault *vmf)
+{
+	pthread_t thread;
+	void *lock;
+
+	assert_int_equal(pthread_create(&thread, NULL, try_read_lock, m.s.mm), 0);
+	assert_int_equal(pthread_join(thread, &lock), 0);
+	read_locks[d.nr_fault] = lock;
+	return driver_fault(vma, vmf);
+}
+
+/* As on Linux: mprotect() that makes a locked private area writable makes its copies at once. */
+static void a_locked_area_asks_inside_mprotect(void **state)
+{
+	begin();
+	d.ops.fault = notes_the_lock;
+	assert_int_equal(driver_map(&d, &m, 0, 1, PROT_READ, MAP_PRIVATE), 0);
+	assert_int_equal(mm_mlock(m.s.mm, at(0), SPACE_PAGE), 0);
+	assert_int_equal(d.nr_fault, 1);
+	assert_true(read_locks[0]);
+	zap(&m, 0, 1);
+	assert_int_equal(mm_mprotect(m.s.mm, at(0), SPACE_PAGE, RW), 0);
+	assert_int_equal(d.nr_fault, 2);
+	assert_false(read_locks[1]);
+	assert_int_equal(d.flags_seen, VMF_WRITE);
+	end();
+}
+
 /* ------------------------------------------------------------------------------ answers -- */
 
 static void shared_pages_are_the_drivers(void **state)
@@ -372,6 +415,7 @@ static void faults_beside_zaps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_locked_area_asks_inside_mprotect),
 		cmocka_unit_test(shared_pages_are_the_drivers),
 		cmocka_unit_test(private_writes_are_to_copies),
 		cmocka_unit_test(a_child_asks_for_itself),
