@@ -185,6 +185,9 @@ VMAREA_API bool alloc_contig_pages(struct vmarea *instance, unsigned int order,
  * all others of the library's but those of page tables.  So any lock may be held, a driver's own
  * among them, or none.  @file has a reference, or is in its release().
  *
+ * A VMA whose mmap() hook has not returned is none yet: what the hook has shown in it stays.  So what
+ * may be taken back while somebody maps the file is shown by fault(), and not by the hook.
+ *
  * It keeps nobody from showing something there again.  A driver that takes a page back sees to that
  * with a lock of its own, around what its fault() hook does, and around this:
  *

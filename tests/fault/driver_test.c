@@ -376,6 +376,30 @@ static void pages_are_taken_out_of_every_mm(void **state)
 	end();
 }
 
+static int show_and_take_out(struct driver *driver, struct vma_new *vma) __in_mmap_hook;
+static int show_and_take_out(struct driver *driver, struct vma_new *vma)
+{
+	int err = vm_map_pages(vma, driver->pages, NR_PAGES);
+
+	unmap_mapping_pages(driver->file, 0, NR_PAGES);
+	return err;
+}
+
+/* As on Linux a VMA can be found by its file from the end of the hook on. */
+static void what_a_hook_shows_is_found_later(void **state)
+{
+	begin();
+	d.ops.fault = NULL;
+	d.in_mmap = show_and_take_out;
+	assert_int_equal(driver_map(&d, &m, 0, 4, RW, MAP_SHARED), 0);
+	assert_int_equal(page_mapcount(d.pages[1]), 1);
+	assert_int_equal(get(&m, 1), 2);
+	unmap_mapping_pages(d.file, 0, NR_PAGES);
+	assert_int_equal(page_mapcount(d.pages[1]), 0);
+	assert_int_equal(get(&m, 1), NO_BYTE(BUS));
+	end();
+}
+
 /* Who changes what maps the file keeps a shrinker out, and not the others from waiting. */
 static void taking_out_may_be_tried(void **state)
 {
@@ -429,6 +453,7 @@ int main(void)
 		cmocka_unit_test(wrong_pages_are_reported),
 		cmocka_unit_test(a_failing_hook_leaves_nothing),
 		cmocka_unit_test(pages_are_taken_out_of_every_mm),
+		cmocka_unit_test(what_a_hook_shows_is_found_later),
 		cmocka_unit_test(taking_out_may_be_tried),
 		cmocka_unit_test(faults_beside_zaps),
 	};
