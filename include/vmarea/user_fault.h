@@ -98,7 +98,7 @@ VMAREA_API int user_faults_register(struct user_faults *uf, unsigned long start,
 				    unsigned long bytes, unsigned int modes) __may_sleep;
 /*
  * The opposite; who waits for a page of the range goes on.  0; -EINVAL: as above, or an area is
- * registered with another; -ENOMEM, -EINTR as above.
+ * registered with another; -EBADF, -ENOMEM, -EINTR as above.
  */
 VMAREA_API int user_faults_unregister(struct user_faults *uf, unsigned long start,
 				      unsigned long bytes) __may_sleep;

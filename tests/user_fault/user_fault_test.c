@@ -103,6 +103,7 @@ static void another_has_it(void **state)
 	user_faults_close(other);
 	assert_areas(&m.s, "[0..4)rw-p [4..8)rw-p [8..16)rw-p");
 	assert_int_equal(faults_register(other, 8, 4, MISSING), -EBADF);
+	assert_int_equal(faults_unregister(other, 8, 4), -EBADF);
 	assert_int_equal(faults_register(uf, 8, 8, MISSING), 0);
 	user_faults_put(other);
 	assert_areas(&m.s, "[0..4)rw-p [4..16)rw-p");
