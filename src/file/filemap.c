@@ -46,6 +46,9 @@
  *	it still holds the page, the page has been in it since: to leave, it would have lost the
  *	index's reference after the slot was cleared.  Or it has left and come back to the same
  *	place, which is as good.
+ *  (C) Who finds a page whose count is frozen looks again, and would do so for as long as the one
+ *	who has frozen it has no CPU.  So it is hidden first (item.h), and whoever looks for it
+ *	waits for the index's lock.
  *
  * Invariants
  *  1. Whenever `lock` is free, a page in the index has the mapping and the index of its place, and
@@ -201,24 +204,36 @@ void filemap_remove(struct address_space *mapping, struct page *page)
 	page_put(page);
 }
 
-/* Nobody else has it, and nobody can get it, while its count is 0. */
-static int evict_locked(struct address_space *mapping, struct page *page)
+/* Hidden, (C): nobody else has it, and nobody can get it, while its count is 0. */
+static int evict_hidden(struct address_space *mapping, struct page *page)
 	__must_hold(page) __must_hold(&mapping->lock)
 {
-	bool can = (page_flags(page) & (PG_BACKED | PG_DIRTY)) == PG_BACKED;
+	bool dirty;
 
-	if (!can)
-		return -EBUSY;
 	if (!page_try_freeze(page, 2))
 		return -EAGAIN;
 	/* Of the last put of who used it: what that stored made it dirty before. */
-	can = !(page_flags(page) & PG_DIRTY);
-	if (can) {
+	dirty = page_flags(page) & PG_DIRTY;
+	if (!dirty) {
 		pi_erase(&mapping->pages, page->index);
 		atomic_store_relaxed(&page->mapping, NULL);
 	}
-	page_unfreeze(page, can ? 1 : 2);
-	return can ? 0 : -EBUSY;
+	page_unfreeze(page, dirty ? 2 : 1);
+	return dirty ? -EBUSY : 0;
+}
+
+static int evict_locked(struct address_space *mapping, struct page *page)
+	__must_hold(page) __must_hold(&mapping->lock)
+{
+	int err;
+
+	if ((page_flags(page) & (PG_BACKED | PG_DIRTY)) != PG_BACKED)
+		return -EBUSY;
+	pi_replace(&mapping->pages, page->index, item_of_leaving(page));
+	err = evict_hidden(mapping, page);
+	if (err)
+		pi_replace(&mapping->pages, page->index, page);
+	return err;
 }
 
 int filemap_evict(struct page *page)

@@ -60,18 +60,19 @@ static void *item_at(struct address_space *mapping, unsigned long pgoff)
 
 /* ---------------------------------------------------------------------------------- out -- */
 
+/* Hidden first: filemap.c, (C). */
 static int begin_leaving(struct address_space *mapping, struct page *page)
 	__must_hold(page)
 {
-	void *leaving = (void *)((unsigned long)page | ITEM_LEAVING);
 	bool alone;
 
 	spin_lock(&mapping->lock);
+	pi_replace(&mapping->pages, page->index, item_of_leaving(page));
 	alone = page_try_freeze(page, 2);
-	if (alone) {
-		pi_replace(&mapping->pages, page->index, leaving);
+	if (alone)
 		page_unfreeze(page, 2);
-	}
+	else
+		pi_replace(&mapping->pages, page->index, page);
 	spin_unlock(&mapping->lock);
 	return alone ? 0 : -EAGAIN;
 }
