@@ -169,9 +169,11 @@ static enum mm_fault fault_and_pin(struct fault *f)
 {
 	enum mm_fault outcome;
 
-	do
+	do {
 		outcome = fault_in_area(f);
-	while (outcome == MM_FAULT_DONE && f->pin && !pin_mapped(f, f->pin));
+		if (outcome == MM_FAULT_DONE && f->pin)
+			outcome = pin_mapped(f, f->pin);
+	} while (outcome == FAULT_AGAIN);
 	return outcome;
 }
 

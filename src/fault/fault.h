@@ -86,11 +86,13 @@ struct fault {
 /* What the steps of a fault say to one another, beside what enum mm_fault says to the program. */
 #define FAULT_AGAIN	((enum mm_fault)100)	/* an entry has changed: look again */
 #define FAULT_RETRY	((enum mm_fault)101)	/* not with this lock: let go and come again */
+#define FAULT_FULL	((enum mm_fault)102)	/* the page has as many pins as can be counted */
 
 /*
  * The whole fault: takes and drops the locks it needs, grows a stack, waits.  MM_FAULT_DONE: the
- * page was there and allowed the access at one moment, and is pinned if f->pin says so.  Any other
- * outcome: nothing changed, but for a stack that has grown and an area that was touched.
+ * page was there and allowed the access at one moment, and is pinned if f->pin says so; FAULT_FULL:
+ * it could not be.  Any other outcome: nothing changed, but for a stack that has grown and an area
+ * that was touched.
  */
 enum mm_fault fault_run(struct fault *f)
 	__must_not_hold(vma_stable) __may_sleep;
@@ -218,8 +220,8 @@ static inline u32 pin_refs(unsigned int how)
 	return how & FAULT_PEEK ? 1 : PIN_BIAS;
 }
 
-/* Pins what f->addr maps, if that allows the access.  False: a fault is needed. */
-bool pin_mapped(const struct fault *f, struct pinned *out);
+/* Pins what f->addr maps: MM_FAULT_DONE.  FAULT_AGAIN: that needs a fault first.  FAULT_FULL. */
+enum mm_fault pin_mapped(const struct fault *f, struct pinned *out);
 
 /* The page at @addr, pinned, faulting as needed: page_unpin(). */
 enum mm_fault fault_pin(struct mm_struct *mm, unsigned long addr, enum mm_access access,

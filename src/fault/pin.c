@@ -22,6 +22,12 @@
  */
 #include "fault/fault.h"
 
+/*
+ * A pin is PIN_BIAS references, and of the zero page, or a file's, there is no end of them: here is
+ * one, half of what a count can hold, so that as many threads as there may be do not get past that.
+ */
+#define MOST_REFS	(1u << 30)
+
 /* May the page, or the head, of this entry be pinned for the access?  Its table is locked. */
 static bool allows_pin(const struct fault *f, pte_t e, const struct page *page)
 {
@@ -74,7 +80,7 @@ static bool get_refs(const struct fault *f, const struct pt_slot *slot, pte_t e,
 	return true;
 }
 
-static bool pin_slot(const struct fault *f, struct pt_slot *slot, struct pinned *out)
+static enum mm_fault pin_slot(const struct fault *f, struct pt_slot *slot, struct pinned *out)
 	__must_hold(slot)
 {
 	const struct pgtable *pt = f->mm->pgt;
@@ -82,35 +88,37 @@ static bool pin_slot(const struct fault *f, struct pt_slot *slot, struct pinned 
 	struct page *page;
 
 	if (!pte_present(pt->format, e))
-		return false;
+		return FAULT_AGAIN;
 	page = pfn_page(pt->frames, pte_pfn(pt->format, e));
 	if (!allows_pin(f, e, page))
-		return false;
+		return FAULT_AGAIN;
 	/* Which area it is in is known by who comes by a fault. */
 	if ((f->how & FAULT_KEEP) && !f->vma && (page_flags(page) & PG_DRIVER))
-		return false;
+		return FAULT_AGAIN;
 	page += (f->addr - slot->addr) >> PAGE_SHIFT;
+	if (!(f->how & FAULT_PEEK) && page_refs(page_head(page)) >= MOST_REFS)
+		return FAULT_FULL;
 	if (!get_refs(f, slot, e, page))
-		return false;
+		return FAULT_AGAIN;
 	note_access(f, slot);
 	*out = (struct pinned){ .page = page, .rights = pte_attrs(pt->format, e) & PT_RIGHTS };
-	return true;
+	return MM_FAULT_DONE;
 }
 
 /* RCU keeps the tables on the way; nothing need keep the VMA. */
-bool pin_mapped(const struct fault *f, struct pinned *out)
+enum mm_fault pin_mapped(const struct fault *f, struct pinned *out)
 	__context_unsafe("the slot is on the stack")
 {
+	enum mm_fault outcome = FAULT_AGAIN;
 	struct pt_slot slot;
-	bool pinned = false;
 
 	rcu_read_lock();
 	if (pt_slot_lock(f->mm->pgt, f->addr, &slot)) {
-		pinned = pin_slot(f, &slot, out);
+		outcome = pin_slot(f, &slot, out);
 		pt_slot_unlock(&slot);
 	}
 	rcu_read_unlock();
-	return pinned;
+	return outcome;
 }
 
 enum mm_fault fault_pin(struct mm_struct *mm, unsigned long addr, enum mm_access access,
@@ -121,13 +129,17 @@ enum mm_fault fault_pin(struct mm_struct *mm, unsigned long addr, enum mm_access
 		.access = access,
 		.how = how & FAULT_PEEK ? how : how | FAULT_UNSHARE, .pin = out,
 	};
+	enum mm_fault outcome = FAULT_AGAIN;
 
 	if (f.addr >= pt_limit(mm->pgt))
 		return MM_FAULT_MAPERR;
 	/* By another's rights, or by more than the program has: the area has to be asked. */
-	if (!(how & (FAULT_FORCED | FAULT_REMOTE)) && pin_mapped(&f, out))
-		return MM_FAULT_DONE;
-	return fault_run(&f);
+	if (!(how & (FAULT_FORCED | FAULT_REMOTE)))
+		outcome = pin_mapped(&f, out);
+	if (outcome == FAULT_AGAIN)
+		outcome = fault_run(&f);
+	/* To take pages back would not help. */
+	return outcome == FAULT_FULL ? MM_FAULT_OOM : outcome;
 }
 
 void page_unpin(struct page *page)

@@ -424,9 +424,40 @@ static void what_is_mapped_locked_is_filled(void **state)
 	memory_close(&m);
 }
 
+/* ---------------------------------------------------------------------------------- pins -- */
+
+static void pins_have_an_end(void **state)
+{
+	const u32 most = 1u << 30;
+	struct mm_translation where;
+	struct page *zeros, *page;
+	struct memory m;
+	u32 others;
+
+	memory_open(&m);
+	assert_int_equal(space_map(&m.s, 0, 2, RW, ANON), 0);
+	assert_int_equal(mm_pin_pages(m.s.mm, at(0), 1, MM_ACCESS_READ, &zeros), 1);
+	/* As if somebody had pinned gigabytes of what was never written to. */
+	others = most - page_refs(zeros);
+	page_get_many(zeros, others);
+	assert_int_equal(mm_pin_pages(m.s.mm, at(1), 1, MM_ACCESS_READ, &page), -ENOMEM);
+	assert_int_equal(mm_pin_pages(m.s.mm, at(1), 1, MM_ACCESS_READ, &page), -ENOMEM);
+	assert_int_equal(mm_translate(m.s.mm, at(0), MM_ACCESS_READ, &where), MM_FAULT_OOM);
+	assert_int_equal(page_refs(zeros), most);
+	assert_int_equal(get(&m, 1), 0);
+	assert_int_equal(mm_pin_pages(m.s.mm, at(1), 1, MM_ACCESS_WRITE, &page), 1);
+	mm_unpin_pages(&page, 1);
+	page_put_many(zeros, others);
+	assert_int_equal(mm_pin_pages(m.s.mm, at(0), 1, MM_ACCESS_READ, &page), 1);
+	mm_unpin_pages(&page, 1);
+	mm_unpin_pages(&zeros, 1);
+	memory_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pins_have_an_end),
 		cmocka_unit_test(fork_shares_until_a_write),
 		cmocka_unit_test(the_last_of_a_fork_has_the_page_back),
 		cmocka_unit_test(fork_wipes_and_leaves_out),
