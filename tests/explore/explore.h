@@ -72,7 +72,7 @@ extern const struct vt_scenario
 	/* downgrade.c */
 	downgrade_reader, downgrade_writer, downgrade_readers_writer,
 	/* users.c */
-	get_last_put, get_last_async, get_put_put, async_destroy, grab_drop,
+	get_last_put, get_last_async, get_put_put, async_destroy, async_destroy_chain, grab_drop,
 	/* tree.c */
 	tree_split, tree_join, tree_free, tree_recycle, tree_wait, tree_orphan, tree_readers,
 	/* speculate.c */

@@ -130,3 +130,44 @@ const struct vt_scenario async_destroy = {
 	.setup = setup_destroy, .finish = nothing,
 	.threads = { THREAD(first), THREAD(second) },
 };
+
+/* The end of one address space is the last put of another, by the file that it mapped. */
+static int link_mmap(struct file *file, struct vma_new *vma)
+{
+	return 0;
+}
+
+static void link_release(struct file *file)
+{
+	mmput_async(file_private_data(file));
+}
+
+static void setup_chain(void)
+{
+	static const struct file_operations ops = {
+		.owner = "link", .mmap = link_mmap, .release = link_release,
+	};
+	struct file_desc desc = {
+		.size = sizeof(desc), .ops = &ops, .name = "link", .flags = FILE_READ,
+	};
+	struct file *file;
+
+	stage_make();
+	stage_make_other();
+	desc.private_data = other;
+	VT_CHECK(!file_create(machine, &desc, &file));
+	VT_CHECK(mm_mmap(mm, AT(0), PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, 0) == (long)AT(0));
+	file_put(file);
+}
+
+static void put_and_destroy(void)
+{
+	mmput_async(mm);
+	vmarea_destroy(machine);
+}
+
+const struct vt_scenario async_destroy_chain = {
+	.name = "async-destroy-chain", .about = "and for a put that is made by what it waits for",
+	.setup = setup_chain, .finish = nothing,
+	.threads = { THREAD(put_and_destroy) },
+};
