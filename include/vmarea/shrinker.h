@@ -45,7 +45,7 @@ struct shrink_control {
  * as called by somebody who holds any lock of any mm, file or driver that one may hold and sleep: so
  * a hook may *try* a lock, and waits only for those inside which nobody ever comes here.  It does
  * not call alloc_page(), vmarea_shrink() or shrinker_unregister(), and ends an mm's reference with
- * mmput_async().
+ * mmput_async().  A number above LONG_MAX, as an error would be, is reported and taken for 0.
  */
 struct shrinker {
 	const char *name;			/* for reports; stays */

@@ -29,7 +29,8 @@
  *	I1  Each shrinker in the list has refs > 0, and refs > 1 or not leaving.
  *	I2  A pass visits no shrinker twice, and each that is registered throughout the pass once:
  *	    new ones come in front.
- *	I3  A run ends: each scan() makes its work less, or ends it.
+ *	I3  A run ends: each scan() makes its work less, or ends it.  What no number of objects
+ *	    can be is reported, and taken for none.
  *
  * Failure: none.  Nothing is allocated, since this is called when there is nothing.
  *
@@ -151,12 +152,17 @@ static unsigned long wanted(struct shrinker *shrinker, unsigned long count, unsi
 	return min(delta, twice(count));
 }
 
+/* No number of objects is so large: an error, or one of the words that Linux has for none. */
+#define IS_NUMBER(shrinker, hook, nr)						\
+	(!VM_WARN_ON((nr) > ~0ul / 2, "shrinker %s: " hook " says %ld", (shrinker)->name,	\
+		     (long)(nr)))
+
 static unsigned long run(struct shrinker *shrinker, unsigned int priority) __may_sleep
 {
 	unsigned long batch = shrinker->batch ? shrinker->batch : DEFAULT_BATCH;
 	unsigned long count = shrinker->count(shrinker), freed = 0, left;
 
-	if (!count)
+	if (!count || !IS_NUMBER(shrinker, "count()", count))
 		return 0;
 	left = wanted(shrinker, count, priority);
 	/* Less than a batch waits for more, unless it is all there is, or the last pass. */
@@ -165,7 +171,7 @@ static unsigned long run(struct shrinker *shrinker, unsigned int priority) __may
 		struct shrink_control sc = { .nr_to_scan = nr, .nr_scanned = nr };
 
 		done = shrinker->scan(shrinker, &sc);
-		if (done == SHRINK_STOP)
+		if (done == SHRINK_STOP || !IS_NUMBER(shrinker, "scan()", done))
 			break;
 		freed += done;
 		if (!sc.nr_scanned)

@@ -17,7 +17,7 @@ struct cache {
 	unsigned long nr;		/* objects it has; atomic */
 	unsigned long keeps;		/* of these it cannot give */
 	unsigned long nr_scans, largest;
-	bool stops, looks_at_nothing;
+	bool stops, looks_at_nothing, fails;
 	bool gone;			/* unregister has returned; atomic */
 };
 
@@ -47,6 +47,8 @@ static unsigned long scan(struct shrinker *shrinker, struct shrink_control *sc)
 		c->largest = nr;
 	if (c->stops)
 		return SHRINK_STOP;
+	if (c->fails)
+		return -12ul;			/* -ENOMEM, and no number */
 	if (c->looks_at_nothing) {
 		sc->nr_scanned = 0;
 		return 0;
@@ -165,6 +167,25 @@ static void looks_at_nothing(void **state)
 	shrinker_unregister(&c.shrinker);
 }
 
+/* Linux's word for "nothing, and there will be none", and an error number: no counts. */
+static void says_what_is_no_number(void **state)
+{
+	static const unsigned long counts[] = { ~0ul - 1, -12ul };
+	struct cache c;
+
+	for (int i = 0; i < 2; i++) {
+		cache_open(&c, counts[i], SHRINKER_DEFAULT_SEEKS, 0);
+		assert_int_equal(vmarea_shrink(v, 1), 0);
+		assert_int_equal(c.nr_scans, 0);
+		shrinker_unregister(&c.shrinker);
+	}
+	cache_open(&c, 100, SHRINKER_DEFAULT_SEEKS, 0);
+	c.fails = true;
+	assert_int_equal(vmarea_shrink(v, 1), 0);
+	assert_true(c.nr_scans > 0);
+	shrinker_unregister(&c.shrinker);
+}
+
 static void each_instance_has_its_own(void **state)
 {
 	struct vmarea *first = v;
@@ -258,6 +279,7 @@ int main(void)
 		cmocka_unit_test(in_proportion),
 		cmocka_unit_test(defers),
 		cmocka_unit_test(looks_at_nothing),
+		cmocka_unit_test(says_what_is_no_number),
 		cmocka_unit_test(each_instance_has_its_own),
 		cmocka_unit_test(leaves_while_asked),
 	};
