@@ -69,8 +69,11 @@ VMAREA_API uint64_t vmarea_limit(struct vmarea *instance);
 /*
  * At most @bytes resident (anonymous, file and shared memory, as mm_get_stats() counts them) in
  * this mm; 0: no limit, as at first, and in a child of fork().  Faults of the mm that would go past
- * it take pages of the mm's own first.  Pages are taken at once if it has more.  Threads that fault
- * at the same time may go past it by a page each.  0; -EOPNOTSUPP: the mm has no pages.
+ * it, and answers to its user faults, take pages of the mm's own first; a MADV_COLLAPSE that would
+ * is -EBUSY.  A read of memory that nobody has written to needs no page.  Pages are taken at once if
+ * it has more.  Threads that fault at the same time may go past it by a page each, and so may who
+ * cannot be refused: a swapoff, and a driver that inserts pages.  0; -EOPNOTSUPP: the mm has no
+ * pages.
  */
 VMAREA_API int mm_set_limit(struct mm_user *mm, uint64_t bytes)
 	__must_not_hold(vma_stable) __may_sleep;

@@ -7,10 +7,9 @@
  *	   [ . m . m X m m . ]			X faulted; m are in the cache: mapped with it
  *	       |[ X m m . m m . . ]		an area begins inside: as many from there on
  *
- *	       |[ X m m . m m . . ]		an area begins inside: as many from there
  * What is mapped so is read-only, as after a read of its own, and counts as accessed.  How far it
  * goes is vmarea_config.fault_around_bytes; it ends with the area, with the table for 2 MiB, and
- * with the file.
+ * with the file.  An mm that might not have all of it gets the one page.
  *
  * The pages are found without a lock, each with a reference.  Then one table is locked, and each
  * page that has no entry there is locked by trying, looked at (filemap_is_at()) and mapped: what
@@ -19,6 +18,7 @@
  */
 #include "fault/fault.h"
 #include "file/filemap.h"
+#include "reclaim/reclaim.h"
 
 /* Found at once, and mapped under one lock. */
 #define BATCH		16u
@@ -126,7 +126,8 @@ bool file_map_around(struct fault *f)
 	unsigned long start, end;
 	bool done = false;
 
-	if (bytes <= PAGE_SIZE || f->access == MM_ACCESS_WRITE || !maps_around(f->vma))
+	if (bytes <= PAGE_SIZE || f->access == MM_ACCESS_WRITE || !maps_around(f->vma) ||
+	    mm_over_limit(f->mm, bytes >> PAGE_SHIFT))
 		return false;
 	start = max(ALIGN_DOWN(f->addr, bytes), f->vma->vm_start);
 	end = min(min(start + bytes, ALIGN_DOWN(start, PMD_SIZE) + PMD_SIZE),

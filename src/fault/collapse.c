@@ -4,6 +4,7 @@
  *
  *	look at the entries	a page that others hold, or that went to swap since it was
  *				brought in for this (mm/madvise.c): -EAGAIN
+ *	a limit of the mm	no room for what was no memory: -EBUSY
  *	a block			none: -ENOMEM
  *	a guard among them	-EINVAL
  *	detach the table	the 2 MiB are empty, and nobody has a translation
@@ -35,13 +36,14 @@
  * Nothing is there, or zeros: zeros are written.  So what was no memory becomes some, as in Linux.
  *
  * Results by 2 MiB, as Linux has them: one that others hold is passed over, and remembered; what
- * has no table, or a guard, ends the call, and so does want of memory.
+ * has no table, or a guard, ends the call, and so do want of memory and a limit.
  */
 #include "base/str.h"
 #include "phys/copy.h"
 #include "fault/huge.h"
 #include "rmap/rmap.h"
 #include "fault/pages.h"
+#include "reclaim/reclaim.h"
 #include "vma/instance.h"
 #include "vma/lock.h"
 #include "vma/rmap_place.h"
@@ -52,6 +54,8 @@ struct collapse {
 	unsigned long start;
 	struct page *table;			/* detached */
 	struct page *head;			/* of the new block */
+	unsigned long nr_pages;			/* in core */
+	bool guard;				/* there is one, or its like */
 };
 
 /* The page of an entry that may be written to, and so has to keep still while it is copied. */
@@ -85,15 +89,14 @@ static bool is_asked_for(const struct vm_area_struct *vma, pte_t e)
 	return !pte_present(format, e) || pte_special(format, e) || pte_user_wp(format, e);
 }
 
-/* 0, or -EAGAIN; *guard: there is one, or its like. */
-static int look_at_entries(const struct collapse *c, bool *guard)
+/* 0, or -EAGAIN. */
+static int look_at_entries(struct collapse *c)
 	__context_unsafe("the slot is on the stack")
 {
 	struct pgtable *pt = c->vma->vm_mm->pgt;
 	struct pt_slot slot;
 	int err = 0;
 
-	*guard = false;
 	if (!pt_slot_lock(pt, c->start, &slot))
 		return -EINVAL;
 	do {
@@ -106,7 +109,8 @@ static int look_at_entries(const struct collapse *c, bool *guard)
 		    pte_soft_type(pt->format, e) == PT_SOFT_SWAP)
 			err = -EAGAIN;
 		else
-			*guard |= pte_is_soft(pt->format, e) || is_asked_for(c->vma, e);
+			c->guard |= pte_is_soft(pt->format, e) || is_asked_for(c->vma, e);
+		c->nr_pages += pte_present(pt->format, e) && !pte_special(pt->format, e);
 	} while (!err && pt_slot_next(&slot));
 	pt_slot_unlock(&slot);
 	return err;
@@ -200,18 +204,19 @@ static int collapse(struct vm_area_struct *vma, unsigned long start)
 	struct pgtable *pt = vma->vm_mm->pgt;
 	unsigned int level;
 	pte_t seen = pt_look(pt, start, &level);
-	bool guard;
 	int err;
 
 	if (level > PT_PTE)
 		return level == PT_PMD && pte_present(pt->format, seen) ? 0 : -EINVAL;
-	err = look_at_entries(&c, &guard);
+	err = look_at_entries(&c);
 	if (err)
 		return err;
+	if (mm_over_limit(vma->vm_mm, PT_ENTRIES - c.nr_pages))
+		return -EBUSY;
 	c.head = page_alloc(pt->arena, PAGE_MAX_ORDER, PAGE_ANYTHING);
 	if (!c.head)
 		return -ENOMEM;
-	if (guard) {
+	if (c.guard) {
 		page_put(c.head);
 		return -EINVAL;
 	}

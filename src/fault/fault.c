@@ -119,10 +119,13 @@ static enum mm_fault soft(struct fault *f, pte_t seen)
 	}
 }
 
-/* Will there be one more in core? */
-static bool adds_page(const struct pgtable *pt, pte_t seen)
+/* Will there be one more in core?  Zeros are nobody's page. */
+static bool adds_page(const struct fault *f, pte_t seen)
+	__must_hold_shared(vma_stable)
 {
-	return pte_none(seen) || pte_soft_type(pt->format, seen) == PT_SOFT_SWAP;
+	if (pte_none(seen))
+		return f->access == MM_ACCESS_WRITE || !vma_is_anonymous(f->vma);
+	return pte_soft_type(f->mm->pgt->format, seen) == PT_SOFT_SWAP;
 }
 
 static enum mm_fault fault_entry(struct fault *f)
@@ -135,7 +138,7 @@ static enum mm_fault fault_entry(struct fault *f)
 		unsigned int level;
 		pte_t seen = pt_look(pt, f->addr, &level);
 
-		if (adds_page(pt, seen) && mm_over_limit(f->mm, 1))
+		if (adds_page(f, seen) && mm_over_limit(f->mm, 1))
 			return MM_FAULT_OOM;
 		if (pte_none(seen))
 			outcome = missing(f, level);

@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "fault/user.h"
 #include "file/swapped.h"
+#include "reclaim/reclaim.h"
 #include "vma/map.h"
 
 /* Is it shared memory, in whichever way it is mapped? */
@@ -74,13 +75,15 @@ static int install(const struct user_fill *fill, const struct fault *f, pte_t en
 	return err;
 }
 
-/* The reference to @page passes to the entry, if there is no error. */
+/* The reference to @page passes to the entry, if there is no error.  It counts as a fault's page. */
 static int install_page(const struct user_fill *fill, const struct fault *f, struct page *page,
 			u32 attrs)
 	__must_hold_shared(vma_stable)
 {
 	int err;
 
+	if (mm_over_limit(f->mm, 1))
+		return -ENOMEM;
 	atomic_add_relaxed(&page->mapcount, 1);
 	err = install(fill, f, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page), attrs));
 	if (err)
@@ -264,6 +267,6 @@ int user_fill_page(struct user_fill *fill)
 	if (fill->page)
 		page_put(fill->page);
 	fill->page = NULL;
-	/* Pages, tables, nodes of the file's index: all of it lies in frames. */
+	/* Pages, tables, nodes of the file's index: all of it lies in frames.  Or it is one too many. */
 	return err == -ENOMEM ? -ENOFRAME : err;
 }

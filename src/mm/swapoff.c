@@ -18,6 +18,7 @@
 #include "file/swapped.h"
 #include "mm/lifetime.h"
 #include "mm/mm.h"
+#include "reclaim/reclaim.h"
 #include "vma/handle.h"
 
 /* Then the mmap lock is let go of. */
@@ -35,7 +36,8 @@ static int bring_in_some(struct mm_struct *mm, unsigned long *addr, unsigned lon
 		pte_t entry = swap_next_entry(mm->pgt, addr, end, id);
 		int err;
 
-		if (pte_none(entry))
+		/* Who asks for a block asks for more than that. */
+		if (pte_none(entry) || (id == SWAP_ANY && mm_over_limit(mm, 1)))
 			return 0;
 		f.addr = *addr;
 		f.vma = vma_at(mm, *addr);

@@ -19,6 +19,7 @@
  */
 #include "fault/user.h"
 #include "mm/mm.h"
+#include "reclaim/reclaim.h"
 
 /* ---------------------------------------------------------------------------------- life -- */
 
@@ -349,6 +350,18 @@ void user_faults_put(struct user_faults *uf)
 
 /* ------------------------------------------------------------------------------- answers -- */
 
+/* As mm_call_again(), but at the limit of the mm it is the mm's own pages that go. */
+static bool fill_again(struct mm_struct *mm, long *ret, unsigned int *nr_tries)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	if (*ret != -ENOFRAME || !mm_over_limit(mm, 1))
+		return mm_call_again(mm->instance, ret, nr_tries);
+	if (reclaim_for_retry(mm, nr_tries))
+		return true;
+	*ret = -ENOMEM;
+	return false;
+}
+
 static int fill_page(struct user_fill *fill)
 	__must_not_hold(vma_stable) __may_sleep
 {
@@ -357,7 +370,7 @@ static int fill_page(struct user_fill *fill)
 
 	do
 		ret = user_fill_page(fill);
-	while (mm_call_again(fill->mm->instance, &ret, &nr_tries));
+	while (fill_again(fill->mm, &ret, &nr_tries));
 	return (int)ret;
 }
 

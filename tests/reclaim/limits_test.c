@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* What an mm may have in core: who keeps to it beside plain faults, and what does not count. */
+#include <vmarea/file.h>
+#include <vmarea/user_fault.h>
+
+#include "../swap/store.h"
+#include "disk.h"
+
+#define LIMIT	40ul
+
+static struct memory m;
+static struct disk disk;
+static struct file *file;
+
+static void open_with(unsigned long file_pages)
+{
+	memory_init(&m, 8192 * PAGE_SIZE);
+	m.s.config.thp = VMAREA_THP_NEVER;
+	memory_create(&m);
+	file = disk_open(&disk, m.s.v, file_pages);
+	assert_int_equal(space_map_file(&m.s, 0, file_pages, RW, MAP_SHARED, file, 0), 0);
+	assert_int_equal(mm_set_limit(m.s.mm, LIMIT * PAGE_SIZE), 0);
+}
+
+static void close_all(void)
+{
+	memory_validate(m.s.mm);
+	space_unmap(&m.s, 0, SPACE_PAGES);
+	disk_close(&disk, file);
+	memory_close(&m);
+}
+
+/* Up to the limit, and none of it can go. */
+static void fill(unsigned long page)
+{
+	for (unsigned long i = 0; i < LIMIT; i++)
+		assert_int_equal(put(&m, page + i, 5), MM_FAULT_DONE);
+	assert_int_equal(put(&m, page + LIMIT, 5), MM_FAULT_OOM);
+}
+
+/* The zero page is nobody's, so there is always room for it. */
+static void test_zeros_do_not_count(void **state)
+{
+	open_with(1);
+	assert_int_equal(space_map(&m.s, 1000, 3 * LIMIT, RW, ANON), 0);
+	fill(1000);
+	for (unsigned long i = LIMIT; i < 3 * LIMIT; i++)
+		assert_int_equal(get(&m, 1000 + i), 0);
+	assert_int_equal(put(&m, 1000 + LIMIT, 5), MM_FAULT_OOM);
+	assert_int_equal(mm_rss(m.s.mm), LIMIT);
+	assert_int_equal(reclaim_stats(&m).dropped, 0);
+	close_all();
+}
+
+static void test_pages_near_by_count(void **state)
+{
+	unsigned char byte;
+
+	open_with(200);
+	/* All are at hand. */
+	for (unsigned long i = 0; i < 200; i++)
+		assert_int_equal(file_read(file, i * PAGE_SIZE, &byte, 1), 1);
+	for (unsigned long i = 0; i < 200; i++) {
+		assert_int_equal(get(&m, i), disk_byte(i));
+		assert_true(mm_rss(m.s.mm) <= LIMIT);
+	}
+	close_all();
+}
+
+static void test_answers_to_user_faults_count(void **state)
+{
+	struct user_faults_config config = USER_FAULTS_CONFIG_INIT;
+	static const unsigned char bytes[PAGE_SIZE] = { [123] = 77 };
+	struct user_faults *uf;
+
+	open_with(LIMIT);
+	assert_int_equal(space_map(&m.s, 1000, 100, RW, ANON), 0);
+	assert_int_equal(user_faults_create(m.s.mm, &config, &uf), 0);
+	assert_int_equal(user_faults_register(uf, at(1000), 100 * PAGE_SIZE, USER_FAULT_MISSING),
+			 0);
+	for (unsigned long i = 0; i < LIMIT; i++)
+		assert_int_equal(get(&m, i), disk_byte(i));
+	/* The mm's own pages go for them, and then there are none. */
+	for (unsigned long i = 0; i < LIMIT; i++) {
+		assert_int_equal(user_faults_copy(uf, at(1000 + i), bytes, PAGE_SIZE, 0),
+				 PAGE_SIZE);
+		assert_true(mm_rss(m.s.mm) <= LIMIT);
+	}
+	assert_int_equal(user_faults_copy(uf, at(1000 + LIMIT), bytes, PAGE_SIZE, 0), -ENOMEM);
+	assert_int_equal(user_faults_zeropage(uf, at(1000 + LIMIT), PAGE_SIZE, 0), PAGE_SIZE);
+	assert_int_equal(mm_rss(m.s.mm), LIMIT);
+	for (unsigned long i = 0; i < LIMIT; i++)
+		assert_int_equal(get(&m, 1000 + i), 77);
+	user_faults_put(uf);
+	close_all();
+}
+
+static long collapse(unsigned long page, unsigned long nr)
+{
+	return mm_madvise(m.s.mm, at(page), nr * PAGE_SIZE, MADV_COLLAPSE);
+}
+
+/* Holes become memory. */
+static void test_a_collapse_counts(void **state)
+{
+	open_with(1);
+	assert_int_equal(space_map(&m.s, 512, 1024, RW, ANON), 0);
+	assert_int_equal(put(&m, 512, 5), MM_FAULT_DONE);
+	assert_int_equal(collapse(512, 512), -EBUSY);
+	assert_int_equal(mm_rss(m.s.mm), 1);
+	assert_int_equal(mm_set_limit(m.s.mm, 600 * PAGE_SIZE), 0);
+	assert_int_equal(collapse(512, 512), 0);
+	assert_int_equal(mm_rss(m.s.mm), 512);
+	assert_int_equal(get(&m, 512), 5);
+	/* And what is there already is no more than it was. */
+	assert_int_equal(mm_set_limit(m.s.mm, 0), 0);
+	for (unsigned long i = 0; i < 512; i++)
+		assert_int_equal(put(&m, 1024 + i, 6), MM_FAULT_DONE);
+	assert_int_equal(mm_set_limit(m.s.mm, 1024 * PAGE_SIZE), 0);
+	assert_int_equal(collapse(1024, 512), 0);
+	assert_int_equal(mm_rss(m.s.mm), 1024);
+	close_all();
+}
+
+/* It does not bring in what it may not have. */
+static void test_a_collapse_of_swap_counts(void **state)
+{
+	struct store s;
+
+	open_with(1);
+	store_on(&s, m.s.v, 1024, 0);
+	assert_int_equal(space_map(&m.s, 512, 512, RW, ANON), 0);
+	for (unsigned long i = 0; i < 512; i++) {
+		assert_int_equal(put(&m, 512 + i, (unsigned char)i), MM_FAULT_DONE);
+		assert_true(mm_rss(m.s.mm) <= LIMIT);
+	}
+	assert_true(collapse(512, 512) < 0);
+	assert_true(mm_rss(m.s.mm) <= LIMIT);
+	for (unsigned long i = 0; i < 512; i++)
+		assert_int_equal(get(&m, 512 + i), i & 0xff);
+	space_unmap(&m.s, 512, 512);
+	store_off(&s, m.s.v);
+	close_all();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_zeros_do_not_count),
+		cmocka_unit_test(test_pages_near_by_count),
+		cmocka_unit_test(test_answers_to_user_faults_count),
+		cmocka_unit_test(test_a_collapse_counts),
+		cmocka_unit_test(test_a_collapse_of_swap_counts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
