@@ -29,8 +29,9 @@ static void tell_page(const struct pt_slot *slot, enum pages_age age)
 	if (page_mapcount(page) > 1)
 		return;
 	page_clear_flags(page, PG_TOUCHED | PG_CHANCE | PG_ACTIVE);
+	/* What is stored by a pin from now on no entry tells. */
 	if (age == PAGES_CLEAN && slot->level == PT_PTE && !page_order(page) &&
-	    (page_flags(page) & PG_EXCLUSIVE) && !pte_dirty(f, e))
+	    (page_flags(page) & PG_EXCLUSIVE) && !pte_dirty(f, e) && !page_is_pinned(page))
 		page_set_flags(page, PG_LAZYFREE);
 }
 

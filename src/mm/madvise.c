@@ -536,16 +536,39 @@ static int swap_in_for(struct mm_struct *mm, const struct advice *advice, unsign
 	return advice->kind == ADVISE_COLLAPSE ? mm_swap_in(mm, start, end, SWAP_ANY) : 0;
 }
 
-/* MADV_PAGEOUT, once every area has been asked whether it may be: locked ones are passed over. */
-static void page_out(struct mm_struct *mm, unsigned long start, unsigned long end)
+/* The next part of [start, end), not empty, with an area.  False: there is none, or it refuses. */
+static bool next_part(struct mm_struct *mm, unsigned long start, unsigned long end,
+		      const struct advice *advice, struct reclaim_from *range)
 	__must_not_hold(vma_stable) __may_sleep
 {
-	struct reclaim_from range = {
-		.mm = mm, .start = start, .end = mm_has_pages(mm) ? min(end, pt_limit(mm->pgt)) : 0,
-	};
+	struct area_part part;
+	bool found;
 
-	if (range.start < range.end)
+	mm_read_lock(mm);
+	part.vma = vma_in(mm, start, end);
+	found = part.vma;
+	if (found) {
+		part.start = range->start = max(part.vma->vm_start, start);
+		part.end = range->end = min(part.vma->vm_end, end);
+		found = !check_part(&part, advice);
+	}
+	mm_read_unlock(mm);
+	return found;
+}
+
+/* MADV_PAGEOUT, as far as the areas have allowed it; each is asked once more. */
+static void page_out(struct mm_struct *mm, unsigned long start, unsigned long end,
+		     const struct advice *advice)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct reclaim_from range = { .mm = mm };
+
+	if (!mm_has_pages(mm))
+		return;
+	while (start < end && next_part(mm, start, end, advice, &range)) {
 		reclaim_pages(mm->instance, range, 0);
+		start = range.end;
+	}
 }
 
 static int advise_once(struct mm_struct *mm, unsigned long start, unsigned long end,
@@ -586,7 +609,7 @@ long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int
 		ret = advise_once(mm, addr, end, advice);
 	while (mm_call_again(mm->instance, &ret, &nr_tries));
 	if (advice->pages_out)
-		page_out(mm, addr, end);
+		page_out(mm, addr, end, advice);
 	return ret;
 }
 
@@ -695,14 +718,15 @@ static int advise_ranges_once(struct mm_struct *mm, const struct mm_range *range
 }
 
 /* As far as @left bytes reach: those were advised. */
-static void page_out_ranges(struct mm_struct *mm, const struct mm_range *ranges, long left)
+static void page_out_ranges(struct mm_struct *mm, const struct mm_range *ranges, long left,
+			    const struct advice *advice)
 	__must_not_hold(vma_stable) __may_sleep
 {
 	for (size_t i = 0; left > 0; i++) {
 		unsigned long len = min(ranges[i].len, (unsigned long)left), end;
 
 		if (!mm_check_advised(ranges[i].addr, len, &end))
-			page_out(mm, ranges[i].addr, end);
+			page_out(mm, ranges[i].addr, end, advice);
 		left -= (long)len;
 	}
 }
@@ -734,6 +758,6 @@ long mm_process_madvise(struct mm_user *user, const struct mm_range *ranges, siz
 	if (left < total || !ret)
 		ret = (long)(total - left);
 	if (advice->pages_out)
-		page_out_ranges(mm, ranges, max(ret, 0l));
+		page_out_ranges(mm, ranges, max(ret, 0l), advice);
 	return ret;
 }

@@ -375,6 +375,27 @@ static void test_free_of_a_shared_page_stays(void **state)
 	close_all();
 }
 
+/* What is stored by the frame after MADV_FREE is needed as what is stored by the address. */
+static void test_free_of_a_pinned_page_stays(void **state)
+{
+	struct mm_translation t;
+
+	open_with(2048, 1);
+	assert_int_equal(space_map(&m.s, 0, 1, RW, ANON), 0);
+	assert_int_equal(mm_translate(m.s.mm, byte_at(0), MM_ACCESS_WRITE, &t), MM_FAULT_DONE);
+	*(unsigned char *)t.bytes = 9;
+	assert_int_equal(mm_madvise(m.s.mm, at(0), PAGE_SIZE, MADV_FREE), 0);
+	*(unsigned char *)t.bytes = 10;
+	mm_translation_put(&t);
+	reclaim_all_unused(&m);
+	assert_int_equal(get(&m, 0), 10);
+	/* The next one is as good as any. */
+	assert_int_equal(mm_madvise(m.s.mm, at(0), PAGE_SIZE, MADV_FREE), 0);
+	reclaim_all_unused(&m);
+	assert_int_equal(get(&m, 0), 0);
+	close_all();
+}
+
 static void test_pageout_is_at_once(void **state)
 {
 	open_with(2048, 100);
@@ -387,6 +408,20 @@ static void test_pageout_is_at_once(void **state)
 	assert_int_equal(disk.writes, 10);
 	for (unsigned long i = 0; i < 100; i++)
 		assert_int_equal(get(&m, i), i < 10 ? 0x42 : disk_byte(i));
+	close_all();
+}
+
+/* Up to the area that may not be advised, across holes. */
+static void test_pageout_ends_where_it_is_refused(void **state)
+{
+	open_with(2048, 100);
+	map_disk(0, 100, SHARED);
+	read_all(0, 100);
+	space_unmap(&m.s, 10, 10);
+	assert_int_equal(mm_mlock(m.s.mm, at(40), 20 * PAGE_SIZE), 0);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), 100 * PAGE_SIZE, MADV_PAGEOUT), -EINVAL);
+	for (unsigned long i = 0; i < 100; i++)
+		assert_int_equal(mm_frame(m.s.mm, i) != 0, i >= 40);
 	close_all();
 }
 
@@ -458,7 +493,9 @@ int main(void)
 		cmocka_unit_test(test_populate_reclaims),
 		cmocka_unit_test(test_free_is_zeros_under_pressure_only),
 		cmocka_unit_test(test_free_of_a_shared_page_stays),
+		cmocka_unit_test(test_free_of_a_pinned_page_stays),
 		cmocka_unit_test(test_pageout_is_at_once),
+		cmocka_unit_test(test_pageout_ends_where_it_is_refused),
 		cmocka_unit_test(test_cold_goes_first),
 		cmocka_unit_test(test_shrinkers_are_asked),
 	};
