@@ -307,14 +307,16 @@ static void lose(struct address_space *mapping, unsigned long pgoff, void *item)
 
 int filemap_swapoff(struct address_space *mapping, unsigned int id)
 {
-	int err;
-
 	for (unsigned long at = 0; filemap_next_swapped(mapping, &at, ~0ul); at++) {
 		void *item = item_at(mapping, at);
+		unsigned int nr_tries = 0;
+		int err;
 
 		if (!item_is_slot(item) || swap_area_of(item_slot(item)) != id)
 			continue;
-		err = read_back(mapping, at);
+		do
+			err = read_back(mapping, at);
+		while (filemap_try_again(mapping, err, &nr_tries));
 		if (err == -EIO)
 			lose(mapping, at, item);
 		else if (err == -ENOMEM)

@@ -240,6 +240,30 @@ static void swapoff_brings_it_back(void **state)
 	close_all();
 }
 
+/* Where no frame is free it takes some from who does not need them. */
+static void swapoff_takes_pages_back(void **state)
+{
+	struct disk disk;
+	struct file *kept;
+	unsigned char byte;
+
+	open_all(512, 64, NR);
+	send_all_out(NR);
+	kept = disk_open(&disk, m.s.v, 1000);
+	for (unsigned long i = 0; i < 1000; i++)
+		assert_int_equal(file_read(kept, i * PAGE_SIZE, &byte, 1), 1);
+	/* Whatever the last one had left. */
+	for (unsigned long i = 1000; memory_free_frames(m.s.v);)
+		assert_int_equal(file_read(kept, --i * PAGE_SIZE, &byte, 1), 1);
+	assert_int_equal(vmarea_swapoff(m.s.v, s.id), 0);
+	store_free(&s);
+	for (unsigned long i = 0; i < NR; i++)
+		assert_int_equal(get(&m, i), byte_of(i));
+	disk_close(&disk, kept);
+	store_on(&s, m.s.v, 64, 0);
+	close_all();
+}
+
 /* Who has a reference keeps it, and so does who waits for it. */
 static void what_is_used_stays(void **state)
 {
@@ -312,6 +336,7 @@ int main(void)
 		cmocka_unit_test(the_last_put_frees_slots),
 		cmocka_unit_test(what_is_read_wrong_stays),
 		cmocka_unit_test(swapoff_brings_it_back),
+		cmocka_unit_test(swapoff_takes_pages_back),
 		cmocka_unit_test(what_is_used_stays),
 		cmocka_unit_test(what_is_broken_is_noticed),
 		cmocka_unit_test(memory_larger_than_the_arena),
