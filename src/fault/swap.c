@@ -112,18 +112,28 @@ enum mm_fault swap_missing(struct fault *f, pte_t seen)
 	return outcome;
 }
 
+/* As of now, and of whatever area is there. */
+static bool is_there(const struct fault *f, u64 number)
+{
+	unsigned int level;
+	pte_t e = pt_look(f->mm->pgt, f->addr, &level);
+
+	return pte_soft_type(f->mm->pgt->format, e) == PT_SOFT_SWAP && pte_soft_number(e) == number;
+}
+
 enum mm_fault swap_wait(struct fault *f)
 {
+	const u64 number = f->wait_swap - 1;
 	struct page *page;
-	int err = swap_read_page(f->mm->pgt->swap, f->wait_swap - 1, &page);
+	int err = swap_read_page(f->mm->pgt->swap, number, &page);
 
 	f->wait_swap = 0;
 	if (!err)
 		page_put(page);
-	/* If nobody uses the slot any more, there is another entry to look at. */
-	if (!err || err == -ENOENT)
-		return MM_FAULT_DONE;
-	return err == -ENOMEM ? MM_FAULT_OOM : MM_FAULT_BUS;
+	if (err == -ENOMEM)
+		return MM_FAULT_OOM;
+	/* Where the slot is not wanted any more there is another entry to look at, or none. */
+	return err == -EIO && is_there(f, number) ? MM_FAULT_BUS : MM_FAULT_DONE;
 }
 
 /* --------------------------------------------------------------------- without an access -- */

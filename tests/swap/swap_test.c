@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Pages that go to swap and come back: what every call finds of them, and what is counted. */
+#include <pthread.h>
 #include <unistd.h>
 
 #include <vmarea/report.h>
@@ -384,6 +385,58 @@ static void what_is_full_or_fails_leaves_the_page(void **state)
 	close_with_swap();
 }
 
+/* A read that another thread makes needless while it goes on, and that fails. */
+static u32 reading, needless;
+
+static int read_in_vain(void *private_data, uint64_t slot, void *to)
+{
+	/* Each pairs with the main thread. */
+	atomic_store_release(&reading, 1);
+	port_wake(&reading, 1);
+	while (!atomic_load_acquire(&needless))
+		port_wait(&needless, 0, PORT_NO_DEADLINE);
+	return -EIO;
+}
+
+static int write_nowhere(void *private_data, uint64_t slot, const void *from)
+{
+	return 0;
+}
+
+static void *load_byte(void *arg)
+{
+	*(int *)arg = get(&m, 0);
+	return NULL;
+}
+
+static void a_read_that_nobody_needs_may_fail(void **state)
+{
+	static const struct swap_ops ops = {
+		.read_page = read_in_vain, .write_page = write_nowhere,
+	};
+	const struct swap_desc desc = {
+		.size = sizeof(desc), .name = "x", .ops = &ops, .nr_slots = 1,
+	};
+	pthread_t loader;
+	unsigned int id;
+	int byte;
+
+	memory_open(&m);
+	assert_int_equal(vmarea_swapon(m.s.v, &desc, &id), 0);
+	map_and_fill(0, 1);
+	assert_int_equal(swap_out_at(0), 0);
+	assert_int_equal(pthread_create(&loader, NULL, load_byte, &byte), 0);
+	while (!atomic_load_acquire(&reading))
+		port_wait(&reading, 0, PORT_NO_DEADLINE);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), PAGE_SIZE, MADV_DONTNEED), 0);
+	atomic_store_release(&needless, 1);
+	port_wake(&needless, 1);
+	assert_int_equal(pthread_join(loader, NULL), 0);
+	assert_int_equal(byte, 0);
+	assert_int_equal(vmarea_swapoff(m.s.v, id), 0);
+	memory_close(&m);
+}
+
 static void areas_are_used_by_priority_and_in_turn(void **state)
 {
 	struct store low, high;
@@ -597,6 +650,7 @@ int main(void)
 		cmocka_unit_test(a_pin_of_a_swapped_page_brings_it_back_and_keeps_it),
 		cmocka_unit_test(a_page_that_is_held_stays_in_the_cache),
 		cmocka_unit_test(what_is_full_or_fails_leaves_the_page),
+		cmocka_unit_test(a_read_that_nobody_needs_may_fail),
 		cmocka_unit_test(areas_are_used_by_priority_and_in_turn),
 		cmocka_unit_test(swapoff_brings_everything_back),
 		cmocka_unit_test(swapoff_without_memory_changes_nothing),
