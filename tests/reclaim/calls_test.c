@@ -606,6 +606,23 @@ static void test_a_hook_without_memory_is_asked_once(void **state)
 	close_all();
 }
 
+/* Whatever it says: 512 is what a kernel's driver calls ERESTARTSYS. */
+static void test_what_a_hook_says_is_not_taken_for_ours(void **state)
+{
+	struct file *file;
+	int answer;
+
+	open_all();
+	file = driver_file(&answer);
+	for (answer = -1; answer >= -4095; answer--) {
+		nr_mmaps = 0;
+		assert_int_equal(space_map_file(&m.s, work(0), 1, RW, MAP_SHARED, file, 0), answer);
+		assert_int_equal(nr_mmaps, 1);
+	}
+	file_put(file);
+	close_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -615,6 +632,7 @@ int main(void)
 		cmocka_unit_test(test_limits_of_other_kinds_take_nothing),
 		cmocka_unit_test(test_hooks_are_called_once),
 		cmocka_unit_test(test_a_hook_without_memory_is_asked_once),
+		cmocka_unit_test(test_what_a_hook_says_is_not_taken_for_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
