@@ -15,7 +15,7 @@ import sys
 
 STRUCTS = ("mm_struct", "vm_area_struct")
 GUARDING = set("mVw1ptf")
-FIELD = re.compile(r"(\w+)(?:\[\w+\])?(?:\s+\w+GUARDED)?;\s*/\*\s+(\w(?:/\w)*)\b")
+FIELD = re.compile(r"(\w+)(?:\[\w+\])?(?:\s+(?:\w+GUARDED|__cacheline_aligned))*;\s*/\*\s+(\w(?:/\w)*)\b")
 ACCESSOR = re.compile(r"^ \*\t(\w+)\([^)]*\)(?:, (\w+)\(\))?\t+([\w ]+)\t", re.M)
 ASSIGN = r"\s*(?:(?:<<|>>|[-+|&^*/%])?=(?!=)|\+\+|--)"
 OBJECT = r"((?:\w+(?:\([^()]*\))?(?:->|\.))*\w+(?:\([^()]*\))?)"
