@@ -191,7 +191,7 @@ static int evict_anon(struct reclaim *r, struct page *page)
 			return err;
 		page_clear_flags(page, PG_LAZYFREE);
 	}
-	err = swap_out(r->instance, page);
+	err = swap_out(r->instance, page, r->wait);
 	if (!err)
 		count(r, swapped);
 	return err;

@@ -57,12 +57,20 @@ bool mm_over_limit(const struct mm_struct *mm, unsigned long nr)
 	return unlikely(limit) && resident(mm) + nr > limit;
 }
 
+/* Pages above the limit; 0: there is none. */
+static unsigned long nr_above(const struct mm_struct *mm, unsigned long limit)
+{
+	unsigned long have = resident(mm);
+
+	return limit && have > limit ? have - limit : 0;
+}
+
 /* Pages above the limit, and room for a batch. */
 static unsigned long excess(const struct mm_struct *mm, unsigned long limit)
 {
 	unsigned long have = resident(mm), goal = limit - min(limit, batch_of(limit));
 
-	return have > goal ? have - goal : 0;
+	return limit && have > goal ? have - goal : 0;
 }
 
 /* ------------------------------------------------------------------------------- retry -- */
@@ -149,18 +157,19 @@ void vmarea_set_reclaim_when(struct vmarea *instance, enum vmarea_reclaim_when w
 	atomic_store_relaxed(&instance->reclaim.when, when);
 }
 
-/* Until it is so, or nothing more goes. */
+/* Until it is so, or nothing more goes, and not for ever: what shrinkers free need be no frames. */
 static void shrink_to_limit(struct vmarea *instance)
 	__must_not_hold(vma_stable) __may_sleep
 {
 	struct reclaim_from anybody = { .mm = NULL };
 	unsigned long limit = arena_limit(instance->arena), used;
+	unsigned int nr_tries = 0;
 	struct arena_stats stats;
 
 	do {
 		arena_get_stats(instance->arena, &stats);
 		used = stats.total - stats.free - stats.cached;
-	} while (used > limit &&
+	} while (used > limit && nr_tries++ < MOST_TRIES &&
 		 reclaim_pages(instance, anybody, used - limit).nr_freed);
 	arena_collect(instance->arena);
 }
@@ -189,12 +198,15 @@ int mm_set_limit(struct mm_user *user, uint64_t bytes)
 	struct reclaim_from itself = { .mm = mm };
 	/* Less than a page is a limit, too. */
 	unsigned long limit = bytes ? max(bytes >> PAGE_SHIFT, 1ul) : 0;
+	unsigned int nr_tries = 0;
+	unsigned long nr;
 
 	if (!mm->pgt)
 		return -EOPNOTSUPP;
 	atomic_store_relaxed(&mm->resident_limit, limit);
-	while (mm_over_limit(mm, 0) &&
-	       reclaim_pages(mm->instance, itself, resident(mm) - limit).nr_freed)
+	/* Others may fault faster, or unmap: looked at once. */
+	while ((nr = nr_above(mm, limit)) && nr_tries++ < MOST_TRIES &&
+	       reclaim_pages(mm->instance, itself, nr).nr_freed)
 		;
 	return 0;
 }

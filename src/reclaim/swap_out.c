@@ -12,7 +12,6 @@
  * is a write: after the entry has been exchanged nobody has a translation that allows one.
  */
 #include "reclaim/swap_out.h"
-#include "rmap/rmap.h"
 
 /* In its slot, and taken out of the cache. */
 static int write_out(struct swap_space *space, struct page *page, u64 number)
@@ -29,9 +28,9 @@ static int write_out(struct swap_space *space, struct page *page, u64 number)
 	return swap_leave_page(space, page, number) ? 0 : -EAGAIN;
 }
 
-int swap_out(struct vmarea *instance, struct page *page)
+int swap_out(struct vmarea *instance, struct page *page, enum rmap_wait wait)
 {
-	struct rmap_unmap how = { .leave = RMAP_LEAVE_SWAP, .wait = RMAP_WAIT };
+	struct rmap_unmap how = { .leave = RMAP_LEAVE_SWAP, .wait = wait };
 	struct swap_space *space = instance->swap;
 	int err;
 

@@ -3,6 +3,7 @@
 #ifndef RECLAIM_SWAP_OUT_H
 #define RECLAIM_SWAP_OUT_H
 
+#include "rmap/rmap.h"
 #include "swap/swap.h"
 
 /*
@@ -13,10 +14,10 @@
  *
  *	-ENOSPC		no swap, or none free
  *	-EBUSY		somebody has pinned it; a page of a block that others use, too
- *	-EAGAIN		somebody uses it just now
+ *	-EAGAIN		somebody uses it just now, or with RMAP_TRY changes who maps it
  *	-EIO		it could not be written
  */
-int swap_out(struct vmarea *instance, struct page *page)
+int swap_out(struct vmarea *instance, struct page *page, enum rmap_wait wait)
 	__must_hold(page) __may_sleep __must_check;
 
 #endif

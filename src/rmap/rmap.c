@@ -331,5 +331,6 @@ int rmap_discard(struct page *page, enum rmap_wait wait)
 
 	if (err)
 		return err;
-	return page_mapcount(page) ? -EBUSY : 0;
+	/* One that was mapped nowhere before may be in the swap cache, for whom it is needed. */
+	return page_mapcount(page) || page_refs(page) != 1 ? -EBUSY : 0;
 }

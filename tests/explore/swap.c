@@ -60,7 +60,7 @@ static int out(struct mm_user *in, unsigned long page)
 	if (!p)
 		return -ENOENT;
 	page_lock(p);
-	err = swap_out(machine, p);
+	err = swap_out(machine, p, RMAP_WAIT);
 	page_unlock(p);
 	page_put(p);
 	VT_CHECK(!err || err == -EAGAIN || err == -EBUSY || err == -ENOSPC, "%d", err);

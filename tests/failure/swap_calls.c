@@ -42,7 +42,7 @@ static void out(unsigned long page)
 
 	assert_non_null(p);
 	page_lock(p);
-	assert_int_equal(swap_out(w.v, p), 0);
+	assert_int_equal(swap_out(w.v, p, RMAP_WAIT), 0);
 	page_unlock(p);
 	page_put(p);
 }

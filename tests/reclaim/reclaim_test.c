@@ -473,6 +473,32 @@ static void test_shrinkers_are_asked(void **state)
 	close_all();
 }
 
+/* It has as many as ever, and none of them lies in a frame. */
+static unsigned long count_endless(struct shrinker *shrinker)
+{
+	return 100;
+}
+
+static unsigned long scan_endless(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	return sc->nr_to_scan;
+}
+
+static void test_a_limit_that_cannot_be_kept_is_set(void **state)
+{
+	struct shrinker shrinker = {
+		.name = "endless", .count = count_endless, .scan = scan_endless, .seeks = 2,
+		.batch = 8,
+	};
+
+	open_with(512, 1);
+	shrinker_register(m.s.v, &shrinker);
+	assert_int_equal(vmarea_set_limit(m.s.v, PAGE_SIZE), 0);
+	assert_int_equal(vmarea_set_limit(m.s.v, 0), 0);
+	shrinker_unregister(&shrinker);
+	close_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -498,6 +524,7 @@ int main(void)
 		cmocka_unit_test(test_pageout_ends_where_it_is_refused),
 		cmocka_unit_test(test_cold_goes_first),
 		cmocka_unit_test(test_shrinkers_are_asked),
+		cmocka_unit_test(test_a_limit_that_cannot_be_kept_is_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

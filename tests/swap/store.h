@@ -125,7 +125,7 @@ static inline int mm_swap_out(struct mm_user *user, struct vmarea *v, unsigned l
 		return -ENOENT;
 	}
 	page_lock(p);
-	err = swap_out(v, p);
+	err = swap_out(v, p, RMAP_WAIT);
 	page_unlock(p);
 	page_put(p);
 	return err;

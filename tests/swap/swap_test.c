@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <vmarea/reclaim.h>
 #include <vmarea/report.h>
 
 #include "store.h"
@@ -360,6 +361,27 @@ static void a_page_that_is_held_stays_in_the_cache(void **state)
 	close_with_swap();
 }
 
+/* A page that is in the cache and nowhere mapped is not one that MADV_FREE gave up. */
+static void what_stays_in_the_cache_is_not_discarded(void **state)
+{
+	struct vmarea_reclaim_stats stats;
+	struct page *page;
+
+	open_with_swap(8);
+	map_and_fill(0, 1);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), PAGE_SIZE, MADV_FREE), 0);
+	/* Somebody has it, and it goes to swap all the same. */
+	page = mm_page_get(m.s.mm, 0);
+	assert_int_equal(swap_out_at(0), -EAGAIN);
+	assert_int_equal(vmarea_reclaim(m.s.v, 1), 0);
+	vmarea_get_reclaim_stats(m.s.v, &stats);
+	assert_int_equal(stats.discarded, 0);
+	page_put(page);
+	assert_int_equal(vmarea_reclaim(m.s.v, 1), 1);
+	assert_int_equal(get(&m, 0), 1);
+	close_with_swap();
+}
+
 static void what_is_full_or_fails_leaves_the_page(void **state)
 {
 	open_with_swap(2);
@@ -649,6 +671,7 @@ int main(void)
 		cmocka_unit_test(a_collapse_brings_in_what_it_needs),
 		cmocka_unit_test(a_pin_of_a_swapped_page_brings_it_back_and_keeps_it),
 		cmocka_unit_test(a_page_that_is_held_stays_in_the_cache),
+		cmocka_unit_test(what_stays_in_the_cache_is_not_discarded),
 		cmocka_unit_test(what_is_full_or_fails_leaves_the_page),
 		cmocka_unit_test(a_read_that_nobody_needs_may_fail),
 		cmocka_unit_test(areas_are_used_by_priority_and_in_turn),
