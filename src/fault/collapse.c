@@ -2,8 +2,8 @@
 /*
  * MADV_COLLAPSE: 512 small pages become a block.
  *
- *	look at the entries	a page that others hold, or that went to swap since it was
- *				brought in for this (mm/madvise.c): -EAGAIN
+ *	look at the entries	a page that others hold, or that is in swap though it was
+ *				to be brought in for this (mm/madvise.c): -EAGAIN
  *	a limit of the mm	no room for what was no memory: -EBUSY
  *	a block			none: -ENOMEM
  *	a guard among them	-EINVAL

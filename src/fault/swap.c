@@ -138,9 +138,7 @@ enum mm_fault swap_wait(struct fault *f)
 
 /* --------------------------------------------------------------------- without an access -- */
 
-/* Its bytes are lost. */
-static int poison(const struct fault *f, pte_t seen)
-	__must_hold_shared(vma_stable)
+int swap_lose(const struct fault *f, pte_t seen)
 {
 	int err = pt_install(f->mm->pgt, NULL, f->addr, PT_PTE, seen, pte_soft(PT_SOFT_POISON, 0));
 
@@ -154,8 +152,6 @@ int swap_bring_in(struct fault *f, pte_t seen)
 	struct page *page;
 	int err = swap_read_page(f->mm->pgt->swap, pte_soft_number(seen), &page);
 
-	if (err == -EIO)
-		return poison(f, seen);
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	page_lock(page);

@@ -14,11 +14,14 @@ enum mm_fault swap_missing(struct fault *f, pte_t seen)
 enum mm_fault swap_wait(struct fault *f)	__must_not_hold(vma_stable) __may_sleep;
 
 /*
- * For who wants no access but the page: makes the swap entry @seen at f->addr a leaf, or if its
- * bytes cannot be read, an entry that says so.  0, also if it is another by now; -ENOMEM.
+ * For who wants no access but the page: makes the swap entry @seen at f->addr a leaf.  0, also if it
+ * is another by now; -ENOMEM; -EIO: its bytes cannot be read.
  */
 int swap_bring_in(struct fault *f, pte_t seen)
 	__must_hold_shared(vma_stable) __may_sleep __must_check;
+/* Its bytes will never be read: makes it an entry that says so.  0, as above; -ENOMEM. */
+int swap_lose(const struct fault *f, pte_t seen)
+	__must_hold_shared(vma_stable) __must_check;
 
 /*
  * The first swap entry of [addr, end) that is of area @id (SWAP_ANY: of any), and where.  PTE_NONE:

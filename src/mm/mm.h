@@ -122,8 +122,9 @@ bool shm_is_attach(const struct file *file);
 /* ---- swapoff.c */
 
 /*
- * Swapped pages of [start, end) are brought in, those of swap area @id (SWAP_ANY: of any), whatever
- * their areas allow.  0; -ENOMEM: not all.
+ * Swapped pages of [start, end) are brought in, those of swap area @id, whatever their areas allow;
+ * what cannot be read is lost.  SWAP_ANY: of any, as many as can be read and the mm may have.  0;
+ * -ENOMEM: not all.
  */
 int mm_swap_in(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned int id)
 	__must_not_hold(vma_stable) __may_sleep __must_check;

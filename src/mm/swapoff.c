@@ -43,6 +43,9 @@ static int bring_in_some(struct mm_struct *mm, unsigned long *addr, unsigned lon
 		f.vma = vma_at(mm, *addr);
 		VM_BUG_ON(!f.vma, "an entry at %lx lies in no area", *addr);
 		err = swap_bring_in(&f, entry);
+		/* The slot goes with a swapoff alone; else it may be read another time. */
+		if (err == -EIO)
+			err = id == SWAP_ANY ? 0 : swap_lose(&f, entry);
 		if (err)
 			return err == -ENOMEM ? -ENOFRAME : err;
 		*addr += PAGE_SIZE;

@@ -319,6 +319,24 @@ static void a_collapse_brings_in_what_it_needs(void **state)
 	close_with_swap();
 }
 
+/* It may be read later. */
+static void a_collapse_loses_nothing(void **state)
+{
+	open_with_swap(8);
+	assert_int_equal(space_map(&m.s, 512, 512, RW, ANON), 0);
+	for (unsigned long i = 0; i < 4; i++)
+		assert_int_equal(put(&m, 512 + i, (unsigned char)(i + 1)), MM_FAULT_DONE);
+	assert_int_equal(swap_out_at(513), 0);
+	assert_int_equal(swap_out_at(514), 0);
+	s.fail_reads = 1;
+	assert_int_equal(mm_madvise(m.s.mm, at(512), 512 * PAGE_SIZE, MADV_COLLAPSE), -EAGAIN);
+	s.fail_reads = 0;
+	for (unsigned long i = 0; i < 4; i++)
+		assert_int_equal(get(&m, 512 + i), i + 1);
+	assert_int_equal(mm_madvise(m.s.mm, at(512), 512 * PAGE_SIZE, MADV_COLLAPSE), 0);
+	close_with_swap();
+}
+
 static void a_pin_of_a_swapped_page_brings_it_back_and_keeps_it(void **state)
 {
 	struct page *pinned;
@@ -669,6 +687,7 @@ int main(void)
 		cmocka_unit_test(mremap_and_mprotect_take_it_along),
 		cmocka_unit_test(mlock_and_willneed_read_in),
 		cmocka_unit_test(a_collapse_brings_in_what_it_needs),
+		cmocka_unit_test(a_collapse_loses_nothing),
 		cmocka_unit_test(a_pin_of_a_swapped_page_brings_it_back_and_keeps_it),
 		cmocka_unit_test(a_page_that_is_held_stays_in_the_cache),
 		cmocka_unit_test(what_stays_in_the_cache_is_not_discarded),
