@@ -201,8 +201,10 @@ static int evict_anon(struct reclaim *r, struct page *page)
 static int split(struct reclaim *r, struct page *head)
 	__must_hold(head) __may_sleep
 {
-	if (rmap_split_block(head, r->wait))
+	if (rmap_split_block(head, r->wait)) {
 		count(r, split);
+		r->nr_split++;
+	}
 	return -EBUSY;
 }
 

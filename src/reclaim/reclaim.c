@@ -162,6 +162,10 @@ static int collect(void *arg, unsigned long addr, unsigned int level, pte_t e)
 	page = pfn_page(sweep->pt->frames, pte_pfn(sweep->pt->format, e));
 	if (sweep->unshared && page_mapcount(page) > 1)
 		return 0;
+	/* Of a block in pieces the head, and once: a reference of ours more keeps it whole. */
+	page = page_head(page);
+	if (sweep->nr && sweep->pages[sweep->nr - 1] == page)
+		return 0;
 	if (get_candidate(sweep->r, page))
 		sweep->pages[sweep->nr++] = page;
 	return 0;
@@ -227,12 +231,18 @@ static void all_rounds(struct reclaim *r, const struct reclaim_from *from, unsig
 	}
 }
 
+/* What was a block is gone through once more, page by page. */
 static void range_at_once(struct reclaim *r, struct reclaim_from range)
 	__may_sleep
 {
 	r->mind = RECLAIM_ANY;
-	while (range.start < range.end)
-		range.start = sweep_range(r, &range, range.start, range.end);
+	while (range.start < range.end) {
+		unsigned long nr_split = r->nr_split;
+		unsigned long next = sweep_range(r, &range, range.start, range.end);
+
+		if (r->nr_split == nr_split)
+			range.start = next;
+	}
 }
 
 struct reclaim_result reclaim_pages(struct vmarea *instance, struct reclaim_from from,

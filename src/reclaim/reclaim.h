@@ -61,6 +61,7 @@ struct reclaim {
 	bool can_swap;				/* there are free slots */
 	unsigned long nr_freed;
 	unsigned long nr_seen;			/* pages that could go, would they be old */
+	unsigned long nr_split;			/* blocks that have become pages */
 	bool busy;
 };
 

@@ -109,6 +109,41 @@ static void test_an_mm_swaps_its_own(void **state)
 	close_all();
 }
 
+/* A block goes by its own mm's limit as by the instance's, be it in pieces that a pin has kept. */
+static void test_blocks_go_by_a_limit_of_the_mm(void **state)
+{
+	struct mm_translation t;
+
+	open_with(4096, 4000, VMAREA_THP_ALWAYS);
+	fill_all(PT_ENTRIES);
+	assert_int_equal(mm_set_limit(m.s.mm, 200 * PAGE_SIZE), 0);
+	assert_true(mm_rss(m.s.mm) <= 200);
+	check_all(PT_ENTRIES);
+	assert_int_equal(mm_set_limit(m.s.mm, 0), 0);
+
+	assert_int_equal(space_unmap(&m.s, 0, PT_ENTRIES), 0);
+	fill_all(PT_ENTRIES);
+	assert_int_equal(mm_translate(m.s.mm, byte_at(7), MM_ACCESS_WRITE, &t), MM_FAULT_DONE);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), PAGE_SIZE, MADV_DONTNEED), 0);
+	mm_translation_put(&t);
+	assert_int_equal(mm_set_limit(m.s.mm, 200 * PAGE_SIZE), 0);
+	assert_true(mm_rss(m.s.mm) <= 200);
+	for (unsigned long i = 1; i < PT_ENTRIES; i++)
+		check_page(m.s.mm, i);
+	close_all();
+}
+
+static void test_a_block_is_paged_out(void **state)
+{
+	open_with(4096, 4000, VMAREA_THP_ALWAYS);
+	fill_all(2 * PT_ENTRIES);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), PT_ENTRIES * PAGE_SIZE, MADV_PAGEOUT), 0);
+	assert_int_equal(mm_rss(m.s.mm), PT_ENTRIES);
+	assert_int_equal(mm_swapped(m.s.mm), PT_ENTRIES);
+	check_all(2 * PT_ENTRIES);
+	close_all();
+}
+
 static void test_full_swap_is_out_of_memory(void **state)
 {
 	unsigned long i;
@@ -221,6 +256,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_memory_larger_than_the_arena),
 		cmocka_unit_test(test_blocks_are_split),
 		cmocka_unit_test(test_an_mm_swaps_its_own),
+		cmocka_unit_test(test_blocks_go_by_a_limit_of_the_mm),
+		cmocka_unit_test(test_a_block_is_paged_out),
 		cmocka_unit_test(test_full_swap_is_out_of_memory),
 		cmocka_unit_test(test_swap_that_fails_loses_nothing),
 		cmocka_unit_test(test_pageout_is_at_once),
