@@ -172,12 +172,14 @@ static int choose_ops(struct options *o, uint64_t only, uint64_t without)
 	const uint64_t accesses = 1ul << OP_LOAD | 1ul << OP_STORE | 1ul << OP_PEEK |
 				  1ul << OP_POKE;
 
-	const uint64_t file_io = 1ul << OP_PUNCH | 1ul << OP_FILE_READ | 1ul << OP_FILE_WRITE;
+	const uint64_t file_io = 1ul << OP_PUNCH | 1ul << OP_FILE_READ | 1ul << OP_FILE_WRITE |
+				 1ul << OP_FILE_SYNC | 1ul << OP_ADD_SEALS;
 
 	if (!o->memory.touch && (only & accesses))
 		return cli_usage("diff", "load, store, peek, poke: no bytes without --touch");
 	if (!o->memory.files && (only & file_io))
-		return cli_usage("diff", "punch, file_read, file_write: not without --files");
+		return cli_usage("diff", "punch, file_read, file_write, file_sync, add_seals: "
+				 "not without --files");
 	if (!o->memory.touch)
 		without |= accesses;
 	if (!o->memory.files)

@@ -47,8 +47,11 @@ struct test_file {
 	int fd;
 	int same_as;			/* the open file is that of this index, or -1 */
 	struct file_desc desc;		/* name is owned */
+	unsigned int seals;		/* F_SEAL_*, from the beginning */
 	bool mappable;
 	bool disk;			/* msync() would wait for a disk */
+	bool append;			/* O_APPEND */
+	bool anew;			/* another one in each run: what seals do cannot be undone */
 };
 
 struct test_files {
@@ -142,6 +145,7 @@ struct known_file {
 	struct file *file;
 	uint64_t inode;
 	uint32_t dev;
+	bool anew;			/* the kernel's has another number, and keeps it for a run */
 };
 
 /* A process right after exec, as the library is to begin. */
@@ -247,7 +251,7 @@ const char *files_synced(const struct side *side, const struct side_proc *proc,
 			 const struct diff_call *call);
 /* The file of this index, as ftruncate(). */
 void file_resize(const struct side *side, uint64_t at, uint64_t bytes);
-/* OP_TRUNCATE, OP_PUNCH, OP_FILE_READ, OP_FILE_WRITE: what the agent is to return. */
+/* OP_TRUNCATE, OP_PUNCH, OP_FILE_*, OP_ADD_SEALS: what the agent is to return. */
 long file_call(struct side *side, struct diff_call *call);
 /* A bit for each file whose bytes are compared with the texts. */
 uint32_t files_compared(const struct test_files *files);

@@ -232,12 +232,14 @@ static void add_area(struct page_runs *runs, const struct diff_area *area)
 	}
 }
 
-/* Size and bytes of each file that the calls change. */
+enum { ADD_SEALS = 1033, GET_SEALS = 1034 };
+
+/* Size, bytes and seals of each file that the calls change. */
 static char *read_files(char *to)
 {
 	for (unsigned int i = 0; i < AGENT_MAX_FILES; i++) {
 		uint64_t fd = AGENT_FILE_FD + i, at = 0, hash = 0;
-		long n;
+		long n, seals;
 
 		if (!(shared->whole_files >> i & 1) ||
 		    to + FILE_LINE_MAX > condensed + sizeof(condensed))
@@ -246,7 +248,9 @@ static char *read_files(char *to)
 			hash = bytes_hash(hash, io, (uint64_t)n);
 			at += (uint64_t)n;
 		}
-		to = file_line_put(to, i, (uint64_t)MUST(sys3(NR_lseek, fd, 0, 2)), hash);
+		seals = sys2(NR_fcntl, fd, GET_SEALS);
+		to = file_line_put(to, i, (uint64_t)MUST(sys3(NR_lseek, fd, 0, 2)), hash,
+				   seals < 0 ? 0 : (uint64_t)seals);
 	}
 	return to;
 }
@@ -271,10 +275,12 @@ static size_t read_text(const struct diff_map *map)
 	return (size_t)(read_files(runs.to) - condensed);
 }
 
-/* Leaves behind what is found now, for the report. */
+/*
+ * Leaves behind what is found now, for the report; but the text as it was compared, since to make
+ * it reads pages into being.
+ */
 static _Noreturn void differs(uint32_t at, uint32_t difference, int64_t result)
 {
-	const struct diff_map *map = (const void *)&shared->arena[shared->calls[at].map];
 	int fd = AGENT_MAPS_FD + (int)me;
 	uint64_t addr = 0;
 	uint32_t nr = 0;
@@ -282,10 +288,8 @@ static _Noreturn void differs(uint32_t at, uint32_t difference, int64_t result)
 	while (nr < AGENT_MAX_AREAS && next_area(fd, addr, &shared->found[nr]))
 		addr = shared->found[nr++].end;
 	shared->found_nr = nr;
-	if (difference == DIFFERS_TEXT) {
-		shared->found_text_bytes = (uint32_t)read_text(map);
+	if (difference == DIFFERS_TEXT)
 		memcpy(shared->found_text, condensed, shared->found_text_bytes);
-	}
 	shared->at = at;
 	shared->difference = difference;
 	shared->result = result;
@@ -413,20 +417,30 @@ static long do_fill(uint64_t nr)
 	return 0;
 }
 
-/* How many bytes: what stops it is an error of many names.  A peek leaves them in loaded. */
-static long remote(const uint64_t *a, const uint64_t *poked)
+/*
+ * How many bytes: what stops it is an error of many names.  A peek leaves them in loaded, or a hash
+ * of them.
+ */
+static long remote(const uint64_t *a, int poke)
 {
-	struct { uint64_t base, bytes; } here = { ptr(&loaded), a[1] }, there = { a[0], a[1] };
+	uint64_t at = a[1] > 8 ? ptr(io) : ptr(&loaded);
+	struct { uint64_t base, bytes; } here = { at, a[1] }, there = { a[0], a[1] };
 	uint64_t fd = AGENT_MEM_FD + a[2], pid = shared->pid[a[2]];
 	long ret;
 
-	loaded = poked ? *poked : 0;
+	loaded = poke ? a[4] : 0;
+	if (poke && a[1] > 8)
+		bytes_make(io, a[0], a[1], a[4]);
 	if (a[3] == REMOTE_FORCED)
-		ret = sys4(poked ? NR_pwrite64 : NR_pread64, fd, here.base, a[1], a[0]);
+		ret = sys4(poke ? NR_pwrite64 : NR_pread64, fd, here.base, a[1], a[0]);
 	else
-		ret = sys6(poked ? NR_process_vm_writev : NR_process_vm_readv, pid, ptr(&here), 1,
+		ret = sys6(poke ? NR_process_vm_writev : NR_process_vm_readv, pid, ptr(&here), 1,
 			   ptr(&there), 1, 0);
-	return ret < 0 ? 0 : ret;
+	if (ret < 0)
+		ret = 0;
+	if (!poke && a[1] > 8)
+		loaded = bytes_hash(0, io, (uint64_t)ret);
+	return ret;
 }
 
 static int fd_of(uint64_t file)
@@ -449,6 +463,10 @@ static long do_file(unsigned int op, const uint64_t *a)
 		ret = sys4(NR_pread64, fd, ptr(io), a[2], a[1]);
 		loaded = ret > 0 ? bytes_hash(0, io, (uint64_t)ret) : 0;
 		return ret;
+	case OP_FILE_SYNC:
+		return sys1(NR_fsync, fd);
+	case OP_ADD_SEALS:
+		return sys3(NR_fcntl, fd, ADD_SEALS, a[1]);
 	default:
 		bytes_make(io, a[1], a[2], a[3]);
 		return sys4(NR_pwrite64, fd, ptr(io), a[2], a[1]);
@@ -485,13 +503,15 @@ static long do_other(const struct diff_call *c)
 	case OP_PEEK:
 		return remote(a, 0);
 	case OP_POKE:
-		return remote(a, &a[4]);
+		return remote(a, 1);
 	case OP_READ_INTO:
 		return do_read_into(a[0], a[1]);
 	case OP_TRUNCATE:
 	case OP_PUNCH:
 	case OP_FILE_READ:
 	case OP_FILE_WRITE:
+	case OP_FILE_SYNC:
+	case OP_ADD_SEALS:
 		return do_file(c->op, a);
 	case OP_FILL:
 		return do_fill(a[1]);
@@ -588,10 +608,12 @@ static struct diff_pages look_at_pages(const struct diff_pages *at)
 
 static int same_pages(const struct diff_pages *a, const struct diff_pages *found)
 {
-	/* A file on a disk that is cut loses entries of pages that stay, where these were large. */
-	uint64_t must_have = shared->whole_files ? a->file & a->core_compared : a->file;
+	/*
+	 * Of a file on a disk a fault does not map neighbours that say how far to read ahead; and
+	 * what is cut loses entries of pages that stay, where these were large.
+	 */
 	uint64_t differ = (a->present ^ found->present) | (a->guard ^ found->guard) |
-			  (must_have & ~found->file) | (a->core_compared & ~a->file & found->file) |
+			  ((a->file ^ found->file) & a->core_compared) |
 			  ((a->exclusive ^ found->exclusive) & a->exclusive_compared);
 
 	return a->result == found->result && !(differ & a->compared) &&
@@ -619,6 +641,7 @@ static void compare(uint32_t i, long result)
 	if (map->text_bytes && (c->text || shared->text_always)) {
 		size_t n = read_text(map);
 
+		shared->found_text_bytes = (uint32_t)n;
 		if (n != map->text_bytes || memcmp(condensed, &map->area[map->nr], n))
 			differs(i, DIFFERS_TEXT, result);
 	}

@@ -71,10 +71,12 @@ enum diff_op {
 	OP_LOAD,			/* addr bytes */
 	OP_STORE,			/* addr bytes value */
 	OP_PEEK,			/* addr bytes process REMOTE_* */
-	OP_POKE,			/* addr bytes process REMOTE_* value */
+	OP_POKE,			/* addr bytes process REMOTE_* value; of more than 8: seed */
 	OP_PUNCH,			/* file offset bytes: fallocate(PUNCH_HOLE) */
 	OP_FILE_READ,			/* file offset bytes: pread() */
 	OP_FILE_WRITE,			/* file offset bytes seed: pwrite() */
+	OP_FILE_SYNC,			/* file: fsync() */
+	OP_ADD_SEALS,			/* file F_SEAL_* */
 	NR_OPS
 };
 
@@ -85,7 +87,8 @@ enum diff_op {
 #define AGENT_EXEC_SLOT		0x800u
 #define AGENT_EXEC_BYTES	2u
 
-#define AGENT_IO_BYTES		(8u * 4096)	/* that OP_FILE_READ and OP_FILE_WRITE are about */
+/* That OP_FILE_READ, OP_FILE_WRITE, OP_PEEK and OP_POKE are about. */
+#define AGENT_IO_BYTES		(8u * 4096)
 
 /* By process_vm_readv(2) and its kind, or as a debugger, by /proc/PID/mem. */
 enum remote_kind { REMOTE_PLAIN, REMOTE_FORCED, NR_REMOTE_KINDS };
@@ -112,9 +115,8 @@ enum touch_result { TOUCH_DONE, TOUCH_MAPERR, TOUCH_ACCERR, TOUCH_BUS, TOUCH_OTH
 
 /*
  * Up to 64 pages, a bit for each, by mincore() and pagemap.  Of what has no page of a file mapped:
- * is it present, here alone, a guard?  Pages of files that the library maps the kernel must, and
- * where core_compared says so, no others: where the machine decides what is in core, it may map
- * neighbours that the library does not have.
+ * is it present, here alone, a guard?  Pages of files that the library maps the kernel must, and no
+ * others, where core_compared says so: elsewhere the machine decides what is in core.
  */
 struct diff_pages {
 	uint64_t addr;
@@ -134,8 +136,8 @@ struct diff_call {
 	uint32_t map;			/* expected map: 8-byte units into arena */
 	int64_t result;			/* expected */
 	uint64_t arg[6];
-	uint64_t value;			/* OP_LOAD, OP_PEEK: what it is to find; OP_FILE_READ: */
-					/* a hash of that; else 0 */
+	uint64_t value;			/* OP_LOAD, OP_PEEK: what it is to find; OP_FILE_READ, */
+					/* OP_PEEK of more than 8 bytes: a hash of that; else 0 */
 	struct diff_pages pages;	/* after it, where it was */
 };
 

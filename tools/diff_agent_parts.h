@@ -16,7 +16,7 @@ enum {
 	NR_ioctl = 16, NR_pread64 = 17, NR_pwrite64 = 18, NR_mremap = 25, NR_msync = 26,
 	NR_mincore = 27,
 	NR_madvise = 28, NR_shmat = 30, NR_dup2 = 33, NR_getpid = 39, NR_clone = 56, NR_exit = 60,
-	NR_kill = 62, NR_shmdt = 67, NR_ftruncate = 77, NR_capset = 126,
+	NR_kill = 62, NR_shmdt = 67, NR_fcntl = 72, NR_fsync = 74, NR_ftruncate = 77, NR_capset = 126,
 	NR_personality = 135, NR_mlock = 149, NR_munlock = 150, NR_mlockall = 151,
 	NR_munlockall = 152, NR_prctl = 157, NR_futex = 202, NR_remap_file_pages = 216,
 	NR_prlimit64 = 302, NR_process_vm_readv = 310, NR_process_vm_writev = 311,

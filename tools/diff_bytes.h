@@ -3,7 +3,7 @@
  * Bytes of files: what OP_FILE_WRITE writes, how OP_FILE_READ tells what it found, and the line that
  * says what a file is like:
  *
- *	file 9 4064 1f3a...		its number, how many bytes, a hash of them
+ *	file 9 4064 1f3a... 6		its number, how many bytes, a hash of them, its seals
  *
  * Included by the agent, which has no C library.
  */
@@ -13,7 +13,7 @@
 #include "diff_agent.h"
 #include "diff_text.h"
 
-#define FILE_LINE_MAX	64u		/* bytes of a line, at most */
+#define FILE_LINE_MAX	80u		/* bytes of a line, at most */
 
 static inline int in_exec_slot(uint64_t at)
 {
@@ -38,13 +38,15 @@ static inline uint64_t bytes_hash(uint64_t hash, const unsigned char *bytes, uin
 }
 
 /* Returns the new end; there is room for FILE_LINE_MAX. */
-static inline char *file_line_put(char *to, unsigned int file, uint64_t size, uint64_t hash)
+static inline char *file_line_put(char *to, unsigned int file, uint64_t size, uint64_t hash,
+				  uint64_t seals)
 {
 	for (const char *p = "file "; *p; p++)
 		*to++ = *p;
 	to = text_put_hex(to, file);
 	to = text_put_hex(to, size);
 	to = text_put_hex(to, hash);
+	to = text_put_hex(to, seals);
 	to[-1] = '\n';
 	return to;
 }

@@ -195,6 +195,10 @@ long file_call(struct side *side, struct diff_call *c)
 	switch (c->op) {
 	case OP_TRUNCATE:
 		return cut(side, a[0], a[1]);
+	case OP_FILE_SYNC:
+		return file_sync(file, 0, UINT64_MAX);
+	case OP_ADD_SEALS:
+		return file_add_seals(file, (unsigned int)a[1]);
 	case OP_PUNCH:
 		return file_punch_hole(file, a[1], a[2]);
 	case OP_FILE_READ:
@@ -202,6 +206,9 @@ long file_call(struct side *side, struct diff_call *c)
 		c->value = ret > 0 ? bytes_hash(0, io, (uint64_t)ret) : 0;
 		return ret;
 	default:
+		/* For the agent as well, who writes other bytes at another place. */
+		if (side->files->file[a[0]].append)
+			c->arg[1] = file_size(file);
 		bytes_make(io, a[1], a[2], a[3]);
 		return file_write(file, a[1], io, a[2]);
 	}
@@ -240,6 +247,14 @@ static uint64_t hash_file(struct file *file)
 	return hash;
 }
 
+/* 0: none, or it cannot have any. */
+static uint64_t seals_of(const struct file *file)
+{
+	int seals = file_get_seals(file);
+
+	return seals < 0 ? 0 : (uint64_t)seals;
+}
+
 size_t files_write_lines(const struct side *side, char *text, size_t bytes, size_t max)
 {
 	uint32_t chosen = files_compared(side->files);
@@ -248,6 +263,6 @@ size_t files_write_lines(const struct side *side, char *text, size_t bytes, size
 	for (unsigned int i = 0; i < AGENT_MAX_FILES; i++)
 		if ((chosen >> i & 1) && to + FILE_LINE_MAX <= text + max)
 			to = file_line_put(to, i, file_size(side->file[i]),
-					   hash_file(side->file[i]));
+					   hash_file(side->file[i]), seals_of(side->file[i]));
 	return (size_t)(to - text);
 }

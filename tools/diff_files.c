@@ -25,6 +25,9 @@
 #ifndef F_SEAL_FUTURE_WRITE
 # define F_SEAL_FUTURE_WRITE	0x0010
 #endif
+#ifndef MFD_EXEC
+# define MFD_EXEC		0x0010u
+#endif
 
 /* Descriptors that the agent gets are low: ours are not. */
 enum { OUR_FD = 200 };
@@ -49,7 +52,7 @@ static enum file_placement placement_of(int fd)
 	}
 }
 
-static unsigned int flags_of(int fd, bool mappable)
+static unsigned int flags_of(int fd, const struct stat *st, bool mappable)
 {
 	int mode = fcntl(fd, F_GETFL) & O_ACCMODE;
 	unsigned int flags = 0;
@@ -62,8 +65,10 @@ static unsigned int flags_of(int fd, bool mappable)
 		flags |= FILE_WRITE;
 	if (mappable && !fstatvfs(fd, &fs) && (fs.f_flag & ST_NOEXEC))
 		flags |= FILE_NOEXEC;
-	if (seals > 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
-		flags |= FILE_SEAL_WRITE;
+	if (seals >= 0 && !(seals & F_SEAL_SEAL))
+		flags |= FILE_SEALABLE;
+	if (st->st_mode & 0111)
+		flags |= FILE_EXECUTABLE;
 	return flags;
 }
 
@@ -111,7 +116,7 @@ static struct test_file *add(struct test_files *files, const char *label, int fd
 	file->mappable = mappable;
 	file->desc = (struct file_desc){ .size = sizeof(file->desc), .inode = st.st_ino,
 		.dev_major = major(st.st_dev), .dev_minor = minor(st.st_dev),
-		.flags = flags_of(file->fd, mappable),
+		.flags = flags_of(file->fd, &st, mappable),
 		.placement = S_ISREG(st.st_mode) ? placement_of(file->fd) : FILE_PLACE_ANY,
 		.size_bytes = (uint64_t)st.st_size, .max_bytes = max_bytes_of(&st) };
 	take_name(&file->desc, shown);
@@ -150,20 +155,29 @@ static struct test_file *add_disk(struct test_files *files, const char *label, i
 	return file;
 }
 
-static int memory_file(const char *name, unsigned int flags, off_t bytes, int seals)
+/* MFD_EXEC: it has a mode with an x, which the kernel may be told not to give otherwise. */
+static int memory_file(const char *name, unsigned int flags, off_t bytes)
 {
-	static const char zeros[DIFF_PAGE];
-	int fd = memfd_create(name, flags | MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create(name, flags | MFD_CLOEXEC | MFD_EXEC);
 
-	if (fd < 0 || ftruncate(fd, bytes))
-		return -1;
+	return fd < 0 || ftruncate(fd, bytes) ? -1 : fd;
+}
+
+static struct test_file *add_sealed(struct test_files *files, const char *label, const char *name,
+				    unsigned int seals)
+{
+	static const char zeros[8 * DIFF_PAGE];
+	int fd = memory_file(name, MFD_ALLOW_SEALING, sizeof(zeros));
+	struct test_file *file;
+
 	/* What is sealed is never cleared again: so all its pages are there from the first. */
-	for (off_t at = 0; seals && at < bytes; at += DIFF_PAGE)
-		if (pwrite(fd, zeros, DIFF_PAGE, at) != DIFF_PAGE)
-			return -1;
-	if (seals && fcntl(fd, F_ADD_SEALS, seals))
-		return -1;
-	return fd;
+	if (fd >= 0 && (pwrite(fd, zeros, sizeof(zeros), 0) != sizeof(zeros) ||
+			fcntl(fd, F_ADD_SEALS, seals)))
+		fd = -1;
+	file = add(files, label, fd, true);
+	file->seals = seals;
+	file->desc.flags |= FILE_SEALABLE;
+	return file;
 }
 
 static int reopen(const struct test_file *file, int flags)
@@ -257,41 +271,71 @@ static void add_segment(struct test_files *files, int at, size_t bytes)
 	shmctl(id, IPC_RMID, NULL);
 }
 
+/* The second is the first, opened again. */
+static void add_anew(struct test_files *files)
+{
+	struct test_file *file = add(files, "memfd to seal",
+				     memory_file("anew", MFD_ALLOW_SEALING, 8 * DIFF_PAGE), true);
+
+	file->anew = true;
+	file = add(files, "memfd to seal, opened to read", reopen(file, O_RDONLY), true);
+	file->anew = true;
+}
+
+/* With the same number as before. */
+static int make_anew(const struct test_file *file)
+{
+	int fd = file->desc.flags & FILE_WRITE ?
+		memory_file("anew", MFD_ALLOW_SEALING, (off_t)file->desc.size_bytes) :
+		reopen(file - 1, O_RDONLY);
+	int err = fd < 0 ? -1 : dup3(fd, file->fd, O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 void files_open(struct test_files *files)
 {
 	const off_t page = DIFF_PAGE;
 	struct test_file *file;
-	int at;
+	int at, disk;
 
 	files->nr = 0;
 	file = add(files, "/dev/zero", open("/dev/zero", O_RDWR | O_CLOEXEC), true);
 	file->desc.flags |= FILE_DEV_ZERO;
 	at = files->nr;
-	add(files, "memfd", memory_file("a", 0, 64 * page, 0), true);
+	add(files, "memfd", memory_file("a", MFD_ALLOW_SEALING, 64 * page), true);
 	file = add(files, "memfd dup", dup(files->file[at].fd), true);
 	file->same_as = at;
 	add(files, "memfd opened again", reopen(&files->file[at], O_RDWR), true);
 	add(files, "memfd opened to read", reopen(&files->file[at], O_RDONLY), true);
-	add(files, "memfd of 3 pages and a bit", memory_file("b", 0, 3 * page + 100, 0), true);
-	add(files, "memfd, empty", memory_file("c", 0, 0, 0), true);
-	add(files, "memfd sealed: write",
-	    memory_file("d", 0, 8 * page, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), true);
-	add(files, "memfd sealed: future write",
-	    memory_file("e", 0, 8 * page, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), true);
-	at = files->nr;
+	add(files, "memfd of 3 pages and a bit", memory_file("b", 0, 3 * page + 100), true);
+	add(files, "memfd, empty", memory_file("c", 0, 0), true);
+	add_sealed(files, "memfd sealed: write", "d", F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW);
+	add_sealed(files, "memfd sealed: future write", "e",
+		   F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	disk = files->nr;
 	file = add_disk(files, "disk", temporary(64 * page));
 	files->no_holes = file->label && refuses_holes(file->fd);
-	add_disk(files, "disk opened again", reopen(&files->file[at], O_RDWR));
-	add_disk(files, "disk opened to read", reopen(&files->file[at], O_RDONLY));
-	add_disk(files, "disk opened to write", reopen(&files->file[at], O_WRONLY));
+	add_disk(files, "disk opened again", reopen(&files->file[disk], O_RDWR));
+	add_disk(files, "disk opened to read", reopen(&files->file[disk], O_RDONLY));
+	add_disk(files, "disk opened to write", reopen(&files->file[disk], O_WRONLY));
 	add_disk(files, "disk, append-only", append_only())->desc.flags |= FILE_APPEND_ONLY;
-	file = add(files, "memfd of huge pages", memory_file("h", MFD_HUGETLB, 0, 0), true);
+	file = add(files, "memfd of huge pages", memory_file("h", MFD_HUGETLB, 0), true);
 	file->desc.flags |= FILE_HUGETLB;
 	add(files, "directory", open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), false);
 	/* Pipes are on a mount of their own, which statvfs() does not say all about. */
 	file = add(files, "pipe", pipe_end(), false);
 	file->desc.flags |= FILE_NOEXEC;
 	add(files, "/dev/null", open("/dev/null", O_RDWR | O_CLOEXEC), false);
+	file = add(files, "memfd opened to append", reopen(&files->file[at], O_RDWR | O_APPEND),
+		   true);
+	file->append = true;
+	file = add_disk(files, "disk opened to append",
+			reopen(&files->file[disk], O_RDWR | O_APPEND));
+	file->append = true;
+	add_anew(files);
 	add_segment(files, 0, 4 * DIFF_PAGE);
 	add_segment(files, 1, DIFF_PAGE);
 	add_segment(files, 2, 9 * DIFF_PAGE + 1);
@@ -316,19 +360,25 @@ static size_t page_up(uint64_t bytes)
 	return (bytes + DIFF_PAGE - 1) & ~(DIFF_PAGE - 1);
 }
 
+static int reset(const struct test_file *file)
+{
+	if (file->anew)
+		return make_anew(file);
+	if (!file->mappable || !(file->desc.flags & FILE_WRITE) || file->seals ||
+	    (file->desc.flags & FILE_APPEND_ONLY))
+		return 0;
+	return ftruncate(file->fd, 0) || ftruncate(file->fd, (off_t)file->desc.size_bytes) ? -1 : 0;
+}
+
 void files_reset(const struct test_files *files)
 {
 	for (int i = FILE_FIRST_SIZED; i < files->nr; i++) {
 		const struct test_file *file = &files->file[i];
 
-		if (file->label && file->mappable && (file->desc.flags & FILE_WRITE) &&
-		    !(file->desc.flags & (FILE_SEAL_WRITE | FILE_APPEND_ONLY)) &&
-		    (ftruncate(file->fd, 0) ||
-		     ftruncate(file->fd, (off_t)file->desc.size_bytes))) {
-			cli_error("diff", "%s: cannot be resized: %s", file->label,
-				  strerror(errno));
-			exit(EXIT_DEFECT);
-		}
+		if (!file->label || reset(file) >= 0)
+			continue;
+		cli_error("diff", "%s: cannot be resized: %s", file->label, strerror(errno));
+		exit(EXIT_DEFECT);
 	}
 	for (int i = 0; i < DIFF_NR_SEGMENTS; i++)
 		if (files->attached[i])

@@ -8,9 +8,7 @@
  *
  * Addresses are taken from the map as it is: edges of areas, pages beside them, whole areas, holes.
  */
-#include <stddef.h>
-
-#include "diff.h"
+#include "diff_gen.h"
 
 uint64_t rng_next(struct rng *rng)
 {
@@ -20,16 +18,6 @@ uint64_t rng_next(struct rng *rng)
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ul;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebul;
 	return z ^ z >> 31;
-}
-
-static uint64_t below(struct gen *gen, uint64_t n)
-{
-	return rng_next(&gen->rng) % n;
-}
-
-static bool one_in(struct gen *gen, uint64_t n)
-{
-	return !below(gen, n);
 }
 
 /* ------------------------------------------------------------------------ a round's tastes -- */
@@ -43,7 +31,8 @@ static const uint8_t usual_weight[NR_OPS] = {
 	[OP_BRK] = 6, [OP_SETRLIMIT] = 2, [OP_PERSONALITY] = 1, [OP_TOUCH] = 60,
 	[OP_READ_INTO] = 4, [OP_TRUNCATE] = 2, [OP_FORK] = 1, [OP_EXIT] = 1,
 	[OP_LOAD] = 50, [OP_STORE] = 60, [OP_PEEK] = 5, [OP_POKE] = 5,
-	[OP_PUNCH] = 4, [OP_FILE_READ] = 8, [OP_FILE_WRITE] = 8,
+	[OP_PUNCH] = 4, [OP_FILE_READ] = 8, [OP_FILE_WRITE] = 8, [OP_FILE_SYNC] = 1,
+	[OP_ADD_SEALS] = 1,
 };
 
 static const struct {
@@ -62,7 +51,7 @@ static const struct {
 _Static_assert(NR_MAP_FLAGS <= sizeof((struct gen){ 0 }.map_flag_chance) / sizeof(uint32_t),
 	       "a chance for each");
 
-static void set_weights(struct gen *gen, const uint8_t *ops, const uint8_t *weights, size_t nr)
+void gen_set_weights(struct gen *gen, const uint8_t *ops, const uint8_t *weights, size_t nr)
 {
 	for (int op = 0; op < NR_OPS; op++)
 		gen->weight[op] = 0;
@@ -80,7 +69,7 @@ static void draw_family(struct gen *gen)
 	};
 	static const uint8_t weights[] = { 30, 10, 30, 15, 8, 50, 3, 3, 60, 80 };
 
-	set_weights(gen, ops, weights, sizeof(ops));
+	gen_set_weights(gen, ops, weights, sizeof(ops));
 }
 
 /* Memory that may have huge pages, and reads of it: nothing else that makes pages. */
@@ -92,26 +81,10 @@ static void draw_huge(struct gen *gen)
 	};
 	static const uint8_t weights[] = { 30, 10, 20, 10, 40, 50, 1, 1, 1, 30, 30 };
 
-	set_weights(gen, ops, weights, sizeof(ops));
+	gen_set_weights(gen, ops, weights, sizeof(ops));
 	for (size_t i = 0; i < NR_MAP_FLAGS; i++)
 		if (map_flags[i].bits & (MAP_POPULATE | MAP_LOCKED))
 			gen->map_flag_chance[i] = 0;
-}
-
-/* Files, their mappings, and all that changes the one under the other. */
-static void draw_files(struct gen *gen)
-{
-	static const uint8_t ops[] = {
-		OP_MMAP, OP_MUNMAP, OP_MPROTECT, OP_MREMAP, OP_MADVISE, OP_MSYNC, OP_MINCORE,
-		OP_TOUCH, OP_FORK, OP_EXIT, OP_LOAD, OP_STORE, OP_PEEK, OP_POKE, OP_TRUNCATE,
-		OP_PUNCH, OP_FILE_READ, OP_FILE_WRITE, OP_SHMAT, OP_MLOCK, OP_MUNLOCK,
-	};
-	static const uint8_t weights[] = {
-		30, 8, 15, 15, 15, 10, 3, 20, 3, 2, 80, 80, 5, 5, 15, 10, 20, 20, 3, 1, 1,
-	};
-
-	set_weights(gen, ops, weights, sizeof(ops));
-	gen->about_files = true;
 }
 
 static void draw_weights(struct gen *gen)
@@ -145,7 +118,7 @@ static void draw_weights(struct gen *gen)
 	if (gen->huge)
 		draw_huge(gen);
 	else if (gen->setup.memory.files && !one_in(gen, 3))
-		draw_files(gen);
+		gen_like_files(gen);
 	else if (one_in(gen, 8))
 		draw_family(gen);
 	for (int op = 0; op < NR_OPS; op++)
@@ -176,29 +149,6 @@ static void draw_window(struct gen *gen)
 	gen->setup.window_pages = pages < 4 ? 4 : pages;
 }
 
-/* Few, and mostly short, so that the calls meet; of one inode or of several. */
-static void draw_chosen_files(struct gen *gen)
-{
-	const struct test_files *files = gen->options->files;
-	uint64_t first = below(gen, (uint64_t)files->nr);
-	bool disk = one_in(gen, 2);
-
-	for (uint64_t i = 0; i < (uint64_t)files->nr && disk; i++)
-		if (files->file[i].label && files->file[i].disk) {
-			first = i;
-			break;
-		}
-	gen->anon_share = (uint32_t)below(gen, 6);
-	gen->file_pages = (uint32_t[]){ 2, 4, 8, 70 }[below(gen, 4)];
-	if (one_in(gen, 4))
-		return;
-	gen->files = 0;
-	for (int i = FILE_FIRST_SIZED; i < files->nr; i++)
-		if (files->file[i].label && files->file[i].mappable &&
-		    (same_inode(&files->file[i], &files->file[first]) || one_in(gen, 10)))
-			gen->files |= 1u << i;
-}
-
 void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_options *options)
 {
 	*gen = (struct gen){ .options = options, .rng = { seed * 0x9e3779b97f4a7c15ul + round } };
@@ -221,12 +171,12 @@ void gen_begin(struct gen *gen, uint64_t seed, uint64_t round, const struct gen_
 	gen->file_pages = 8;
 	gen->anon_share = (uint32_t)(below(gen, 4) ? 8 + below(gen, 9) : below(gen, 8));
 	if (gen->about_files)
-		draw_chosen_files(gen);
+		gen_choose_files(gen);
 }
 
 /* ------------------------------------------------------------------------------ addresses -- */
 
-static uint64_t window_bytes(const struct gen *gen)
+uint64_t gen_window_bytes(const struct gen *gen)
 {
 	return gen->setup.window_pages * DIFF_PAGE;
 }
@@ -242,8 +192,7 @@ static const struct side_area *any_area(struct gen *gen, const struct side_proc 
 	return proc->nr ? &proc->area[below(gen, proc->nr)] : NULL;
 }
 
-/* An area of the window, or (seldom) of anywhere; NULL if none was met. */
-static const struct side_area *some_area(struct gen *gen, const struct side_proc *proc)
+const struct side_area *gen_area(struct gen *gen, const struct side_proc *proc)
 {
 	const struct side_area *area = NULL;
 
@@ -252,7 +201,7 @@ static const struct side_area *some_area(struct gen *gen, const struct side_proc
 		if (!area || one_in(gen, 12))
 			return area;
 		if (area->seen.start >= DIFF_WINDOW &&
-		    area->seen.start < DIFF_WINDOW + window_bytes(gen))
+		    area->seen.start < DIFF_WINDOW + gen_window_bytes(gen))
 			return area;
 	}
 	return area;
@@ -260,7 +209,7 @@ static const struct side_area *some_area(struct gen *gen, const struct side_proc
 
 static uint64_t some_page(struct gen *gen)
 {
-	return DIFF_WINDOW + below(gen, window_bytes(gen) / gen->unit) * gen->unit;
+	return DIFF_WINDOW + below(gen, gen_window_bytes(gen) / gen->unit) * gen->unit;
 }
 
 /* Pages; among huge ones only as long as areas consist of them. */
@@ -271,14 +220,14 @@ static uint64_t grain_of(const struct gen *gen, const struct side_area *area)
 	return gen->huge && !(bytes % gen->unit) ? gen->unit : DIFF_PAGE;
 }
 
-static uint64_t some_address(struct gen *gen, const struct side_proc *proc)
+uint64_t gen_address(struct gen *gen, const struct side_proc *proc)
 {
 	const struct side_area *area;
 	uint64_t addr;
 
 	if (gen->odd_arguments && one_in(gen, 60))
 		return odd_addresses[below(gen, sizeof(odd_addresses) / 8)];
-	area = one_in(gen, 2) ? some_area(gen, proc) : NULL;
+	area = one_in(gen, 2) ? gen_area(gen, proc) : NULL;
 	if (!area) {
 		addr = some_page(gen);
 	} else {
@@ -322,14 +271,14 @@ static uint64_t some_length(struct gen *gen)
 	if (gen->odd_arguments && one_in(gen, gen->huge ? 2000 : 40))
 		return odd[below(gen, sizeof(odd) / 8)];
 	if (one_in(gen, 16))
-		return gen->unit * (1 + below(gen, window_bytes(gen) / gen->unit));
+		return gen->unit * (1 + below(gen, gen_window_bytes(gen) / gen->unit));
 	return gen->unit * (1 + below(gen, one_in(gen, 3) ? 8 : 3));
 }
 
 /* A range: often a whole area, or from somewhere to the end of one. */
 static void some_range(struct gen *gen, const struct side_proc *proc, uint64_t *addr, uint64_t *len)
 {
-	const struct side_area *area = one_in(gen, 4) ? some_area(gen, proc) : NULL;
+	const struct side_area *area = one_in(gen, 4) ? gen_area(gen, proc) : NULL;
 
 	if (area) {
 		uint64_t bytes = area->seen.end - area->seen.start, grain = grain_of(gen, area);
@@ -341,7 +290,7 @@ static void some_range(struct gen *gen, const struct side_proc *proc, uint64_t *
 			*len += gen->unit * (1 + below(gen, 4));
 		return;
 	}
-	*addr = some_address(gen, proc);
+	*addr = gen_address(gen, proc);
 	*len = some_length(gen);
 }
 
@@ -363,49 +312,30 @@ static uint64_t some_byte(struct gen *gen)
 	}
 }
 
-/* Near where the file that the area shows ends; false: the area does not show that. */
-static bool aim_at_end(struct gen *gen, const struct side_area *area, uint64_t *addr)
-{
-	const struct test_files *files = gen->side->files;
-
-	for (int i = FILE_FIRST_SIZED; i < files->nr; i++) {
-		uint64_t size, at;
-
-		if (!files->file[i].label || !files->file[i].mappable ||
-		    files->file[i].desc.inode != area->seen.inode)
-			continue;
-		size = file_size(gen->side->file[i]);
-		at = size + below(gen, 40) - 16 - area->seen.offset;
-		if (at >= area->seen.end - area->seen.start)
-			return false;
-		*addr = area->seen.start + at;
-		return true;
-	}
-	return false;
-}
-
 /* The page itself one time in two: calls are about whole areas, accesses about what is in them. */
 static void gen_access(struct gen *gen, const struct side_proc *proc, struct diff_call *c)
 {
 	static const uint8_t bytes[] = { 1, 2, 4, 8, 8, 8, 3, 5, 6, 7 };
-	const struct side_area *area = one_in(gen, 2) ? some_area(gen, proc) : NULL;
+	const struct side_area *area = one_in(gen, 2) ? gen_area(gen, proc) : NULL;
 	uint64_t *a = c->arg;
 
 	if (area)
 		a[0] = area->seen.start +
 			below(gen, (area->seen.end - area->seen.start) / DIFF_PAGE) * DIFF_PAGE;
 	else
-		a[0] = some_address(gen, proc) & ~(DIFF_PAGE - 1);
+		a[0] = gen_address(gen, proc) & ~(DIFF_PAGE - 1);
 	a[0] += some_byte(gen);
 	if (area && gen->about_files && one_in(gen, 3))
-		aim_at_end(gen, area, &a[0]);
+		gen_end_of_file(gen, area, &a[0]);
 	a[1] = bytes[below(gen, sizeof(bytes))];
 	if (c->op == OP_PEEK || c->op == OP_POKE) {
 		a[2] = one_in(gen, 2) ? c->proc : below(gen, AGENT_MAX_PROCS);
 		a[3] = below(gen, NR_REMOTE_KINDS);
+		if (one_in(gen, 3))
+			gen_remote_range(gen, area, c);
 	}
 	if (c->op == OP_STORE || c->op == OP_POKE)
-		a[c->op == OP_STORE ? 2 : 4] = rng_next(&gen->rng) >> 8 * (8 - a[1]);
+		a[c->op == OP_STORE ? 2 : 4] = rng_next(&gen->rng) >> (a[1] < 8 ? 8 * (8 - a[1]) : 0);
 }
 
 static uint64_t some_prot(struct gen *gen)
@@ -416,17 +346,6 @@ static uint64_t some_prot(struct gen *gen)
 		return (uint64_t[]){ 8, 0xff, 0x11, PROT_GROWSDOWN | 3, PROT_GROWSUP | 1,
 			PROT_GROWSDOWN | PROT_GROWSUP, 1ul << 40 }[below(gen, 7)];
 	return usual[below(gen, sizeof(usual))];
-}
-
-static uint64_t some_file(struct gen *gen)
-{
-	for (int i = 0; i < 8; i++) {
-		uint64_t file = below(gen, (uint64_t)gen->side->files->nr);
-
-		if (gen->side->files->file[file].label && (gen->files >> file & 1))
-			return file;
-	}
-	return one_in(gen, 8) ? ~0ul : FILE_FIRST_SIZED;
 }
 
 static uint64_t some_map_flags(struct gen *gen)
@@ -453,7 +372,7 @@ static uint64_t some_offset(struct gen *gen, const struct side_proc *proc, uint6
 		if (proc->area[i].seen.end == addr)
 			return proc->area[i].seen.offset + addr - proc->area[i].seen.start;
 	/* Offset and address in step: any two pieces fit together. */
-	return (addr - DIFF_WINDOW) & (window_bytes(gen) - 1) & ~(DIFF_PAGE - 1);
+	return (addr - DIFF_WINDOW) & (gen_window_bytes(gen) - 1) & ~(DIFF_PAGE - 1);
 }
 
 static void gen_mmap(struct gen *gen, const struct side_proc *proc, uint64_t *a)
@@ -463,10 +382,12 @@ static void gen_mmap(struct gen *gen, const struct side_proc *proc, uint64_t *a)
 	some_range(gen, proc, &a[0], &a[1]);
 	a[2] = some_prot(gen);
 	a[3] = some_map_flags(gen);
-	a[4] = anon && !one_in(gen, 30) ? ~0ul : some_file(gen);
+	a[4] = anon && !one_in(gen, 30) ? ~0ul : gen_file(gen);
 	if (anon)
 		a[3] |= MAP_ANONYMOUS;
 	a[3] |= one_in(gen, anon ? 12 : 2) ? MAP_SHARED : MAP_PRIVATE;
+	if (gen->about_files && (a[3] & MAP_TYPE) == MAP_SHARED && one_in(gen, 6))
+		a[3] |= MAP_SHARED_VALIDATE;
 	if (one_in(gen, 24))
 		a[3] = (a[3] & ~(uint64_t)MAP_TYPE) |
 			(uint64_t[]){ 0, MAP_SHARED_VALIDATE, MAP_DROPPABLE, 4, 9, 15 }
@@ -487,16 +408,15 @@ static void gen_mremap(struct gen *gen, const struct side_proc *proc, uint64_t *
 	some_range(gen, proc, &a[0], &a[1]);
 	a[2] = one_in(gen, 2) ? a[1] : some_length(gen);
 	a[3] = (uint64_t[]){ 1, 1, 3, 3, 3, 0, 0, 5, 7 }[below(gen, 9)];
-	a[4] = some_address(gen, proc);
+	a[4] = gen_address(gen, proc);
 	if (one_in(gen, 12))
 		a[1] = 0;
 	if (gen->odd_arguments && one_in(gen, 30))
 		a[3] = below(gen, 10);
 }
 
-static uint64_t some_advice(struct gen *gen)
+static int some_advice(struct gen *gen)
 {
-	static const uint8_t of_files[] = { MADV_REMOVE, MADV_DONTNEED, MADV_WILLNEED };
 	static const uint8_t list[] = {
 		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
 		MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE,
@@ -508,7 +428,7 @@ static uint64_t some_advice(struct gen *gen)
 	};
 
 	if (gen->about_files && one_in(gen, 2))
-		return of_files[below(gen, sizeof(of_files))];
+		return gen_advice_to_file(gen);
 	return list[below(gen, sizeof(list))];
 }
 
@@ -520,7 +440,7 @@ static void gen_process_madvise(struct gen *gen, const struct side_proc *proc, u
 		a[2] = 0;
 		a[3] = ~0ul;
 	}
-	a[4] = some_advice(gen);
+	a[4] = (uint64_t)some_advice(gen);
 	a[5] = one_in(gen, 16);
 	if (one_in(gen, 4))
 		a[5] |= (1 + below(gen, AGENT_MAX_PROCS)) << 8;
@@ -566,22 +486,6 @@ static void gen_brk(struct gen *gen, uint64_t *a)
 			base + (1ul << 44) }[below(gen, 6)];
 }
 
-/* A shared area that shows the end of a file, if one is met. */
-static void some_end(struct gen *gen, const struct side_proc *proc, uint64_t *a)
-{
-	uint64_t addr;
-
-	for (int i = 0; i < 8; i++) {
-		const struct side_area *area = some_area(gen, proc);
-
-		if (!area || !(area->seen.prot & AREA_SHARED) || !aim_at_end(gen, area, &addr))
-			continue;
-		a[0] = area->seen.start;
-		a[1] = area->seen.end - area->seen.start;
-		break;
-	}
-}
-
 static void gen_seal_sync(struct gen *gen, const struct side_proc *proc, struct diff_call *c)
 {
 	uint64_t *a = c->arg;
@@ -590,7 +494,7 @@ static void gen_seal_sync(struct gen *gen, const struct side_proc *proc, struct 
 	/* It is for shared areas only. */
 	for (int i = 0; i < 6 && (c->op == OP_REMAP_FILE_PAGES ||
 				  (c->op == OP_MSYNC && gen->about_files)); i++) {
-		const struct side_area *area = some_area(gen, proc);
+		const struct side_area *area = gen_area(gen, proc);
 
 		if (!area || !(area->seen.prot & AREA_SHARED))
 			continue;
@@ -603,14 +507,7 @@ static void gen_seal_sync(struct gen *gen, const struct side_proc *proc, struct 
 		a[2] = one_in(gen, 20);
 		break;
 	case OP_MSYNC:
-		a[2] = one_in(gen, 4) ? below(gen, 9) : (uint64_t[]){ 1, 2, 3 }[below(gen, 3)];
-		/* Few of those that wait for a disk. */
-		if ((a[2] & MS_SYNC) && !one_in(gen, 8))
-			a[2] &= ~(uint64_t)MS_SYNC;
-		if (gen->about_files && one_in(gen, 2)) {
-			a[2] = MS_SYNC;
-			some_end(gen, proc, a);
-		}
+		gen_msync(gen, proc, c);
 		break;
 	case OP_REMAP_FILE_PAGES:
 		a[2] = one_in(gen, 10);
@@ -626,87 +523,6 @@ static void gen_seal_sync(struct gen *gen, const struct side_proc *proc, struct 
 	default:
 		break;
 	}
-}
-
-static void gen_shm(struct gen *gen, const struct side_proc *proc, struct diff_call *c)
-{
-	uint64_t *a = c->arg;
-
-	if (c->op == OP_SHMDT) {
-		for (int i = 0; i < 8 && !(a[0] && one_in(gen, 3)); i++) {
-			const struct side_area *area = any_area(gen, proc);
-
-			if (area && (area->seen.prot & AREA_OWN_OBJECT))
-				a[0] = area->seen.start;
-		}
-		if (!a[0] || one_in(gen, 4))
-			a[0] = some_address(gen, proc);
-		return;
-	}
-	a[0] = below(gen, DIFF_NR_SEGMENTS);
-	a[1] = one_in(gen, 8) ? 0 : some_address(gen, proc);
-	a[2] = 0;
-	if (one_in(gen, 2))
-		a[2] |= SHM_REMAP;
-	if (one_in(gen, 4))
-		a[2] |= SHM_RDONLY;
-	if (one_in(gen, 6))
-		a[2] |= SHM_EXEC;
-	if (one_in(gen, 3))
-		a[2] |= SHM_RND;
-	if (one_in(gen, 30))
-		a[2] |= 0x200000;
-}
-
-/* A place in a file: near its end, or near where a page begins. */
-static uint64_t some_file_offset(struct gen *gen, uint64_t file)
-{
-	uint64_t size = file < AGENT_MAX_FILES && gen->side->file[file] ?
-		file_size(gen->side->file[file]) : 0;
-	uint64_t pages = below(gen, one_in(gen, 8) ? 70 : gen->file_pages), near = below(gen, 24);
-
-	switch (below(gen, 6)) {
-	case 0:
-		return size;
-	case 1:
-		return size + near;
-	case 2:
-		return size > near ? size - near : 0;
-	case 3:
-		return pages * DIFF_PAGE + below(gen, DIFF_PAGE);
-	default:
-		return pages * DIFF_PAGE + one_in(gen, 3) * near;
-	}
-}
-
-static uint64_t some_nr_bytes(struct gen *gen)
-{
-	switch (below(gen, 6)) {
-	case 0:
-		return below(gen, 3);
-	case 1:
-		return 1 + below(gen, AGENT_IO_BYTES);
-	case 2:
-	case 3:
-		return (1 + below(gen, AGENT_IO_BYTES / DIFF_PAGE)) * DIFF_PAGE;
-	default:
-		return 1 + below(gen, 300);
-	}
-}
-
-static void gen_file(struct gen *gen, struct diff_call *c)
-{
-	uint64_t *a = c->arg;
-
-	a[0] = some_file(gen);
-	a[1] = some_file_offset(gen, a[0]);
-	if (c->op == OP_TRUNCATE)
-		return;
-	a[2] = some_nr_bytes(gen);
-	if (c->op == OP_PUNCH && !a[2])
-		a[2] = 1;
-	if (c->op == OP_FILE_WRITE)
-		a[3] = rng_next(&gen->rng) >> 40;
 }
 
 static void gen_small(struct gen *gen, struct diff_call *c)
@@ -728,10 +544,10 @@ static void gen_small(struct gen *gen, struct diff_call *c)
 		break;
 	case OP_TRUNCATE:
 		if (gen->setup.memory.files) {
-			gen_file(gen, c);
+			gen_file_call(gen, c);
 			break;
 		}
-		a[0] = some_file(gen);
+		a[0] = gen_file(gen);
 		a[1] = below(gen, 70) * DIFF_PAGE + below(gen, 2) * below(gen, DIFF_PAGE);
 		break;
 	case OP_FORK:
@@ -771,7 +587,7 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 		break;
 	case OP_MADVISE:
 		some_range(gen, proc, &a[0], &a[1]);
-		a[2] = gen->huge && one_in(gen, 2) ? MADV_HUGEPAGE : some_advice(gen);
+		a[2] = (uint64_t)(gen->huge && one_in(gen, 2) ? MADV_HUGEPAGE : some_advice(gen));
 		if (gen->huge && a[2] == MADV_POPULATE_READ)
 			a[2] = MADV_POPULATE_WRITE;
 		break;
@@ -780,7 +596,7 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 		break;
 	case OP_SHMAT:
 	case OP_SHMDT:
-		gen_shm(gen, proc, c);
+		gen_segment(gen, proc, c);
 		break;
 	case OP_BRK:
 		gen_brk(gen, a);
@@ -789,7 +605,7 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 		gen_limit(gen, proc, a);
 		break;
 	case OP_TOUCH:
-		a[0] = some_address(gen, proc);
+		a[0] = gen_address(gen, proc);
 		a[1] = one_in(gen, gen->huge ? 2 : 4) ? TOUCH_READ :
 			one_in(gen, 20) ? TOUCH_EXEC : TOUCH_WRITE;
 		if (a[1] == TOUCH_EXEC)
@@ -807,7 +623,9 @@ static void gen_arguments(struct gen *gen, const struct side_proc *proc, struct 
 	case OP_PUNCH:
 	case OP_FILE_READ:
 	case OP_FILE_WRITE:
-		gen_file(gen, c);
+	case OP_FILE_SYNC:
+	case OP_ADD_SEALS:
+		gen_file_call(gen, c);
 		break;
 	case OP_MUNMAP:
 	case OP_MLOCK:
@@ -837,7 +655,7 @@ static bool gen_tidy(struct gen *gen, const struct side_proc *proc, struct diff_
 		const struct diff_area *area = &proc->area[i].seen;
 
 		if (area->start >= DIFF_WINDOW &&
-		    area->start < DIFF_WINDOW + window_bytes(gen))
+		    area->start < DIFF_WINDOW + gen_window_bytes(gen))
 			continue;
 		if (++outside < 10 + below(gen, 8))
 			continue;

@@ -23,6 +23,7 @@
 #include "cli.h"
 #include "cmds.h"
 #include "diff.h"
+#include "diff_bytes.h"
 #include "diff_text.h"
 
 #define WINDOW_BYTES	(256ul << 20)
@@ -262,29 +263,15 @@ void memory_detach(struct side *side, struct side_proc *proc)
 	}
 }
 
-static void fill_with_zeros(struct file *file)
-{
-	static const char zeros[16 * DIFF_PAGE];
-	long ret;
-
-	file_set_flags(file, 0, FILE_SEAL_WRITE);
-	ret = file_write(file, 0, zeros, file_size(file));
-	file_set_flags(file, FILE_SEAL_WRITE, 0);
-	if (ret != (long)file_size(file))
-		defect("file_write", ret);
-}
-
 void memory_reset_files(struct side *side)
 {
 	for (int i = FILE_FIRST_SIZED; i < side->files->nr; i++) {
 		const struct file_desc *desc = &side->files->file[i].desc;
 
-		if (!side->file[i] || !side->files->file[i].mappable)
+		/* What is sealed nobody has written to. */
+		if (!side->file[i] || !side->files->file[i].mappable ||
+		    side->files->file[i].seals)
 			continue;
-		if (desc->flags & FILE_SEAL_WRITE) {
-			fill_with_zeros(side->file[i]);
-			continue;
-		}
 		file_resize(side, (uint64_t)i, 0);
 		file_resize(side, (uint64_t)i, desc->size_bytes);
 	}
@@ -359,13 +346,20 @@ long memory_access(struct side *side, struct side_proc *proc, struct diff_call *
 
 long memory_remote(struct side *side, struct diff_call *c)
 {
-	bool poke = c->op == OP_POKE;
+	static unsigned char many[AGENT_IO_BYTES];
+	bool poke = c->op == OP_POKE, few = c->arg[1] <= 8;
 	uint64_t value = poke ? c->arg[4] : 0;
 	unsigned int flags = (poke ? MM_REMOTE_WRITE : 0) |
 			     (c->arg[3] == REMOTE_FORCED ? MM_REMOTE_FORCED : 0);
 	enum mm_fault fault;
-	size_t n = mm_access(side->proc[c->arg[2]].mm, c->arg[0], &value, c->arg[1], flags, &fault);
+	size_t n;
 
+	if (poke && !few)
+		bytes_make(many, c->arg[0], c->arg[1], value);
+	n = mm_access(side->proc[c->arg[2]].mm, c->arg[0], few ? (void *)&value : many, c->arg[1],
+		      flags, &fault);
+	if (!poke && !few)
+		value = bytes_hash(0, many, n);
 	c->value = poke ? 0 : value;
 	return (long)n;
 }

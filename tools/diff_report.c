@@ -161,8 +161,8 @@ static void print_pages(FILE *to, const struct finding *f)
 	print_mask(to, "exclusive", ours->exclusive, theirs->exclusive,
 		   ours->exclusive_compared, ours);
 	print_mask(to, "guard", ours->guard, theirs->guard, ours->compared, ours);
-	print_mask(to, "file", ours->file,
-		   theirs->file & (ours->file | ours->core_compared), ours->compared, ours);
+	print_mask(to, "file", ours->file, theirs->file, ours->compared & ours->core_compared,
+		   ours);
 }
 
 static void print_what(FILE *to, const struct finding *f)

@@ -15,13 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vmarea/file.h>
+
 #include "cli.h"
 #include "diff.h"
 
 /*
  * A letter for each argument: a address, n length or number, p protection, m map flags, f file,
  * r mremap flags, v advice, l limit, s shmat flags, y msync flags, k mlockall flags, t kind of
- * touch, b address of a byte, x bytes, i kind of remote access.
+ * touch, b address of a byte, x bytes, i kind of remote access, e seals.
  */
 static const struct {
 	const char *name, *args;
@@ -64,6 +66,8 @@ static const struct {
 	[OP_PUNCH] = { "punch", "fnn" },
 	[OP_FILE_READ] = { "file_read", "fnn" },
 	[OP_FILE_WRITE] = { "file_write", "fnnx" },
+	[OP_FILE_SYNC] = { "file_sync", "f" },
+	[OP_ADD_SEALS] = { "add_seals", "fe" },
 };
 
 const char *op_name(unsigned int op)
@@ -122,6 +126,12 @@ static const struct bit_name shmat_names[] = {
 
 static const struct bit_name msync_names[] = {
 	{ MS_ASYNC, "ASYNC" }, { MS_SYNC, "SYNC" }, { MS_INVALIDATE, "INVALIDATE" }, { 0, NULL },
+};
+
+static const struct bit_name seal_names[] = {
+	{ F_SEAL_SEAL, "SEAL" }, { F_SEAL_SHRINK, "SHRINK" }, { F_SEAL_GROW, "GROW" },
+	{ F_SEAL_WRITE, "WRITE" }, { F_SEAL_FUTURE_WRITE, "FUTURE_WRITE" },
+	{ F_SEAL_EXEC, "EXEC" }, { 0, NULL },
 };
 
 static const struct bit_name lockall_names[] = {
@@ -240,6 +250,9 @@ static void print_arg(FILE *to, char kind, uint64_t value, const struct test_fil
 		break;
 	case 'k':
 		print_bits(to, value, lockall_names, "0");
+		break;
+	case 'e':
+		print_bits(to, value, seal_names, "0");
 		break;
 	case 'f':
 		print_file(to, value, files);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vmarea/file.h>
+
 #include "cli.h"
 #include "cmds.h"
 #include "diff.h"
@@ -52,6 +54,32 @@ static struct file *make_file(struct side *side, const struct file_desc *of)
 	return file;
 }
 
+/* All its pages are there, as zeros. */
+static void seal(struct side *side, int at)
+{
+	static const char zeros[8 * DIFF_PAGE];
+	struct file *file = side->file[at];
+	long ret = side->memory.touch ? file_write(file, 0, zeros, sizeof(zeros)) : 0;
+
+	if (ret >= 0)
+		ret = file_add_seals(file, side->files->file[at].seals);
+	if (ret)
+		defect("a sealed file", ret);
+}
+
+static void open_file(struct side *side, int at)
+{
+	struct test_file *file = &side->files->file[at];
+	struct file_desc desc = file->desc;
+
+	if (side->memory.files && file->disk && !(desc.flags & FILE_APPEND_ONLY))
+		file_keep(side, &desc);
+	side->file[at] = file->same_as >= 0 ? side->file[file->same_as] : make_file(side, &desc);
+	side->known[side->nr_known - 1].anew = file->anew;
+	if (file->seals)
+		seal(side, at);
+}
+
 void side_open(struct side *side, const struct machine *machine, struct test_files *files,
 	       struct agent_shared *shared, const struct memory_setup *memory)
 {
@@ -66,17 +94,9 @@ void side_open(struct side *side, const struct machine *machine, struct test_fil
 	side->files = files;
 	side->shared = shared;
 	side->memory = *memory;
-	for (int i = 0; i < files->nr; i++) {
-		struct test_file *file = &files->file[i];
-		struct file_desc desc = file->desc;
-
-		if (!file->label)
-			continue;
-		if (memory->files && file->disk && !(desc.flags & FILE_APPEND_ONLY))
-			file_keep(side, &desc);
-		side->file[i] = file->same_as >= 0 ? side->file[file->same_as] :
-			make_file(side, &desc);
-	}
+	for (int i = 0; i < files->nr; i++)
+		if (files->file[i].label && !files->file[i].anew)
+			open_file(side, i);
 	for (int i = 0; i < DIFF_NR_SEGMENTS; i++)
 		if (files->shmid[i] >= 0)
 			side->segment[i] = make_file(side, &files->segment[i]);
@@ -130,6 +150,7 @@ static void see_area(struct side *side, vma_any vma, struct side_area *out)
 			continue;
 		out->seen.inode = side->known[i].inode;
 		out->seen.dev = side->known[i].dev;
+		out->seen.prot |= side->known[i].anew ? AREA_OWN_OBJECT : 0;
 		return;
 	}
 	out->seen.prot |= AREA_OWN_OBJECT;
@@ -400,6 +421,8 @@ static long do_other(struct side *side, struct side_proc *proc, struct diff_call
 	case OP_PUNCH:
 	case OP_FILE_READ:
 	case OP_FILE_WRITE:
+	case OP_FILE_SYNC:
+	case OP_ADD_SEALS:
 		return file_call(side, c);
 	case OP_FORK:
 		return do_fork(side, proc, a[0]);
@@ -600,9 +623,12 @@ void side_begin(struct side *side, const struct start_state *start)
 	side->shared->nr_calls = 0;
 	side->nr_lasting = side->nr_known;
 	find_device(side);
-	for (int i = 0; i < side->files->nr; i++)
+	for (int i = 0; i < side->files->nr; i++) {
+		if (side->files->file[i].label && side->files->file[i].anew)
+			open_file(side, i);
 		if (side->file[i])
 			file_set_size(side->file[i], side->files->file[i].desc.size_bytes);
+	}
 	for (int i = 0; i < AGENT_MAX_PROCS; i++) {
 		side->proc[i].mm = NULL;
 		side->proc[i].mcl_future = false;
@@ -648,6 +674,11 @@ const char *side_end(struct side *side)
 		proc->mm = NULL;
 	}
 	drop_objects(side);
+	for (int i = 0; i < side->files->nr; i++)
+		if (side->file[i] && side->files->file[i].anew) {
+			file_put(side->file[i]);
+			side->file[i] = NULL;
+		}
 	for (uint32_t i = 0; i < side->start->nr_areas; i++)
 		if (side->start_file[i]) {
 			file_put(side->start_file[i]);

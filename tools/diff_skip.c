@@ -16,6 +16,8 @@
  * With pages there is less of the third kind: what reclaims pages (which the kernel does or does
  * not), and what the library has not: see docs/CAVEATS.md.
  */
+#include <vmarea/file.h>
+
 #include "diff.h"
 
 #define HUGE_PAGE	(2ul << 20)
@@ -178,8 +180,18 @@ static bool any_file(const struct side_proc *proc, uint64_t addr, uint64_t len)
 static bool may_fold_zeros(const struct side *side, const struct side_proc *proc, uint64_t addr,
 			   uint64_t len)
 {
-	return side->huge_pages &&
-		(side->collapsed || side_any_flag(proc, addr, len, VM_HUGEPAGE | VM_NOHUGEPAGE));
+	const vm_flags_t advised = VM_HUGEPAGE | VM_NOHUGEPAGE;
+	uint64_t end = addr + len < addr ? ~0ul : addr + len;
+
+	for (uint32_t i = 0; i < proc->nr && side->huge_pages; i++) {
+		const struct side_area *area = &proc->area[i];
+
+		if (side_is_anonymous(side, area) &&
+		    overlap(addr, end, area->seen.start, area->seen.end) &&
+		    (side->collapsed || (area->flags & advised)))
+			return true;
+	}
+	return false;
 }
 
 /* Does the area show a file on a disk?  Then that. */
@@ -206,6 +218,63 @@ static bool any_disk(const struct side *side, const struct side_proc *proc, uint
 	return false;
 }
 
+#define NOWHERE	(~0ul)
+
+/* The page of the area that a file ends in, in its middle; or NOWHERE. */
+static uint64_t last_page(const struct side *side, const struct diff_area *area,
+			  const struct test_file *f)
+{
+	uint64_t size = file_size(side->file[f - side->files->file]);
+	uint64_t at = area->start + (size & ~(DIFF_PAGE - 1)) - area->offset;
+
+	return size % DIFF_PAGE && at >= area->start && at < area->end ? at : NOWHERE;
+}
+
+/*
+ * The kernel has pages of a file on a disk as large as it likes, and writes one back as a whole: if
+ * what is behind the end of the file goes with it, only a range that has that page says.
+ */
+static bool writes_part_of_disk(const struct side *side, const struct side_proc *proc,
+				const uint64_t *a)
+{
+	uint64_t end = a[0] + a[1] < a[0] ? ~0ul : a[0] + a[1];
+
+	for (uint32_t i = 0; i < proc->nr && (a[2] & MS_SYNC); i++) {
+		const struct diff_area *area = &proc->area[i].seen;
+		const struct test_file *f = disk_of(side, &proc->area[i]);
+		uint64_t last;
+
+		if (!f || !overlap(a[0], end, area->start, area->end) ||
+		    !(file_size(side->file[f - side->files->file]) % DIFF_PAGE))
+			continue;
+		last = last_page(side, area, f);
+		if (last < a[0] || last >= end)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What of a file may be taken out of memory: what is on a disk.  Of memory files the kernel takes
+ * what nobody has written to; and a page that a file ends in it leaves, if it is dirty, where the
+ * library writes it.
+ */
+static bool pages_out_of_file(const struct side *side, const struct side_proc *proc,
+			      uint64_t addr, uint64_t len)
+{
+	uint64_t end = addr + len < addr ? ~0ul : addr + len;
+
+	for (uint32_t i = 0; i < proc->nr; i++) {
+		const struct diff_area *area = &proc->area[i].seen;
+		const struct test_file *f = disk_of(side, &proc->area[i]);
+
+		if (area->inode && overlap(addr, end, area->start, area->end) &&
+		    (!f || last_page(side, area, f) != NOWHERE))
+			return true;
+	}
+	return false;
+}
+
 /* What the library does not do, or the kernel does as it likes. */
 static bool skip_advice_for_pages(const struct side *side, const struct side_proc *proc,
 				  uint64_t addr, uint64_t len, int advice)
@@ -223,37 +292,13 @@ static bool skip_advice_for_pages(const struct side *side, const struct side_pro
 	case MADV_COLD:
 		return may_fold_zeros(side, proc, addr, len);
 	case MADV_PAGEOUT:
-		return may_fold_zeros(side, proc, addr, len) || side->lazily_freed || side->machine->config.total_swap_pages ||
-			any_file(proc, addr, len) ||
+		return may_fold_zeros(side, proc, addr, len) || side->lazily_freed ||
+			side->machine->config.total_swap_pages ||
+			pages_out_of_file(side, proc, addr, len) ||
 			side_any_flag(proc, addr, len, VM_DROPPABLE);
 	default:
 		return false;
 	}
-}
-
-/*
- * The kernel has pages of a file on a disk as large as it likes, and writes one back as a whole: if
- * what is behind the end of the file goes with it, only a range that has that page says.
- */
-static bool writes_part_of_disk(const struct side *side, const struct side_proc *proc,
-				const uint64_t *a)
-{
-	uint64_t end = a[0] + a[1] < a[0] ? ~0ul : a[0] + a[1];
-
-	for (uint32_t i = 0; i < proc->nr && (a[2] & MS_SYNC); i++) {
-		const struct diff_area *area = &proc->area[i].seen;
-		const struct test_file *f = disk_of(side, &proc->area[i]);
-		uint64_t last, size;
-
-		if (!f || !overlap(a[0], end, area->start, area->end))
-			continue;
-		size = file_size(side->file[f - side->files->file]);
-		last = area->start + (size & ~(DIFF_PAGE - 1)) - area->offset;
-		if (size % DIFF_PAGE && (last < a[0] || last < area->start || last >= end ||
-					 last >= area->end))
-			return true;
-	}
-	return false;
 }
 
 /* What a locked area of a file would have to read while its protection changes, is left unread. */
@@ -355,19 +400,20 @@ static bool skip_touch(const struct side *side, const struct side_proc *proc, co
 
 /*
  * Where an access reaches beyond all addresses, no byte of it is to blame.  What is executed is not
- * stored to.
+ * stored to, but as zeros by a poke of many bytes.
  */
 static bool skip_access(const struct side *side, const struct side_proc *proc,
 			const struct diff_call *c)
 {
+	bool remote = c->op == OP_PEEK || c->op == OP_POKE;
 	uint64_t addr = c->arg[0], bytes = c->arg[1], last = addr + bytes - 1;
 	uint64_t slot = (last & ~(DIFF_PAGE - 1)) + AGENT_EXEC_SLOT;
 
-	if (!side->memory.touch || !bytes || bytes > 8 || last < addr ||
+	if (!side->memory.touch || !bytes || bytes > (remote ? AGENT_IO_BYTES : 8) || last < addr ||
 	    (addr ^ last) >> 47 || side_hits_agent(side, addr, bytes) ||
 	    side_any_flag(proc, addr, bytes, VM_DONTEXPAND))
 		return true;
-	return (c->op == OP_STORE || c->op == OP_POKE) &&
+	return (c->op == OP_STORE || c->op == OP_POKE) && bytes <= 8 &&
 		overlap(addr, last + 1, slot, slot + AGENT_EXEC_BYTES);
 }
 
@@ -398,31 +444,46 @@ static const struct test_file *file_of(const struct side *side, uint64_t file)
 	const struct test_file *f = &side->files->file[file % AGENT_MAX_FILES];
 
 	if (file < FILE_FIRST_SIZED || file >= (uint64_t)side->files->nr || !f->label ||
-	    !f->mappable || (f->desc.flags & (FILE_HUGETLB | FILE_APPEND_ONLY)))
+	    !f->mappable || (f->desc.flags & FILE_HUGETLB))
 		return NULL;
 	return f;
 }
 
 static bool skip_truncate(const struct side *side, uint64_t file, uint64_t bytes)
 {
-	const struct test_file *f = file_of(side, file);
+	return !file_of(side, file) || bytes > FILE_MAX;
+}
 
-	return !f || (f->desc.flags & FILE_SEAL_WRITE) || bytes > FILE_MAX;
+/* A seal stays: only where another file comes in the next round, or it is refused. */
+static bool skip_seals(const struct test_file *f)
+{
+	return (f->desc.flags & FILE_WRITE) && (f->desc.flags & FILE_SEALABLE) && !f->anew &&
+		!(f->seals & F_SEAL_SEAL);
 }
 
 /*
- * Far ends are as the file system likes.  Linux takes a hole that ends inside of the first page of
- * shared memory for one up to the last, as long as it only unmaps: nobody else would notice.
+ * Far ends are as the file system likes.  What is appended for good is not written at all.  Linux
+ * takes a hole that ends inside of the first page of shared memory for one up to the last, as long
+ * as it only unmaps: nobody else would notice.
  */
 static bool skip_file_io(const struct side *side, const struct diff_call *c)
 {
 	const uint64_t *a = c->arg;
 	const struct test_file *f = file_of(side, a[0]);
 
-	if (!side->memory.touch || !f || a[1] > FILE_MAX || a[2] > FILE_MAX)
+	if (!side->memory.touch || !f)
+		return true;
+	if (c->op == OP_ADD_SEALS)
+		return skip_seals(f);
+	if (c->op == OP_FILE_SYNC)
+		return false;
+	if (a[1] > FILE_MAX || a[2] > FILE_MAX)
 		return true;
 	if (c->op == OP_PUNCH)
 		return (f->desc.flags & FILE_SHMEM) && a[1] + a[2] < DIFF_PAGE;
+	if (c->op == OP_FILE_WRITE && ((f->desc.flags & FILE_APPEND_ONLY) ||
+				       (f->append && file_size(side->file[a[0]]) > FILE_MAX)))
+		return true;
 	return a[2] > AGENT_IO_BYTES;
 }
 
@@ -510,6 +571,8 @@ bool side_leaves_out(const struct side *side, const struct side_proc *proc,
 	case OP_PUNCH:
 	case OP_FILE_READ:
 	case OP_FILE_WRITE:
+	case OP_FILE_SYNC:
+	case OP_ADD_SEALS:
 		return skip_file_io(side, c);
 	case OP_SETRLIMIT:
 		return skip_limit(side, a[0], a[1]);

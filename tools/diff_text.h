@@ -2,7 +2,7 @@
 /*
  * The part of smaps that is compared, made the same way of the kernel's text and of the library's:
  * each area's line of maps, its page sizes and its VmFlags, runs of blanks as one.  The device and
- * inode number of a shared anonymous object are anyone's choice; they are left out.
+ * inode number of what is made for a round are anyone's choice; they are left out.
  *
  * Where areas have pages, also how many of what kind, and a line for each run of like pages:
  *
@@ -148,6 +148,14 @@ static inline int text_is_kept(const struct text_rules *rules, const char *p, si
 	return 0;
 }
 
+/* Of something that each side makes for itself, and numbers as it likes? */
+static inline int text_is_numbered(const char *p, size_t n)
+{
+	return text_contains(p, n, "/dev/zero (deleted)") ||
+		text_contains(p, n, "/anon_hugepage (deleted)") ||
+		text_contains(p, n, "/memfd:anew (deleted)");
+}
+
 /*
  * Condenses @n bytes of smaps or status at @in into @out, at most @max bytes, whole lines only.
  * Returns the bytes written.
@@ -169,9 +177,7 @@ static inline size_t text_condense(const struct text_rules *rules, const char *i
 			counts = text_counted(rules, in, bytes);
 		if ((area || text_is_kept(rules, in, bytes, counts)) &&
 		    (size_t)(to - out) + bytes + 2 <= max)
-			to = text_put(to, in, bytes, area &&
-				      (text_contains(in, bytes, "/dev/zero (deleted)") ||
-				       text_contains(in, bytes, "/anon_hugepage (deleted)")));
+			to = text_put(to, in, bytes, area && text_is_numbered(in, bytes));
 		if (bytes < n)
 			bytes++;
 		in += bytes;

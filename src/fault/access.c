@@ -16,6 +16,7 @@
  */
 #include "phys/copy.h"
 #include "fault/fault.h"
+#include "file/filemap.h"
 #include "vma/handle.h"
 
 /* A copy on its way. */
@@ -71,6 +72,18 @@ static size_t ask_driver(const struct transfer *t, size_t done, size_t bytes)
 	return got > 0 ? (size_t)got : 0;
 }
 
+/*
+ * Others store by way of the page, and not of an entry: so it is the page of shared memory that is
+ * dirty.  Of other files it is by now.
+ */
+static void store_bytes(const struct transfer *t, struct page *page, char *to, const void *from,
+			size_t bytes)
+{
+	frame_store(to, from, bytes);
+	if ((t->how & (FAULT_REMOTE | FAULT_FORCED)) && (page_flags(page) & PG_SHMEM))
+		filemap_mark_dirty(page);
+}
+
 static size_t transfer(struct transfer *t, enum mm_fault *fault)
 	__must_not_hold(vma_stable) __may_sleep
 {
@@ -99,7 +112,7 @@ static size_t transfer(struct transfer *t, enum mm_fault *fault)
 		if (t->to)
 			frame_load((char *)t->to + done, frame, bytes);
 		else
-			frame_store(frame, (const char *)t->from + done, bytes);
+			store_bytes(t, page, frame, (const char *)t->from + done, bytes);
 		page_put_many(page_head(page), refs);
 		done += bytes;
 		t->left -= bytes;

@@ -181,6 +181,20 @@ static bool needs_own(const struct fault *f, pte_t seen, const struct page *page
 }
 
 /*
+ * Does a page that may be stored to become dirty now?  Of shared memory Linux learns that from the
+ * entry, when that goes; but what is only populated makes the page dirty, where the entry is clean.
+ */
+static bool is_told_now(const struct fault *f, pte_t seen, const struct page *page)
+{
+	u32 flags = page_flags(page);
+
+	if (flags & (PG_ANON | PG_DIRTY))
+		return false;
+	return !(flags & PG_SHMEM) ||
+	       ((f->how & FAULT_POPULATE) && !pte_dirty(f->mm->pgt->format, seen));
+}
+
+/*
  * Does the entry do, or can it be made to?  Then true.  False: *copied must be copied first (NULL:
  * zeros); it is held by a reference.  Of a leaf of 2 MiB the page is the head of its block.
  */
@@ -200,8 +214,7 @@ static bool settle(struct fault *f, struct pt_slot *slot, pte_t seen, struct pag
 			page_get(page_head(page));
 		return false;
 	}
-	/* Of shared memory Linux learns that from the entry, when that goes. */
-	if (write && page && !(page_flags(page) & (PG_ANON | PG_SHMEM | PG_DIRTY)))
+	if (write && page && is_told_now(f, seen, page))
 		filemap_mark_dirty(page);
 	pt_slot_exchange(slot, pte_leaf(format, slot->level, pte_pfn(format, seen),
 					fault_attrs(f, write || pte_write(format, seen)) | marks));

@@ -42,6 +42,7 @@ static inline struct anon_vma *area_own(const struct vm_area_struct *vma)
 #define FAULT_UNSHARE	0x4u		/* an anonymous page must be exclusive, even to be read */
 #define FAULT_PEEK	0x8u		/* read once and given back: a reference, not a pin */
 #define FAULT_KEEP	0x10u		/* for as long as somebody likes: no device's memory */
+#define FAULT_POPULATE	0x20u		/* MADV_POPULATE_WRITE: a clean page is to be dirty */
 
 /* Who keeps the VMA stable. */
 enum fault_lock {

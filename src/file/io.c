@@ -223,5 +223,7 @@ int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
 		return -EINVAL;
 	if (!(file_flags(file) & FILE_WRITE))
 		return -EBADF;
+	if (file_flags(file) & FILE_APPEND_ONLY)
+		return -EPERM;
 	return filemap_punch(file, offset, end);
 }

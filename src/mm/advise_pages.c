@@ -15,7 +15,7 @@ int mm_advise_touch(struct mm_struct *mm, unsigned long start, unsigned long end
 		    enum mm_access access)
 {
 	vm_flags_t right = access == MM_ACCESS_WRITE ? VM_WRITE : VM_READ;
-	struct fault f = { .mm = mm, .addr = start, .access = access };
+	struct fault f = { .mm = mm, .addr = start, .access = access, .how = FAULT_POPULATE };
 
 	while (f.addr < end) {
 		enum mm_fault fault;

@@ -468,6 +468,10 @@ static void test_modes_and_limits(void **state)
 	assert_int_equal(file_write(file, PAGE + 10, bytes, 1), -EFBIG);
 	assert_int_equal(file_write(file, 1ul << 63, bytes, 1), -EINVAL);
 	file_put(file);
+	desc.flags = FILE_WRITE | FILE_APPEND_ONLY;
+	assert_int_equal(file_create(m.v, &desc, &file), 0);
+	assert_int_equal(file_punch_hole(file, 0, 1), -EPERM);
+	file_put(file);
 	machine_close(&m);
 }
 

@@ -267,6 +267,36 @@ static void holes_are_written(void **state)
 	memory_close(&m);
 }
 
+/*
+ * Who stores by way of the page makes the page dirty, and so does who has it populated; a program's
+ * own store the entry, if that was there.
+ */
+static void remote_stores_are_the_pages(void **state)
+{
+	enum mm_fault fault;
+	struct memory m;
+	struct file *file;
+
+	open_page_by_page(&m);
+	file = space_file(&m.s, 4, FILE_SHMEM, FILE_PLACE_SHMEM);
+	assert_int_equal(space_map_file(&m.s, 0, 4, RW, MAP_SHARED, file, 0), 0);
+	assert_int_equal(space_map_file(&m.s, 8, 4, PROT_READ, MAP_SHARED, file, 0), 0);
+	for (int i = 0; i < 4; i++) {
+		get(&m, i);
+		get(&m, 8 + i);
+	}
+	put(&m, 0, 1);
+	assert_int_equal(mm_access(m.s.mm, at(1), "x", 1, MM_REMOTE_WRITE, &fault), 1);
+	assert_int_equal(mm_access(m.s.mm, at(2), "x", 1, MM_REMOTE_WRITE | MM_REMOTE_FORCED,
+				   &fault), 1);
+	assert_int_equal(counts(m.s.mm, 8, 4).shared_dirty, 2 * PAGE);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), 4 * PAGE, MADV_POPULATE_WRITE), 0);
+	assert_int_equal(counts(m.s.mm, 8, 4).shared_dirty, 3 * PAGE);
+	assert_int_equal(counts(m.s.mm, 8, 1).shared_clean, PAGE);
+	file_put(file);
+	memory_close(&m);
+}
+
 static void guards(void **state)
 {
 	struct memory m;
@@ -595,6 +625,7 @@ int main(void)
 		cmocka_unit_test(private_file),
 		cmocka_unit_test(shared_memory),
 		cmocka_unit_test(holes_are_written),
+		cmocka_unit_test(remote_stores_are_the_pages),
 		cmocka_unit_test(guards),
 		cmocka_unit_test(pool_pages),
 		cmocka_unit_test(smaps_text),
