@@ -129,7 +129,7 @@ static struct test_file *add(struct test_files *files, const char *label, int fd
 
 /*
  * Only of file systems of which it is known what they do: stacked ones map a file that is none of
- * ours, btrfs shows another device than stat() does.
+ * ours, btrfs shows another device than stat() does.  On tmpfs it is one more memory file.
  */
 static bool is_known_disk(int fd)
 {
@@ -149,7 +149,7 @@ static struct test_file *add_disk(struct test_files *files, const char *label, i
 	if (!known && fd >= 0)
 		close(fd);
 	file = add(files, label, known ? fd : -1, true);
-	file->disk = true;
+	file->disk = !(file->desc.flags & FILE_SHMEM);
 	if (file->desc.placement == FILE_PLACE_HUGE)
 		file->desc.flags |= FILE_MAP_SYNC;
 	return file;
@@ -321,7 +321,10 @@ void files_open(struct test_files *files)
 	add_disk(files, "disk opened again", reopen(&files->file[disk], O_RDWR));
 	add_disk(files, "disk opened to read", reopen(&files->file[disk], O_RDONLY));
 	add_disk(files, "disk opened to write", reopen(&files->file[disk], O_WRONLY));
-	add_disk(files, "disk, append-only", append_only())->desc.flags |= FILE_APPEND_ONLY;
+	/* It is never emptied, so which pages are in core is no round's own. */
+	file = add_disk(files, "disk, append-only", append_only());
+	file->desc.flags |= FILE_APPEND_ONLY;
+	file->disk = true;
 	file = add(files, "memfd of huge pages", memory_file("h", MFD_HUGETLB, 0), true);
 	file->desc.flags |= FILE_HUGETLB;
 	add(files, "directory", open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), false);

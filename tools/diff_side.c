@@ -599,7 +599,8 @@ static void find_device(struct side *side)
 		const struct test_file *file = &side->files->file[i];
 		uint32_t dev = file->desc.dev_major << 20 | file->desc.dev_minor;
 
-		if (file->label && file->desc.placement == FILE_PLACE_SHMEM && !file->disk)
+		/* A memfd, and on no mount of somebody's. */
+		if (file->label && file->anew)
 			side->shmem_dev = dev;
 	}
 }
