@@ -414,6 +414,9 @@ static bool place_of(const struct side *side, const struct side_proc *proc,
 	case OP_LOAD:
 	case OP_STORE:
 		return true;
+	case OP_PEEK:
+	case OP_POKE:
+		return c->arg[2] == c->proc;
 	case OP_TRUNCATE:
 	case OP_PUNCH:
 	case OP_FILE_WRITE:

@@ -19,7 +19,7 @@
 #include "diff.h"
 
 /* A round takes a tenth of a second; a library that hangs is killed by an alarm. */
-enum { TEXT_EVERY = 500, MAX_SECONDS = 120, MAX_TRIES = 5 };
+enum { TEXT_EVERY = 500, TEXT_OF_PAGES_EVERY = 150, MAX_SECONDS = 120, MAX_TRIES = 5 };
 
 void *shared_alloc(size_t bytes)
 {
@@ -206,6 +206,7 @@ static void one_round(struct diff_context *context, struct side *side, const str
 {
 	struct agent_shared *shared = context->runner.shared;
 	uint64_t left = plan->calls - worker->counts.calls;
+	uint32_t text_every = side->memory.touch ? TEXT_OF_PAGES_EVERY : TEXT_EVERY;
 	const char *invariant;
 	struct diff_call call;
 	struct gen gen;
@@ -221,7 +222,7 @@ static void one_round(struct diff_context *context, struct side *side, const str
 		enum step step;
 
 		gen_call(&gen, side, &call);
-		call.text = made % TEXT_EVERY == TEXT_EVERY - 1;
+		call.text = made % text_every == text_every - 1;
 		step = side_step(side, &call);
 		if (step == STEP_FULL)
 			break;
