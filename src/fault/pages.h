@@ -91,7 +91,8 @@ int pages_guard(struct mm_struct *mm, unsigned long start, unsigned long end)
 /*
  * MADV_COLLAPSE of the 2 MiB that lie in the range whole.  0: each is a leaf, or there is nothing
  * to do; -EINVAL: one that has no pages, or a guard; -EBUSY: more than the mm may have; -ENOMEM: no
- * block; -ENOFRAME: a table to put aside; -EAGAIN: pages that others hold.  After an error some may be leaves.  The mmap write lock.
+ * block; -ENOFRAME: a table to put aside; -EAGAIN: pages that others hold.  After an error some may
+ * be leaves.  The mmap write lock.
  */
 int pages_collapse(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 	__must_hold(vma_stable) __may_sleep __must_check;

@@ -14,8 +14,8 @@ enum mm_fault swap_missing(struct fault *f, pte_t seen)
 enum mm_fault swap_wait(struct fault *f)	__must_not_hold(vma_stable) __may_sleep;
 
 /*
- * For who wants no access but the page: makes the swap entry @seen at f->addr a leaf.  0, also if it
- * is another by now; -ENOMEM; -EIO: its bytes cannot be read.
+ * For who wants no access but the page: makes the swap entry @seen at f->addr a leaf.  0, also if
+ * it is another by now; -ENOMEM; -EIO: its bytes cannot be read.
  */
 int swap_bring_in(struct fault *f, pte_t seen)
 	__must_hold_shared(vma_stable) __may_sleep __must_check;

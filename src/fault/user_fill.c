@@ -75,7 +75,7 @@ static int install(const struct user_fill *fill, const struct fault *f, pte_t en
 	return err;
 }
 
-/* The reference to @page passes to the entry, if there is no error.  It counts as a fault's page. */
+/* The reference to @page passes to the entry, if there is no error.  It counts as a fault's. */
 static int install_page(const struct user_fill *fill, const struct fault *f, struct page *page,
 			u32 attrs)
 	__must_hold_shared(vma_stable)
@@ -267,6 +267,6 @@ int user_fill_page(struct user_fill *fill)
 	if (fill->page)
 		page_put(fill->page);
 	fill->page = NULL;
-	/* Pages, tables, nodes of the file's index: all of it lies in frames.  Or it is one too many. */
+	/* Pages, tables, nodes of the file's index: all lies in frames.  Or it is one too many. */
 	return err == -ENOMEM ? -ENOFRAME : err;
 }
