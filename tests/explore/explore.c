@@ -37,8 +37,8 @@ int main(int argc, char **argv)
 		&reclaim_call, &reclaim_tlb,
 		&reclaim_free_store, &reclaim_free_pin, &reclaim_free_fork, &reclaim_free_unmap,
 		&reclaim_two_looks, &reclaim_used,
-		&leaving_load, &leaving_store, &leaving_call, &leaving_truncate, &coming_truncate,
-		&leaving_unmap, &leaving_end, &leaving_last_end,
+		&leaving_load, &leaving_store, &leaving_call, &leaving_truncate, &coming_both,
+		&coming_truncate, &leaving_unmap, &leaving_end, &leaving_last_end,
 		&tlb_unmap, &tlb_protect, &tlb_move, &tlb_copy, &tlb_fork,
 		&huge_collapse_fault, &huge_collapse_peek, &huge_collapse_pin,
 		&huge_split_fault, NULL });

@@ -111,8 +111,8 @@ extern const struct vt_scenario
 	reclaim_free_store, reclaim_free_pin, reclaim_free_fork, reclaim_free_unmap,
 	reclaim_two_looks, reclaim_used,
 	/* leaving.c */
-	leaving_load, leaving_store, leaving_call, leaving_truncate, coming_truncate,
-	leaving_unmap, leaving_end, leaving_last_end,
+	leaving_load, leaving_store, leaving_call, leaving_truncate, coming_both,
+	coming_truncate, leaving_unmap, leaving_end, leaving_last_end,
 	/* tlb.c */
 	tlb_unmap, tlb_protect, tlb_move, tlb_copy, tlb_fork,
 	/* huge.c */

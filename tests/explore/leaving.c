@@ -168,6 +168,20 @@ const struct vt_scenario leaving_call = {
 	.threads = { THREAD(hand), THREAD(caller) },
 };
 
+static void any_loader(void)
+{
+	uint64_t value = OLD;
+
+	if (fault_done(stage_get(mm, 0, &value)))
+		VT_CHECK(value == OLD || value == NEW, "%llx", (unsigned long long)value);
+}
+
+const struct vt_scenario coming_both = {
+	.name = "swap-coming-both", .about = "two who bring shared memory back bring one page",
+	.setup = setup_shared_swapped, .finish = finish_new, .flags = VT_NO_MEMORY,
+	.threads = { THREAD(caller), THREAD(any_loader) },
+};
+
 static void truncater(void)
 {
 	file_set_size(file, 0);
