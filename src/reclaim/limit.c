@@ -168,7 +168,8 @@ static void shrink_to_limit(struct vmarea *instance)
 
 	do {
 		arena_get_stats(instance->arena, &stats);
-		used = stats.total - stats.free - stats.cached;
+		/* The parts are of different moments. */
+		used = stats.total - min(stats.total, stats.free + stats.cached);
 	} while (used > limit && nr_tries++ < MOST_TRIES &&
 		 reclaim_pages(instance, anybody, used - limit).nr_freed);
 	arena_collect(instance->arena);
