@@ -17,7 +17,10 @@
  * the mmap lock for read.  With that alone come the faults of memory calls, and those of an
  * mprotect() that makes a locked private area writable with the mmap lock for write.  Under each it
  * may sleep and take locks of its own, which must not be held by anybody who waits for an mmap lock;
- * and it must not touch the program's memory, since that may fault.
+ * and it must not touch the program's memory, since that may fault.  Where the program's memory is a
+ * window of the host (host.h), a hook of faults runs inside a load or a store of the program, in the
+ * handler of SIGSEGV: so who touches a window holds none of the locks that it takes, malloc()'s and
+ * stdio's among them.
  *
  * Two threads that need one page may both be in the hook.  Whose page comes too late is put.
  *
