@@ -6,8 +6,9 @@
  * the round's number (diff_gen.c).  The library makes them first (diff_side.c) and leaves in shared
  * memory each call, its result, and the map after it.  The *agent* (diff_agent.c), a process that
  * consists of nearly nothing else, makes them on the kernel, and compares result and map after
- * every call; VmFlags and totals every 500 calls and at the end.  Both use the same addresses,
- * whether given or chosen, because the library begins with the agent's own map (diff_run.c).
+ * every call; VmFlags and totals every 500 calls and at the end, with what else smaps tells where
+ * there are pages every 150.  Both use the same addresses, whether given or chosen, because the
+ * library begins with the agent's own map (diff_run.c).
  *
  * A difference is run again and made shorter (diff_shrink.c) and told (diff_report.c).  All work is
  * done in child processes, so that a library that dies is a finding, too.

@@ -51,7 +51,7 @@ struct test_file {
 	bool mappable;
 	bool disk;			/* msync() would wait for a disk */
 	bool append;			/* O_APPEND */
-	bool anew;			/* another one in each run: what seals do cannot be undone */
+	bool anew;			/* another one in each run: no seal can be broken */
 };
 
 struct test_files {
@@ -145,7 +145,7 @@ struct known_file {
 	struct file *file;
 	uint64_t inode;
 	uint32_t dev;
-	bool anew;			/* the kernel's has another number, and keeps it for a run */
+	bool anew;			/* the kernel's has another number, for a run */
 };
 
 /* A process right after exec, as the library is to begin. */

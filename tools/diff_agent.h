@@ -71,7 +71,7 @@ enum diff_op {
 	OP_LOAD,			/* addr bytes */
 	OP_STORE,			/* addr bytes value */
 	OP_PEEK,			/* addr bytes process REMOTE_* */
-	OP_POKE,			/* addr bytes process REMOTE_* value; of more than 8: seed */
+	OP_POKE,			/* addr bytes process REMOTE_* value; if > 8: seed */
 	OP_PUNCH,			/* file offset bytes: fallocate(PUNCH_HOLE) */
 	OP_FILE_READ,			/* file offset bytes: pread() */
 	OP_FILE_WRITE,			/* file offset bytes seed: pwrite() */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Bytes of files: what OP_FILE_WRITE writes, how OP_FILE_READ tells what it found, and the line that
- * says what a file is like:
+ * Bytes of files: what OP_FILE_WRITE writes, how OP_FILE_READ tells what it found, and the line
+ * that says what a file is like:
  *
  *	file 9 4064 1f3a... 6		its number, how many bytes, a hash of them, its seals
  *

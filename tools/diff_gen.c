@@ -335,7 +335,8 @@ static void gen_access(struct gen *gen, const struct side_proc *proc, struct dif
 			gen_remote_range(gen, area, c);
 	}
 	if (c->op == OP_STORE || c->op == OP_POKE)
-		a[c->op == OP_STORE ? 2 : 4] = rng_next(&gen->rng) >> (a[1] < 8 ? 8 * (8 - a[1]) : 0);
+		a[c->op == OP_STORE ? 2 : 4] = rng_next(&gen->rng) >>
+					       (a[1] < 8 ? 8 * (8 - a[1]) : 0);
 }
 
 static uint64_t some_prot(struct gen *gen)

@@ -17,7 +17,7 @@ void gen_like_files(struct gen *gen)
 		{ OP_FORK, 3 }, { OP_EXIT, 2 }, { OP_LOAD, 80 }, { OP_STORE, 80 }, { OP_PEEK, 8 },
 		{ OP_POKE, 8 }, { OP_READ_INTO, 2 }, { OP_TRUNCATE, 15 }, { OP_PUNCH, 10 },
 		{ OP_FILE_READ, 20 }, { OP_FILE_WRITE, 20 }, { OP_FILE_SYNC, 1 },
-		{ OP_ADD_SEALS, 1 }, { OP_SHMAT, 3 }, { OP_SHMDT, 1 }, { OP_REMAP_FILE_PAGES, 2 },
+		{ OP_ADD_SEALS, 2 }, { OP_SHMAT, 3 }, { OP_SHMDT, 1 }, { OP_REMAP_FILE_PAGES, 2 },
 		{ OP_MLOCK, 2 }, { OP_MLOCK2, 1 }, { OP_MUNLOCK, 2 },
 	};
 	uint8_t ops[sizeof(likes) / sizeof(likes[0])], weights[sizeof(ops)];
@@ -209,13 +209,26 @@ static uint64_t some_seals(struct gen *gen)
 	return one_in(gen, 40) ? F_SEAL_SEAL : list[below(gen, sizeof(list))];
 }
 
+static uint64_t file_to_seal(const struct gen *gen)
+{
+	const struct test_files *files = gen->side->files;
+	uint64_t file = 0;
+
+	while (file < (uint64_t)files->nr && !files->file[file].anew)
+		file++;
+	return file;
+}
+
 void gen_file_call(struct gen *gen, struct diff_call *c)
 {
 	uint64_t *a = c->arg;
 
 	a[0] = gen_file(gen);
-	if (c->op == OP_ADD_SEALS)
+	if (c->op == OP_ADD_SEALS) {
 		a[1] = some_seals(gen);
+		if (!one_in(gen, 4))
+			a[0] = file_to_seal(gen);
+	}
 	if (c->op == OP_ADD_SEALS || c->op == OP_FILE_SYNC)
 		return;
 	a[1] = some_file_offset(gen, a[0]);
