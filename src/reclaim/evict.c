@@ -155,7 +155,7 @@ static int evict_file(struct reclaim *r, struct page *page, struct file **writer
 	return err;
 }
 
-/* Not what the pool of huge pages counts. */
+/* Not what the pool of huge pages counts.  If no slot is left it has lost entries, and no more. */
 static int evict_shmem(struct reclaim *r, struct page *page)
 	__must_hold(page) __may_sleep
 {

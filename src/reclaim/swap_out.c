@@ -19,7 +19,10 @@ static int write_out(struct swap_space *space, struct page *page, u64 number)
 {
 	int err;
 
-	/* The caller alone: there are no entries any more. */
+	/*
+	 * The caller alone: there are no entries any more.  Who still comes by the number of one
+	 * may read what was never written, and finds no entry to map it at.
+	 */
 	if (swap_users(space, number) > 1) {
 		err = swap_write_page(space, page, number);
 		if (err)

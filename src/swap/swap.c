@@ -353,7 +353,10 @@ bool swap_claim_page(struct swap_space *space, struct page *page, u64 number)
 	bool alone;
 
 	spin_lock(&space->lock);
-	/* The cache's reference, and the caller's. */
+	/*
+	 * The cache's reference, and the caller's.  Who gets one in between by swap_find() locks
+	 * the page after the caller, and finds that it is not the slot's: swap_is_at().
+	 */
 	alone = atomic_load_relaxed(&slot->users) == 1 && page_refs(page) == 2 &&
 		!page_mapcount(page);
 	if (alone)
