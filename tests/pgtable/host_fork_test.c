@@ -21,13 +21,15 @@ const char *__tsan_default_options(void)
 }
 
 static struct space s;
-static u32 done;
+static u32 started, done;
+static u32 nr_called;			/* behind the tables of so many forks */
 
 static void *busy(void *arg)
 {
 	struct page *pages[100];
 
 	(void)arg;
+	raise_flag(&started);
 	while (!atomic_load_relaxed(&done)) {
 		for (int i = 0; i < 100; i++)
 			pages[i] = page_alloc(s.arena, 0, PAGE_ANYTHING);
@@ -38,27 +40,61 @@ static void *busy(void *arg)
 	return NULL;
 }
 
+static void count_call(struct port_rcu_head *head)
+{
+	nr_called++;
+}
+
+/*
+ * A thread that begins allocates, and the address sanitizer's allocator is not stopped by a fork: a
+ * thread that a child starts may wait for ever for one of its locks, before it comes to what is to
+ * run there.  So there the child asks for frames, and for no thread.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+# define STARTS_THREADS	0
+#elif defined(__has_feature)
+# if __has_feature(address_sanitizer)
+#  define STARTS_THREADS	0
+# endif
+#endif
+#ifndef STARTS_THREADS
+# define STARTS_THREADS	1
+#endif
+
+/* The child's exit status. */
+static int in_child(u32 nr_forks)
+{
+	struct page *page = page_alloc(s.arena, 0, PAGE_ANYTHING);
+
+	if (page)
+		page_put(page);
+	if (!STARTS_THREADS)
+		return 0;
+	port_rcu_barrier();
+	return nr_called == nr_forks ? 0 : 1;
+}
+
 static void test_fork(void **state)
 {
+	static struct port_rcu_head heads[FORKS];
 	pthread_t other;
 
 	(void)state;
 	space_make(&s, &machines[0], 16, NULL);
 	other = start(busy, NULL);
-	for (int i = 0; i < FORKS; i++) {
-		struct page *kept = map_new(&s.pt, pt_limit(&s.pt) - PAGE_SIZE, USER_RW);
+	wait_for_flag(&started);
+	for (u32 i = 0; i < FORKS; i++) {
 		int status;
 		pid_t child;
 
 		for (unsigned long gib = 0; gib < 20; gib++)
 			map_new(&s.pt, gib << 30, USER_RW);
-		empty(&s.pt);			/* 41 tables and more go to RCU */
+		empty(&s.pt);			/* 40 tables and more go to RCU */
+		port_call_rcu(&heads[i], count_call);
 		child = fork();
 		assert_true(child >= 0);
-		if (!child) {
-			port_rcu_barrier();
-			_exit(page_refs(kept) == 0 ? 0 : 1);
-		}
+		if (!child)
+			_exit(in_child(i + 1));
 		/* The parent's books, while the child changes its own. */
 		map_new(&s.pt, 0, USER_RW);
 		port_rcu_barrier();
