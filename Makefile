@@ -42,7 +42,7 @@ check-handles:
 	@tests/misuse/mutate.py --all
 
 explore: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) tests/explore/explore >/dev/null
+	@ninja -C $(BUILD) --quiet tests/explore/explore
 	@tests/explore/explore.py --build $(BUILD) $(if $(QUICK),--quick)
 
 bench:
@@ -57,7 +57,9 @@ lint:
 	@scripts/deps.sh build lint
 	@scripts/lint.sh
 
+# A build that is there already was set up for some other prefix, perhaps.
 install: all
+	$(if $(filter-out file,$(origin PREFIX)),meson configure $(BUILD) -Dprefix=$(PREFIX) && ninja -C $(BUILD))
 	meson install -C $(BUILD) --no-rebuild
 
 clean:

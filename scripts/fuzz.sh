@@ -20,7 +20,7 @@ if ! [ -e $build/build.ninja ]; then
 		{ cat $build.log; exit 1; }
 	rm -f $build.log
 fi
-ninja -C $build >/dev/null || exit 1
+ninja -C $build --quiet || exit 1
 
 # turn NAME PERCENT: on each core the fuzzer with a seed of its own, for its part of the time.
 turn() {

@@ -17,7 +17,7 @@ setup() {
 	local dir=$1
 	shift
 	[ -e "$dir/build.ninja" ] || meson setup "$dir" "$@" >/dev/null
-	ninja -C "$dir" >/dev/null
+	ninja -C "$dir" --quiet
 }
 setup build
 setup build-asan -Ddebug_checks=true -Db_sanitize=address,undefined -Ddefault_library=static
