@@ -185,7 +185,10 @@ static int choose_ops(struct options *o, uint64_t only, uint64_t without)
 		without |= accesses;
 	if (!o->memory.files)
 		without |= file_io;
-	o->ops = (only ? only | 1ul << OP_MMAP : ~0ul) & ~without & ~(1ul << OP_CHECK);
+	o->ops = (only ? only | 1ul << OP_MMAP : ~0ul) & ~without & ~(1ul << OP_CHECK) &
+		 ((1ul << NR_OPS) - 1);
+	if (!o->ops)
+		return cli_usage("diff", "--without: no call is left to be made");
 	return -1;
 }
 
@@ -518,6 +521,16 @@ static void finish_jobs(struct run *run)
 	free(run->context);
 }
 
+/* What was left out was not compared. */
+static void tell_script(const struct run *run, const struct script *script,
+			const struct finding *finding)
+{
+	printf("%s: %u calls, ", run->context->machine.release, script->nr);
+	if (finding->left_out)
+		printf("%u of them left out, ", finding->left_out);
+	puts("no difference");
+}
+
 static int run_script(struct run *run)
 {
 	struct finding *finding = shared_alloc(sizeof(*finding));
@@ -534,7 +547,7 @@ static int run_script(struct run *run)
 	if (status)
 		report_finding(stderr, run->context, finding);
 	else
-		printf("%s: %u calls, no difference\n", run->context->machine.release, script->nr);
+		tell_script(run, script, finding);
 out:
 	context_close(run->context);
 	free(run->context);

@@ -355,6 +355,7 @@ struct finding {
 	struct diff_pages pages;
 	char why[200];
 	struct script script;		/* the calls up to it */
+	uint32_t left_out;		/* of a trial: calls that were not made, see diff_skip.c */
 	struct diff_call call;		/* the one that differs */
 	uint32_t nr_expected, nr_found, nr_before;
 	struct diff_area expected[AGENT_MAX_AREAS], found[AGENT_MAX_AREAS];

@@ -195,6 +195,7 @@ char *report_save(const struct diff_context *context, const struct finding *find
 				(unsigned long long)finding->seed,
 				(unsigned long long)finding->round);
 	FILE *f = fopen(path, "w");
+	int bad;
 
 	if (!f) {
 		cli_error("diff", "%s: %s", path, strerror(errno));
@@ -203,7 +204,13 @@ char *report_save(const struct diff_context *context, const struct finding *find
 	}
 	fprintf(f, "# %s\n", context->machine.release);
 	script_write(f, &finding->script, &context->files);
-	fclose(f);
+	bad = ferror(f);
+	if (fclose(f) || bad) {		/* a part of the calls shows something else */
+		cli_error("diff", "%s: cannot be written: %s", path, strerror(errno));
+		unlink(path);
+		free(path);
+		return NULL;
+	}
 	return path;
 }
 

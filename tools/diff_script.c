@@ -23,7 +23,8 @@
 /*
  * A letter for each argument: a address, n length or number, p protection, m map flags, f file,
  * r mremap flags, v advice, l limit, s shmat flags, y msync flags, k mlockall flags, t kind of
- * touch, b address of a byte, x bytes, i kind of remote access, e seals.
+ * touch, b address of a byte, x bytes, i kind of remote access, e seals; F f that has to be one,
+ * P process, S segment, c and C how many bytes, of an access or of more.
  */
 static const struct {
 	const char *name, *args;
@@ -45,7 +46,7 @@ static const struct {
 	[OP_MSYNC] = { "msync", "any" },
 	[OP_MINCORE] = { "mincore", "an" },
 	[OP_REMAP_FILE_PAGES] = { "remap_file_pages", "anpnm" },
-	[OP_SHMAT] = { "shmat", "nas" },
+	[OP_SHMAT] = { "shmat", "Sas" },
 	[OP_SHMDT] = { "shmdt", "a" },
 	[OP_ANON_NAME] = { "anon_name", "ann" },
 	[OP_THP_DISABLE] = { "thp_disable", "n" },
@@ -55,19 +56,19 @@ static const struct {
 	[OP_PERSONALITY] = { "personality", "n" },
 	[OP_TOUCH] = { "touch", "at" },
 	[OP_READ_INTO] = { "read_into", "an" },
-	[OP_TRUNCATE] = { "truncate", "fn" },
+	[OP_TRUNCATE] = { "truncate", "Fn" },
 	[OP_FILL] = { "fill", "nn" },
-	[OP_FORK] = { "fork", "n" },
+	[OP_FORK] = { "fork", "P" },
 	[OP_EXIT] = { "exit", "" },
-	[OP_LOAD] = { "load", "bn" },
-	[OP_STORE] = { "store", "bnx" },
-	[OP_PEEK] = { "peek", "bnni" },
-	[OP_POKE] = { "poke", "bnnix" },
-	[OP_PUNCH] = { "punch", "fnn" },
-	[OP_FILE_READ] = { "file_read", "fnn" },
-	[OP_FILE_WRITE] = { "file_write", "fnnx" },
-	[OP_FILE_SYNC] = { "file_sync", "f" },
-	[OP_ADD_SEALS] = { "add_seals", "fe" },
+	[OP_LOAD] = { "load", "bc" },
+	[OP_STORE] = { "store", "bcx" },
+	[OP_PEEK] = { "peek", "bCPi" },
+	[OP_POKE] = { "poke", "bCPix" },
+	[OP_PUNCH] = { "punch", "Fnn" },
+	[OP_FILE_READ] = { "file_read", "FnC" },
+	[OP_FILE_WRITE] = { "file_write", "FnCx" },
+	[OP_FILE_SYNC] = { "file_sync", "F" },
+	[OP_ADD_SEALS] = { "add_seals", "Fe" },
 };
 
 const char *op_name(unsigned int op)
@@ -255,6 +256,7 @@ static void print_arg(FILE *to, char kind, uint64_t value, const struct test_fil
 		print_bits(to, value, seal_names, "0");
 		break;
 	case 'f':
+	case 'F':
 		print_file(to, value, files);
 		break;
 	case 'v':
@@ -369,7 +371,7 @@ static bool parse_memory(const char *word, struct memory_setup *memory)
 	return true;
 }
 
-static const char *parse_setup(char **save, struct round_setup *setup)
+static char *parse_setup(char **save, struct round_setup *setup)
 {
 	char *word;
 
@@ -386,18 +388,65 @@ static const char *parse_setup(char **save, struct round_setup *setup)
 		if (!strcmp(word, "vdso"))
 			setup->keep_vdso = known = true;
 		if (!known && !parse_memory(word, &setup->memory))
-			return "setup: top-down, top-down-low or bottom-up; capable or "
-			       "incapable; vdso; touch, and after it none, soft or host, "
-			       "4-level or 5-level, and files";
+			return cli_printf("setup: top-down, top-down-low or bottom-up; capable or "
+					  "incapable; vdso; touch, and after it none, soft or "
+					  "host, 4-level or 5-level, and files; not '%s'", word);
 	}
 	return NULL;
 }
 
-/* NULL, or what is wrong with the line. */
-static const char *parse_line(char *line, struct script *script)
+/* What is a number of something, or of bytes: from where to where it goes. */
+static bool is_in_range(char kind, uint64_t value, uint64_t *first, uint64_t *last)
+{
+	static const struct {
+		char kind;
+		uint64_t first, last;
+	} ranges[] = {
+		{ 'F', 0, AGENT_MAX_FILES - 1 }, { 'P', 0, AGENT_MAX_PROCS - 1 },
+		{ 'S', 0, DIFF_NR_SEGMENTS - 1 }, { 'c', 1, 8 }, { 'C', 0, AGENT_IO_BYTES },
+		{ 't', 0, NR_TOUCH_KINDS - 1 }, { 'i', 0, NR_REMOTE_KINDS - 1 },
+		{ 'l', 0, MM_NR_RLIMITS - 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		if (ranges[i].kind != kind)
+			continue;
+		*first = ranges[i].first;
+		*last = ranges[i].last;
+		return value >= *first && value <= *last;
+	}
+	return true;
+}
+
+/* As parse_line(), of the call's arguments. */
+static char *parse_args(char **save, struct diff_call *call)
+{
+	const char *name = ops[call->op].name, *args = ops[call->op].args;
+	uint64_t first, last;
+	char *word;
+
+	for (unsigned int i = 0; args[i]; i++) {
+		word = strtok_r(NULL, " \t\n", save);
+		if (!word)
+			return cli_printf("%s: an argument is missing, there are to be %zu", name,
+					  strlen(args));
+		if (!parse_number(word, &call->arg[i]))
+			return cli_printf("%s: '%s' is no number", name, word);
+		if (!is_in_range(args[i], call->arg[i], &first, &last))
+			return cli_printf("%s: argument %u is %s, not one of %llu to %llu", name,
+					  i + 1, word, (unsigned long long)first,
+					  (unsigned long long)last);
+	}
+	word = strtok_r(NULL, " \t\n", save);
+	return word ? cli_printf("%s: too many arguments, '%s' is behind the %zu", name, word,
+				 strlen(args)) : NULL;
+}
+
+/* NULL, or what is wrong with the line; the caller frees it. */
+static char *parse_line(char *line, struct script *script)
 {
 	struct diff_call *call = &script->call[script->nr];
-	char *save, *word;
+	char *save, *word, *wrong;
 	uint64_t proc;
 	int op;
 
@@ -408,31 +457,27 @@ static const char *parse_line(char *line, struct script *script)
 	if (!strcmp(word, "setup"))
 		return parse_setup(&save, &script->setup);
 	if (script->nr == AGENT_MAX_CALLS)
-		return "too many calls";
+		return cli_printf("too many calls, at most %u", AGENT_MAX_CALLS);
 	if (!parse_number(word, &proc) || proc >= AGENT_MAX_PROCS)
-		return "a line begins with the number of a process";
+		return cli_printf("a line begins with the number of a process, 0 to %u, not '%s'",
+				  AGENT_MAX_PROCS - 1, word);
 	word = strtok_r(NULL, " \t\n", &save);
 	op = word ? op_by_name(word) : -1;
 	if (op < 0)
-		return "no such call";
+		return cli_printf("no such call: '%s' ('vmarea diff --help' lists them)",
+				  word ? word : "");
 	*call = (struct diff_call){ .op = (uint8_t)op, .proc = (uint8_t)proc };
-	for (unsigned int i = 0; i < op_nr_args((unsigned int)op); i++) {
-		word = strtok_r(NULL, " \t\n", &save);
-		if (!word || !parse_number(word, &call->arg[i]))
-			return "an argument is missing or no number";
-	}
-	if (strtok_r(NULL, " \t\n", &save))
-		return "too many arguments";
-	script->nr++;
-	return NULL;
+	wrong = parse_args(&save, call);
+	script->nr += !wrong;
+	return wrong;
 }
 
 int script_read(const char *path, struct script *script)
 {
 	FILE *f = fopen(path, "r");
-	const char *wrong = NULL;
+	char *wrong = NULL;
 	unsigned int nr = 0;
-	char line[512];
+	char line[1024];
 
 	if (!f) {
 		cli_error("diff", "%s: %s", path, strerror(errno));
@@ -441,12 +486,17 @@ int script_read(const char *path, struct script *script)
 	*script = (struct script){ .setup = { .window_pages = 64 } };
 	while (!wrong && fgets(line, sizeof(line), f)) {
 		nr++;
-		wrong = parse_line(line, script);
+		wrong = strlen(line) == sizeof(line) - 1 && line[sizeof(line) - 2] != '\n'
+			? cli_printf("a line of more than %zu bytes", sizeof(line) - 2)
+			: parse_line(line, script);
 	}
+	if (!wrong && ferror(f))
+		wrong = cli_strdup(strerror(errno));
+	else if (!wrong && !script->nr)
+		wrong = cli_strdup("there is no call in it");
 	fclose(f);
-	if (wrong) {
+	if (wrong)
 		fprintf(stderr, "%s:%u: %s\n", path, nr, wrong);
-		return -1;
-	}
-	return 0;
+	free(wrong);
+	return wrong ? -1 : 0;
 }

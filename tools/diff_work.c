@@ -19,7 +19,8 @@
 #include "diff.h"
 
 /* A round takes a tenth of a second; a library that hangs is killed by an alarm. */
-enum { TEXT_EVERY = 500, TEXT_OF_PAGES_EVERY = 150, MAX_SECONDS = 120, MAX_TRIES = 5 };
+enum { TEXT_EVERY = 500, TEXT_OF_PAGES_EVERY = 150, MAX_SECONDS = 120, MAX_TRIES = 5,
+       MAX_IDLE_ROUNDS = 200 };
 
 void *shared_alloc(size_t bytes)
 {
@@ -239,15 +240,24 @@ static void one_round(struct diff_context *context, struct side *side, const str
 void worker_rounds(struct diff_context *context, const struct plan *plan, struct worker *worker)
 {
 	struct side *side = cli_alloc(sizeof(*side));
+	unsigned int idle = 0;
+	uint64_t before;
 
 	worker->finding.kind = FOUND_NOTHING;
 	side_open(side, &context->machine, &context->files, context->runner.shared,
 		  &plan->gen.memory);
 	for (worker->round = plan->first; worker->counts.calls < plan->calls;
 	     worker->round += plan->step) {
+		before = worker->counts.calls;
 		one_round(context, side, plan, worker);
 		if (worker->finding.kind != FOUND_NOTHING)
 			break;
+		idle = worker->counts.calls == before ? idle + 1 : 0;
+		if (idle == MAX_IDLE_ROUNDS) {
+			cli_usage("diff", "in %u rounds none of the calls of --only could be made",
+				  idle);
+			_exit(EXIT_USAGE);
+		}
 	}
 }
 
@@ -262,12 +272,12 @@ static void trial_here(struct diff_context *context, const struct script *script
 	side_open(side, &context->machine, &context->files, context->runner.shared,
 		  &script->setup.memory);
 	side_begin(side, start_of(context, &script->setup));
+	finding->left_out = 0;
 	for (uint32_t i = 0; i < script->nr; i++) {
 		struct diff_call call = script->call[i];
 
 		call.text = script->setup.text_always;
-		if (side_step(side, &call) == STEP_FULL)
-			break;
+		finding->left_out += side_step(side, &call) != STEP_DONE;
 	}
 	side_finish(side);
 	invariant = side_end(side);

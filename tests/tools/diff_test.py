@@ -161,6 +161,9 @@ class Tests:
                 (('--files',), '--files is about pages: add --touch'),
                 (('--touch', '--only', 'punch'), 'not without --files'),
                 (('--what',), 'unknown option --what'),
+                (('--only', 'mmap', '--without', 'mmap'), '--without: no call is left to be made'),
+                (('--only', 'exit', '--without', 'mmap'),
+                 'in 200 rounds none of the calls of --only could be made'),
                 (('x',), "what is 'x' for?")):
             status, out, err = run(self.vmarea, *args)
             assert status == USAGE, (args, status)
@@ -171,15 +174,53 @@ class Tests:
         for text, message in (
                 ('setup sideways\n', 'bad.script:1: setup'),
                 ('setup top-down\n0 mnmap 0 1\n', 'bad.script:2: no such call'),
+                ('setup top-down\n0\n', "bad.script:2: no such call: ''"),
                 ('setup top-down 5-level touch\n', 'bad.script:1: setup: top-down'),
-                ('0 munmap 0\n', 'bad.script:1: an argument is missing'),
-                ('0 munmap 0 1 2\n', 'bad.script:1: too many arguments'),
-                ('9 munmap 0 1\n', 'bad.script:1: a line begins')):
+                ('setup top-down 5-level touch\n', "; not '5-level'"),
+                ('0 munmap 0\n', 'bad.script:1: munmap: an argument is missing, there are to be 2'),
+                ('0 munmap 0 x\n', "bad.script:1: munmap: 'x' is no number"),
+                ('0 munmap 0 1 2\n', "bad.script:1: munmap: too many arguments, '2' is behind the 2"),
+                ('9 munmap 0 1\n', 'bad.script:1: a line begins with the number of a process, 0 to '
+                 "5, not '9'"),
+                ('0 fork 6\n', 'bad.script:1: fork: argument 1 is 6, not one of 0 to 5'),
+                ('0 shmat 3 0 0\n', 'bad.script:1: shmat: argument 1 is 3, not one of 0 to 2'),
+                ('0 truncate - 0\n', 'bad.script:1: truncate: argument 1 is -, not one of 0 to 23'),
+                ('0 setrlimit 4 0\n', 'bad.script:1: setrlimit: argument 1 is 4, not one of 0 to 3'),
+                ('0 touch 0 3\n', 'bad.script:1: touch: argument 2 is 3, not one of 0 to 2'),
+                ('setup touch\n0 load 0 9\n', 'bad.script:2: load: argument 2 is 9, not one of 1 '
+                 'to 8'),
+                ('setup touch\n0 peek 0 32769 0 0\n', 'bad.script:2: peek: argument 2 is 32769, not '
+                 'one of 0 to 32768'),
+                ('setup touch\n0 peek 0 1 0 2\n', 'bad.script:2: peek: argument 4 is 2, not one of 0 '
+                 'to 1'),
+                ('# nothing\n', 'bad.script:1: there is no call in it'),
+                ('0 munmap 0 ' + ' ' * 1100 + '1\n', 'bad.script:1: a line of more than 1022 bytes')):
             with open('bad.script', 'w', encoding='utf-8') as f:
                 f.write(text)
             status, _, err = run(self.vmarea, '--script', 'bad.script')
             assert status == USAGE, (text, status)
             assert message in err, (text, err)
+        status, _, err = run(self.vmarea, '--script', '.')
+        assert status == USAGE and '.:0: Is a directory' in err, err
+
+    def test_what_a_script_leaves_out_is_told(self):
+        with open('out.script', 'w', encoding='utf-8') as f:
+            f.write('setup top-down capable\n0 mmap 0x200000000000 0x2000 0x3 0x32 - 0x0\n'
+                    '0 load 0x200000000000 0x4\n1 munmap 0x200000000000 0x1000\n')
+        status, out, err = run(self.vmarea, '--script', 'out.script')
+        assert status == GOOD and '3 calls, 2 of them left out, no difference' in out, (out, err)
+
+    def test_a_script_that_cannot_be_saved(self):
+        """What would be there of it is no script."""
+        os.mkdir('full')
+        for found_in in range(100):
+            os.symlink('/dev/full', f'full/vmarea-diff-1-{found_in}.script')
+        done = subprocess.run([self.planted, 'diff', '--quiet', '--no-shrink', '--calls', '200000',
+                               '--only', 'munmap', '--only', 'mprotect', '--only', 'touch'],
+                              capture_output=True, text=True, timeout=300, cwd='full')
+        assert done.returncode == CHECK, done
+        assert 'again: vmarea diff --script' not in done.stderr, done.stderr
+        assert '.script: cannot be written: No space left' in done.stderr, done.stderr
 
     def test_help_has_an_example(self):
         status, out, _ = run(self.vmarea, '--help')
