@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 #include "cmds.h"
 
@@ -40,6 +42,20 @@ int cli_usage(const char *cmd, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+/* "--json=1": what getopt_long() refuses there is the option's letter. */
+static bool has_no_value(const struct option *longs, const char *word, int letter)
+{
+	size_t n = strcspn(word, "=");
+
+	if (strncmp(word, "--", 2) || !word[n])
+		return false;
+	for (; longs->name; longs++)
+		if (longs->val == letter && longs->has_arg == no_argument &&
+		    !strncmp(longs->name, word + 2, n - 2))
+			return true;
+	return false;
+}
+
 int cli_getopt(const char *cmd, int argc, char **argv, const char *shorts,
 	       const struct option *longs)
 {
@@ -52,7 +68,11 @@ int cli_getopt(const char *cmd, int argc, char **argv, const char *shorts,
 		return '?';
 	}
 	if (c == '?') {
-		if (optopt && isprint(optopt) && optopt < 128)
+		const char *word = argv[optind - 1];
+
+		if (has_no_value(longs, word, optopt))
+			cli_usage(cmd, "%.*s takes no value", (int)strcspn(word, "="), word);
+		else if (optopt && isprint(optopt) && optopt < 128)
 			cli_usage(cmd, "unknown option -%c", optopt);
 		else
 			cli_usage(cmd, "unknown option %s", argv[optind - 1]);
@@ -67,7 +87,7 @@ bool cli_number(const char *cmd, const char *option, const char *text, unsigned 
 	char *rest;
 
 	errno = 0;
-	value = strtoul(text, &rest, 0);
+	value = strtoul(text, &rest, !strncasecmp(text, "0x", 2) ? 16 : 10);
 	if (rest == text || *rest || !isdigit((unsigned char)*text)) {
 		cli_usage(cmd, "%s: %s is not a number", option, text);
 		return false;
@@ -82,6 +102,32 @@ bool cli_number(const char *cmd, const char *option, const char *text, unsigned 
 	}
 	*out = value;
 	return true;
+}
+
+bool cli_same_file(const char *in, const char *out)
+{
+	struct stat from, to;
+
+	return (strcmp(in, "-") ? !stat(in, &from) : !fstat(0, &from)) && !stat(out, &to) &&
+	       S_ISREG(to.st_mode) && from.st_dev == to.st_dev && from.st_ino == to.st_ino;
+}
+
+size_t cli_character(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	const size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
+			 s[0] < 0xf5 ? 4 : 0;
+	unsigned long code = n > 1 ? s[0] & (0x7fu >> n) : s[0];
+
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (s[i] & 0x3f);
+	}
+	if ((n == 3 && code < 0x800) || (n == 4 && code < 0x10000) || code > 0x10ffff ||
+	    (code >= 0xd800 && code < 0xe000))
+		return 0;
+	return n;
 }
 
 static void *have(void *memory)

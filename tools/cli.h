@@ -27,6 +27,15 @@ int cli_getopt(const char *cmd, int argc, char **argv, const char *shorts,
 bool cli_number(const char *cmd, const char *option, const char *text, unsigned long min,
 		unsigned long max, unsigned long *out);
 
+/*
+ * Is what is to be written to @out the regular file that is read as @in ("-": the standard input)?
+ * It would be gone.
+ */
+bool cli_same_file(const char *in, const char *out);
+
+/* Bytes of the character that @text begins with, by RFC 3629; 0: it is not UTF-8. */
+size_t cli_character(const char *text);
+
 /* Allocation that ends the command with EXIT_DEFECT when there is none. */
 void *cli_alloc(size_t bytes);
 void *cli_realloc(void *old, size_t bytes);

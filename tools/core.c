@@ -20,7 +20,7 @@
 
 struct core {
 	const char *path;
-	unsigned long pid, filter;	/* pid 0: the first process of the recording */
+	unsigned long pid, filter;	/* pid 0: the first process */
 	int fd;
 	unsigned long written;		/* times */
 	uint64_t bytes, holes;		/* of what is there now */
@@ -121,10 +121,15 @@ static int write_core(struct core *core, const struct play_task *task)
 	return mm_for_each_area(task->mm->user, 0, ~0ul, count_area, core);
 }
 
-static bool is_wanted(const struct core *core, const struct play_task *task)
+static unsigned long wanted(const struct core *core, const struct player *p)
 {
-	return core->pid == (unsigned long)task->tid ||
-	       core->pid == (unsigned long)task->process->pid;
+	return core->pid ? core->pid : (unsigned long)p->first_process;
+}
+
+static bool is_wanted(const struct core *core, const struct player *p, const struct play_task *task)
+{
+	return wanted(core, p) == (unsigned long)task->tid ||
+	       wanted(core, p) == (unsigned long)task->process->pid;
 }
 
 static void dump(struct core *core, const struct play_task *task)
@@ -143,23 +148,11 @@ static void dump(struct core *core, const struct play_task *task)
 
 /* --------------------------------------------------------------------------------- playing -- */
 
-static void progress(const struct player *p, unsigned long line, const struct text_in *text,
-		     void *arg)
-{
-	struct core *core = arg;
-
-	(void)line;
-	(void)text;
-	if (!core->pid && p->tasks)
-		core->pid = (unsigned long)p->tasks->process->pid;
-}
-
 static void ends(struct player *p, struct play_task *task, void *arg)
 {
 	struct core *core = arg;
 
-	(void)p;
-	if (is_wanted(core, task))
+	if (is_wanted(core, p, task))
 		dump(core, task);
 }
 
@@ -171,7 +164,7 @@ static int tell(const struct core *core, const struct player *p)
 	}
 	if (!core->written) {
 		cli_error("core", "%s: no process %lu has an address space ('vmarea maps %s' lists "
-			  "those there are)", p->path, core->pid, p->path);
+			  "those there are)", p->path, wanted(core, p), p->path);
 		return EXIT_CHECK;
 	}
 	fprintf(stderr, "%s: process %ld, %s: %lu areas, %llu bytes, %llu of them holes\n",
@@ -187,7 +180,7 @@ static int done(struct player *p, const struct trace_header *h, const char *kind
 	(void)h;
 	(void)kind;
 	for (struct play_task *t = p->tasks; t; t = t->next)
-		if (t->mm && is_wanted(core, t)) {
+		if (t->mm && is_wanted(core, p, t)) {
 			dump(core, t);
 			break;
 		}
@@ -205,6 +198,8 @@ static int open_and_feed(struct core *core, const struct feed *feed, const char 
 	struct stat st;
 	int status;
 
+	if (cli_same_file(path, core->path))
+		return cli_usage("core", "%s is the file to be read: another one for -o", core->path);
 	core->fd = open(core->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (core->fd < 0 || fstat(core->fd, &st)) {
 		cli_error("core", "%s: %s", core->path, strerror(errno));
@@ -263,8 +258,8 @@ int cmd_core(int argc, char **argv)
 	};
 	struct core core = { .filter = MM_CORE_FILTER_DEFAULT };
 	struct feed feed = {
-		.cmd = "core", .no_compare = true, .pages = true, .progress = progress,
-		.mm_ends = ends, .done = done, .arg = &core,
+		.cmd = "core", .no_compare = true, .pages = true, .mm_ends = ends,
+		.done = done, .arg = &core,
 	};
 	int c;
 

@@ -40,6 +40,8 @@ static void help(void)
 	      "      --at N         after the Nth call, those that exist then\n"
 	      "      --pid N        only the one of process (or thread) N\n"
 	      "      --columns N    at most N of them, the ones with the most areas (4)\n"
+	      "      --arena MIB    how much memory --pages replays in (4096); only what is used\n"
+	      "                     is taken\n"
 	      "  -h, --help         this\n"
 	      "\n"
 	      "Example:\n"
@@ -173,13 +175,18 @@ static void add(struct draw *d, struct drawn_mm *mm)
 	}
 }
 
+static bool is_wanted(const struct draw *d, const struct play_task *task)
+{
+	return !d->pid || d->pid == (unsigned long)task->tid ||
+	       d->pid == (unsigned long)task->process->pid;
+}
+
 static void collect(struct draw *d, struct player *p, struct play_task *task, const char *when)
 {
 	struct drawn_mm mm = { .pid = task->process->pid, .order = d->seen };
 	char *text;
 
-	if (d->pid && d->pid != (unsigned long)task->tid &&
-	    d->pid != (unsigned long)task->process->pid)
+	if (!is_wanted(d, task))
 		return;
 	d->seen++;
 	mm.path = cli_strdup(task->process->path ? task->process->path : "?");
@@ -229,7 +236,7 @@ static void collect_living(struct draw *d, struct player *p)
 	for (struct play_mm *mm = p->mms; mm; mm = mm->next) {
 		struct play_task *t = p->tasks;
 
-		while (t && t->mm != mm)
+		while (t && (t->mm != mm || !is_wanted(d, t)))
 			t = t->next;
 		if (t)
 			collect(d, p, t, when);
@@ -276,6 +283,7 @@ int cmd_draw(int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' },
 		{ "text", no_argument, NULL, 't' },
 		{ "pages", no_argument, NULL, 'P' },
+		{ "arena", required_argument, NULL, 'A' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -283,6 +291,7 @@ int cmd_draw(int argc, char **argv)
 	struct feed feed = {
 		.cmd = "draw", .no_compare = true, .mm_ends = ends, .done = done, .arg = &d,
 	};
+	unsigned long mib = 0;
 	int c, status;
 
 	while ((c = cli_getopt("draw", argc, argv, ":o:h", options)) != -1) {
@@ -293,6 +302,7 @@ int cmd_draw(int argc, char **argv)
 		if (c == '?' ||
 		    (c == 'p' && !cli_number("draw", "--pid", optarg, 1, 0x7fffffff, &d.pid)) ||
 		    (c == 'a' && !cli_number("draw", "--at", optarg, 1, ~0ul, &d.at)) ||
+		    (c == 'A' && !cli_number("draw", "--arena", optarg, 1, 1ul << 24, &mib)) ||
 		    (c == 'c' && !cli_number("draw", "--columns", optarg, 1, MAX_COLUMNS,
 					     &d.columns)))
 			return EXIT_USAGE;
@@ -306,8 +316,11 @@ int cmd_draw(int argc, char **argv)
 							: "one file at a time");
 	if (!d.output && !d.text)
 		return cli_usage("draw", "-o is missing: where shall the picture go?");
+	if (d.output && cli_same_file(argv[optind], d.output))
+		return cli_usage("draw", "%s is the file to be read: another one for -o", d.output);
 	feed.stop_after = d.at;
 	feed.pages = d.picture.pages;
+	feed.arena_bytes = mib << 20;
 	status = feed_file(&feed, argv[optind]);
 	for (size_t i = 0; i < d.picture.nr; i++)
 		free_mm(&d.picture.mms[i]);

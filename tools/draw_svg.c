@@ -61,31 +61,56 @@ struct columns {
 
 /* --------------------------------------------------------------------------------- words -- */
 
+/* As cli_character(), without the two characters that XML may not have: U+FFFE, U+FFFF. */
+static size_t character(const char *text)
+{
+	return !strncmp(text, "\xef\xbf\xbe", 3) || !strncmp(text, "\xef\xbf\xbf", 3)
+		? 0 : cli_character(text);
+}
+
+/* A name need not be UTF-8; a picture that is not is shown by nobody. */
 static void put_text(FILE *to, const char *text)
 {
-	for (; *text; text++) {
+	for (size_t n; *text; text += n ? n : 1) {
+		n = character(text);
 		switch (*text) {
 		case '&': fputs("&amp;", to); break;
 		case '<': fputs("&lt;", to); break;
 		case '>': fputs("&gt;", to); break;
 		default:
-			if ((unsigned char)*text >= ' ')
-				fputc(*text, to);
+			if (!n)
+				fputs("\ufffd", to);
+			else if ((unsigned char)*text >= ' ')
+				fwrite(text, 1, n, to);
 		}
 	}
+}
+
+/* Where the character after the first @nr of @text begins. */
+static const char *behind(const char *text, size_t nr)
+{
+	for (; nr && *text; nr--) {
+		size_t n = character(text);
+
+		text += n ? n : 1;
+	}
+	return text;
 }
 
 /* @text shortened in the middle to @most characters. */
 static void put_short(FILE *to, const char *text, size_t most)
 {
-	size_t n = strlen(text), half = most / 2;
+	size_t n = 0, half = most / 2;
 	char *cut;
 
+	for (const char *s = text; *s; s = behind(s, 1))
+		n++;
 	if (n <= most) {
 		put_text(to, text);
 		return;
 	}
-	cut = cli_printf("%.*s\u2026%s", (int)half, text, text + n - (most - half - 1));
+	cut = cli_printf("%.*s\u2026%s", (int)(behind(text, half) - text), text,
+			 behind(text, n - (most - half - 1)));
 	put_text(to, cut);
 	free(cut);
 }

@@ -2,6 +2,8 @@
 /*
  * The command vmarea: picks the subcommand.
  */
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +42,19 @@ static void help(FILE *to)
 	      "  vmarea draw ls.vtrace -o ls.svg\n", to);
 }
 
+/* What was said on standard output has to get there, or it was not said. */
+static int finish(int status)
+{
+	bool lost = ferror(stdout);
+
+	errno = 0;
+	if ((!fflush(stdout) && !lost) || status == EXIT_DEFECT)
+		return status;
+	fprintf(stderr, "vmarea: the standard output cannot be written%s%s\n", errno ? ": " : "",
+		errno ? strerror(errno) : "");
+	return EXIT_DEFECT;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -48,11 +63,11 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		help(stdout);
-		return EXIT_GOOD;
+		return finish(EXIT_GOOD);
 	}
 	for (size_t i = 0; i < NR_COMMANDS; i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return finish(commands[i].run(argc - 1, argv + 1));
 	if (argv[1][0] == '-')
 		fprintf(stderr, "vmarea: unknown option %s\n", argv[1]);
 	else

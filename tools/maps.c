@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
-
 #include "cli.h"
 #include "cmds.h"
 #include "feed.h"
@@ -155,12 +153,23 @@ static int print(void *arg, const char *text, size_t bytes)
 	return fwrite(text, 1, bytes, stdout) == bytes ? 0 : -1;
 }
 
+/* What is not UTF-8 as in mm_report_json(): U+DC00 and the byte. */
 static void put_json_string(const char *text)
 {
-	struct json_object *string = json_object_new_string(text);
+	putchar('"');
+	for (size_t n; *text; text += n ? n : 1) {
+		const unsigned int byte = (unsigned char)*text;
 
-	fputs(json_object_to_json_string_ext(string, JSON_C_TO_STRING_NOSLASHESCAPE), stdout);
-	json_object_put(string);
+		n = cli_character(text);
+		if (!n || byte < ' ') {
+			printf("\\u%04x", n ? byte : 0xdc00 + byte);
+			continue;
+		}
+		if (byte == '"' || byte == '\\')
+			putchar('\\');
+		fwrite(text, 1, n, stdout);
+	}
+	putchar('"');
 }
 
 /* What stands before the report of an mm. */

@@ -78,7 +78,8 @@ struct play_process *player_add_process(struct player *p, long pid, const struct
 	}
 	process->pid = pid;
 	process->nr_tasks = 0;
-	p->processes++;
+	if (!p->processes++)
+		p->first_process = pid;
 	return process;
 }
 
@@ -498,6 +499,11 @@ static int task_event(struct player *p, const struct trace_event *e, char **why)
 {
 	struct play_task *task = player_task(p, e->task);
 
+	/* Of a program that is not followed, a note may be all there is. */
+	if (e->kind == EV_NOTE) {
+		player_undetermined(p, e->text);
+		return 0;
+	}
 	if (!task) {
 		*why = cli_printf("there is no task %ld", e->task);
 		return -1;
@@ -521,9 +527,6 @@ static int task_event(struct player *p, const struct trace_event *e, char **why)
 	case EV_PERSONALITY:
 		if (task->mm)
 			(void)mm_set_personality(task->mm->user, (unsigned int)e->value);
-		break;
-	case EV_NOTE:
-		player_undetermined(p, e->text);
 		break;
 	default:
 		return on_call(p, e, task, why);

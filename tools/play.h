@@ -78,6 +78,7 @@ struct player {
 	bool pages;			/* mms have pages */
 	bool thp_always;		/* the kernel made huge pages unasked */
 	unsigned long stop_after;	/* calls; 0: to the end */
+	long first_process;		/* the number of the first one; 0: there was none yet */
 
 	/* Called before the last task of an mm leaves it, or an exec replaces it. */
 	void (*mm_ends)(struct player *p, struct play_task *task, void *arg);

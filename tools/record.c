@@ -290,8 +290,10 @@ static void exiting(struct recorder *r, struct task *task)
 
 static void gone(struct recorder *r, struct task *task, int status)
 {
-	if (task->tid == r->child)
+	if (task->tid == r->child) {
 		r->status = status;
+		r->ended = true;
+	}
 	if (!task->told_exit && task->mm && !task->mm->foreign)
 		text_printf(r->out, "exit %d 0x%x\n", task->tid, status);
 	task_remove(r, task);
@@ -366,6 +368,7 @@ static void set_signals(void)
 	sigaction(SIGHUP, &end, NULL);
 	signal(SIGINT, SIG_IGN);	/* a ^C is the program's */
 	signal(SIGQUIT, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);	/* nobody reads it: that is told at the end */
 	setitimer(ITIMER_REAL, &every, NULL);
 }
 
@@ -380,6 +383,18 @@ static pid_t next_stop(struct recorder *r, int *status)
 		}
 	}
 	return waitpid(-1, status, __WALL);
+}
+
+/* To the program; when that is gone, to those that it has left behind. */
+static void pass_on(const struct recorder *r, int signal)
+{
+	if (!r->ended) {
+		kill(r->child, signal);
+		return;
+	}
+	for (const struct task *t = r->tasks; t; t = t->next)
+		if (t->tid == t->tgid)
+			kill(t->tid, signal);
 }
 
 static void follow(struct recorder *r)
@@ -400,7 +415,7 @@ static void follow(struct recorder *r)
 			hold_tick(r);
 		}
 		if (asked_to_end) {
-			kill(r->child, asked_to_end);
+			pass_on(r, asked_to_end);
 			asked_to_end = 0;
 		}
 	}
@@ -486,6 +501,9 @@ static void help(void)
 	      "  -q, --quiet          no closing line\n"
 	      "  -h, --help           this\n"
 	      "\n"
+	      "SIGTERM and SIGHUP are passed on to PROGRAM; after its end, to what it has left\n"
+	      "behind.  What can be recorded until they have ended is in FILE.\n"
+	      "\n"
 	      "The exit status is PROGRAM's (128 and the signal if one killed it), 126 or 127 if\n"
 	      "it cannot be run, 2 for wrong usage, 3 if the recording cannot be written.\n"
 	      "\n"
@@ -496,14 +514,14 @@ static void help(void)
 
 static int finish(struct recorder *r, const char *output, const char *program, int tell, bool quiet)
 {
-	int error = text_finish(r->out), exec_error;
+	int error, exec_error;
 
 	if (!r->started && read(tell, &exec_error, sizeof(exec_error)) == sizeof(exec_error)) {
 		cli_error("record", "%s: %s", program, strerror(exec_error));
-		if (strcmp(output, "-"))
-			unlink(output);
+		text_abandon(r->out, output);
 		return exec_error == ENOENT ? 127 : 126;
 	}
+	error = text_finish(r->out);
 	if (error) {
 		cli_error("record", "%s: %s", output, strerror(error));
 		return EXIT_DEFECT;
@@ -532,6 +550,7 @@ static int record(struct recorder *r, const char *output, char **command, bool q
 	error = start(r, command, &tell);
 	if (error) {
 		cli_error("record", "cannot trace %s: %s", command[0], strerror(-error));
+		text_abandon(r->out, output);
 		return EXIT_DEFECT;
 	}
 	set_signals();
@@ -552,7 +571,7 @@ int cmd_record(int argc, char **argv)
 		{ 0 },
 	};
 	struct recorder r = { .touch_every = 256, .touch_bytes = 16ul << 20 };
-	const char *output = DEFAULT_OUTPUT;
+	const char *output = DEFAULT_OUTPUT, *needs_touch = NULL;
 	bool quiet = false;
 	int c;
 
@@ -573,11 +592,13 @@ int cmd_record(int argc, char **argv)
 			if (!cli_number("record", "--touch-every", optarg, 1, 1ul << 40,
 					&r.touch_every))
 				return EXIT_USAGE;
+			needs_touch = "--touch-every";
 			break;
 		case 'b':
 			if (!cli_number("record", "--touch-bytes", optarg, 0, 1ul << 40,
 					&r.touch_bytes))
 				return EXIT_USAGE;
+			needs_touch = "--touch-bytes";
 			break;
 		case 'q':
 			quiet = true;
@@ -589,6 +610,8 @@ int cmd_record(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
+	if (needs_touch && !r.touch)
+		return cli_usage("record", "%s is about pages: add --touch", needs_touch);
 	if (optind == argc)
 		return cli_usage("record", "which program? (vmarea record -- PROGRAM ARGS)");
 	return record(&r, output, argv + optind, quiet);

@@ -101,6 +101,7 @@ struct recorder {
 	pid_t child;			/* the program itself */
 	int status;			/* how it ended, of waitpid() */
 	bool started;			/* its exec was seen */
+	bool ended;			/* it is gone, and its number may be another's */
 	unsigned long check_every;	/* calls between check maps; 0: none */
 	bool touch;			/* --touch */
 	unsigned long touch_every;	/* calls between looks at a whole mm */

@@ -446,6 +446,16 @@ static void after_io_setup(struct recorder *r, struct task *task, unsigned long 
 	*result = ctx;
 }
 
+/* Limits may be set of anybody: only tasks of the recording are told of. */
+static void after_prlimit(struct recorder *r, const struct task *task)
+{
+	pid_t tid = task->args[0] ? (pid_t)task->args[0] : task->tid;
+	const struct task *of = task_find(r, tid);
+
+	if (of && of->mm && !of->mm->foreign && !of->told_exit)
+		write_limits(r, tid);
+}
+
 static void write_note(struct recorder *r, const struct task *task, const char *what)
 {
 	text_printf(r->out, "note %d ", task->tid);
@@ -463,7 +473,7 @@ static void after_others(struct recorder *r, struct task *task, unsigned long re
 		write_limits(r, task->tid);
 		break;
 	case SYS_prlimit64:
-		write_limits(r, task->args[0] ? (pid_t)task->args[0] : task->tid);
+		after_prlimit(r, task);
 		break;
 	case SYS_personality:
 		if ((unsigned int)task->args[0] != 0xffffffffu)

@@ -4,6 +4,7 @@
  * kernel had it.
  */
 #include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -118,14 +119,35 @@ static void tell(const struct replay *r, const struct player *p)
 	fflush(stdout);
 }
 
+/* In JSON all is UTF-8: what of @text is not becomes U+FFFD. */
+static char *as_utf8(const char *text)
+{
+	char *clean = cli_alloc(3 * strlen(text) + 1), *to = clean;
+
+	for (size_t n; *text; text += n ? n : 1) {
+		n = cli_character(text);
+		to = mempcpy(to, n ? text : "\ufffd", n ? n : 3);
+	}
+	return clean;
+}
+
+static struct json_object *new_string(const char *text)
+{
+	char *clean = as_utf8(text);
+	struct json_object *string = json_object_new_string(clean);
+
+	free(clean);
+	return string;
+}
+
 static void add_json(struct replay *r, const struct player *p, const struct trace_header *h,
 		     const char *kind)
 {
 	struct json_object *o = json_object_new_object(), *reasons = json_object_new_object();
 
-	json_object_object_add(o, "file", json_object_new_string(p->path));
+	json_object_object_add(o, "file", new_string(p->path));
 	json_object_object_add(o, "kind", json_object_new_string(kind));
-	json_object_object_add(o, "kernel", json_object_new_string(h->kernel));
+	json_object_object_add(o, "kernel", new_string(h->kernel));
 	json_object_object_add(o, "calls", json_object_new_uint64(p->calls));
 	json_object_object_add(o, "processes", json_object_new_uint64(p->processes));
 	json_object_object_add(o, "maps", json_object_new_uint64(p->maps));
@@ -139,17 +161,19 @@ static void add_json(struct replay *r, const struct player *p, const struct trac
 				       json_object_new_uint64(p->page_differences));
 	}
 	json_object_object_add(o, "undetermined", json_object_new_uint64(p->undetermined));
-	for (size_t i = 0; i < p->nr_reasons; i++)
-		json_object_object_add(reasons, p->reasons[i].text,
-				       json_object_new_uint64(p->reasons[i].count));
+	for (size_t i = 0; i < p->nr_reasons; i++) {
+		char *text = as_utf8(p->reasons[i].text);
+
+		json_object_object_add(reasons, text, json_object_new_uint64(p->reasons[i].count));
+		free(text);
+	}
 	json_object_object_add(o, "reasons", reasons);
 	json_object_object_add(o, "seconds", json_object_new_double((double)p->call_ns / 1e9));
 	json_object_object_add(o, "calls_per_second", json_object_new_double(calls_a_second(p)));
 	if (p->first_difference)
-		json_object_object_add(o, "first_difference",
-				       json_object_new_string(p->first_difference));
+		json_object_object_add(o, "first_difference", new_string(p->first_difference));
 	if (p->defect)
-		json_object_object_add(o, "defect", json_object_new_string(p->defect));
+		json_object_object_add(o, "defect", new_string(p->defect));
 	json_object_array_add(r->list, o);
 }
 

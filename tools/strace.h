@@ -37,6 +37,7 @@ struct strace_call {
 	bool file_writable, file_readable;	/* ST_OPEN */
 	char *path;			/* ST_OPEN, ST_EXEC, ST_MEMFD; or of -y */
 	unsigned int limit;		/* ST_LIMIT: MM_RLIMIT_* */
+	long of;			/* ST_LIMIT: task whose it is; 0: the caller */
 	unsigned long value;		/* ST_LIMIT; ST_SEGMENT: bytes */
 	const char *name;		/* ST_NOT_FOLLOWED */
 };

@@ -661,6 +661,18 @@ static void run_fd(struct session *s, size_t at)
 		strace_fd_set(&s->files, process, (long)c->call.result, file);
 }
 
+static void run_limit(struct session *s, size_t at)
+{
+	const struct strace_call *c = &s->log->calls[at];
+	struct play_task *task;
+
+	if (is_error(c->call.result))
+		return;
+	task = c->of ? player_task(s->p, c->of) : task_of(s, at);
+	if (task)
+		task->process->rlimit[c->limit] = c->value;
+}
+
 static void run_exit(struct session *s, const struct strace_call *c)
 {
 	struct play_task *task = player_task(s->p, c->tid);
@@ -696,8 +708,7 @@ static void run(struct session *s, size_t at)
 		run_fd(s, at);
 		break;
 	case ST_LIMIT:
-		if (!is_error(c->call.result))
-			task_of(s, at)->process->rlimit[c->limit] = c->value;
+		run_limit(s, at);
 		break;
 	case ST_EXIT:
 		run_exit(s, c);

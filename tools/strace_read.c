@@ -12,6 +12,7 @@
  * is that of its second half.
  */
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -300,12 +301,16 @@ static bool clone_call(struct strace_call *c, const char *name, char **args, siz
 static bool limit_call(struct strace_call *c, char **args, size_t nr, size_t which)
 {
 	char *cur = nr > which + 1 ? strstr(args[which + 1], "rlim_cur=") : NULL;
-	unsigned long limit;
+	unsigned long limit, of = 0;
 
 	if (!cur || !one_value(args[which], strlen(args[which]), &limit) || limit >= MM_NR_RLIMITS)
 		return false;
+	/* prlimit64() of another: none of ours, perhaps. */
+	if (which && (!to_value(args[0], &of) || of > INT_MAX))
+		return false;
 	cur[strcspn(cur, ",}")] = '\0';
 	c->kind = ST_LIMIT;
+	c->of = (long)of;
 	c->limit = (unsigned int)limit;
 	return to_value(cur + strlen("rlim_cur="), &c->value);
 }

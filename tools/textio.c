@@ -39,23 +39,27 @@ struct text_in {
 	const char *failure;
 };
 
-static void fill_raw(struct text_in *in)
+/* At least @least bytes, unless the file ends before: a pipe gives what it has. */
+static void fill_raw(struct text_in *in, size_t least)
 {
+	size_t got = 0;
 	ssize_t n;
 
 	if (in->eof || in->pending.pos < in->pending.size)
 		return;
-	do {
-		n = read(in->fd, in->raw, RAW_BYTES);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		in->failure = strerror(errno);
-	if (n <= 0) {
-		in->eof = true;
-		n = 0;
+	while (!in->eof && got < least) {
+		n = read(in->fd, in->raw + got, RAW_BYTES - got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			in->failure = strerror(errno);
+		if (n <= 0)
+			in->eof = true;
+		else
+			got += (size_t)n;
 	}
-	in->done += (unsigned long)n;
-	in->pending = (ZSTD_inBuffer){ in->raw, (size_t)n, 0 };
+	in->done += got;
+	in->pending = (ZSTD_inBuffer){ in->raw, got, 0 };
 }
 
 struct text_in *text_open(const char *path)
@@ -78,7 +82,7 @@ struct text_in *text_open(const char *path)
 	in->size = S_ISREG(st.st_mode) ? (unsigned long)st.st_size : 0;
 	in->room = RAW_BYTES;
 	in->text = cli_alloc(in->room + 1);
-	fill_raw(in);
+	fill_raw(in, sizeof(magic));
 	if (in->pending.size >= 4 && !memcmp(in->raw, magic, 4))
 		in->zstd = ZSTD_createDStream();
 	return in;
@@ -98,7 +102,7 @@ static bool fill_text(struct text_in *in)
 		in->text = cli_realloc(in->text, in->room + 1);
 	}
 	while (in->end == before && !in->failure) {
-		fill_raw(in);
+		fill_raw(in, 1);
 		if (in->zstd) {
 			ZSTD_outBuffer out = { in->text, in->room, in->end };
 			size_t left = ZSTD_decompressStream(in->zstd, &out, &in->pending);
@@ -183,6 +187,8 @@ void text_close(struct text_in *in)
 
 struct text_out {
 	int fd;
+	bool made;		/* the file was not there before */
+	bool old;		/* what was in it still is */
 	ZSTD_CCtx *zstd;	/* NULL: plain */
 	char *buf;
 	size_t used;
@@ -192,15 +198,20 @@ struct text_out {
 struct text_out *text_create(const char *path, enum text_packing packing)
 {
 	struct text_out *out;
+	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
+	bool standard = !strcmp(path, "-");
 	size_t len = strlen(path);
-	int fd;
+	int fd = standard ? fcntl(1, F_DUPFD_CLOEXEC, 3) : open(path, flags | O_EXCL, 0666);
+	bool made = !standard && fd >= 0;
 
-	fd = !strcmp(path, "-") ? fcntl(1, F_DUPFD_CLOEXEC, 3)
-				: open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (!standard && fd < 0 && errno == EEXIST)
+		fd = open(path, flags, 0666);
 	if (fd < 0)
 		return NULL;
 	out = cli_alloc(sizeof(*out));
 	out->fd = fd;
+	out->made = made;
+	out->old = !standard;
 	out->buf = cli_alloc(RAW_BYTES);
 	if (len > 4 && !strcmp(path + len - 4, ".zst")) {
 		out->zstd = ZSTD_createCCtx();
@@ -213,6 +224,10 @@ struct text_out *text_create(const char *path, enum text_packing packing)
 
 static void put(struct text_out *out, const char *bytes, size_t n)
 {
+	/* What has no length, a device or a pipe, has nothing that could be lost. */
+	if (out->old && ftruncate(out->fd, 0) && errno != EINVAL)
+		out->error = errno;
+	out->old = false;
 	while (n && !out->error) {
 		ssize_t done = write(out->fd, bytes, n);
 
@@ -284,16 +299,25 @@ void text_printf(struct text_out *out, const char *fmt, ...)
 		free(text);
 }
 
-int text_finish(struct text_out *out)
+static int end(struct text_out *out)
 {
-	int error;
+	int error = close(out->fd) && !out->error ? errno : out->error;
 
-	flush(out, ZSTD_e_end);
-	if (close(out->fd) && !out->error)
-		out->error = errno;
-	error = out->error;
 	ZSTD_freeCCtx(out->zstd);
 	free(out->buf);
 	free(out);
 	return error;
+}
+
+int text_finish(struct text_out *out)
+{
+	flush(out, ZSTD_e_end);
+	return end(out);
+}
+
+void text_abandon(struct text_out *out, const char *path)
+{
+	if (out->made)
+		unlink(path);
+	(void)end(out);
 }

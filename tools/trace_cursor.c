@@ -60,6 +60,8 @@ bool to_number(const char *text, int base, unsigned long *out)
 {
 	char *rest;
 
+	if (!base)
+		base = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10;
 	errno = 0;
 	*out = strtoul(text, &rest, base);
 	return rest != text && !*rest && !errno && isxdigit((unsigned char)*text);

@@ -23,6 +23,7 @@ bool bad(struct trace_in *in, const char *fmt, ...) __attribute__((format(printf
 /* The next word, cut out of the line; NULL at its end. */
 char *word(struct trace_in *in);
 char *need_word(struct trace_in *in, const char *what);
+/* @base 0: decimal, or hexadecimal behind 0x. */
 bool to_number(const char *text, int base, unsigned long *out);
 bool need_number(struct trace_in *in, const char *what, unsigned long *out);
 bool need_task(struct trace_in *in, const char *what, long *out);

@@ -347,6 +347,8 @@ static bool parse_area(struct trace_in *in, struct trace_exec *exec)
 			w = need_quoted(in, "name");
 			if (!w)
 				return false;
+			if (a->special)
+				return bad(in, "area: '%s' is a second name", w);
 			a->special = cli_strdup(w);
 			continue;
 		}

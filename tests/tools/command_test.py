@@ -8,13 +8,18 @@ The command vmarea: record, replay, maps, draw, and what they say to a person wh
 VMAREA is the command, the next three are programs to be recorded, TRACES is the directory of the
 recordings in the repository.  Prints TAP.
 """
+import array
+import fcntl
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import termios
+import time
 import xml.dom.minidom
 
 GOOD, CHECK, USAGE, DEFECT = 0, 1, 2, 3
@@ -87,6 +92,7 @@ BAD_LINES = [
     ('exec 7 m2 "/p"\n 1000-2000 rd', 'the map of the exec in line {first} has no \'end\''),
     ('process_madvise 7 - 4 0 0x1000 = 0', 'process_madvise: a range is not ADDRESS+LENGTH'),
     ('limits 7 1 2 3', 'memlock is missing'),
+    ('exec 7 m2 "/p"\n 1000-2000 rd "[a]" "[b]"\nend', "area: '[b]' is a second name"),
 ]
 
 # The same in a recording with pages.
@@ -209,6 +215,8 @@ WRONG_USES = [
      'least 1'),
     (['record', '--touch', '--touch-every', '0', 'true'], 'vmarea record: --touch-every: 0 is too '
      'small, at least 1'),
+    (['record', '--touch-bytes', '5', 'true'], 'vmarea record: --touch-bytes is about pages: add '
+     '--touch'),
     (['replay', '--arena', '0', 'x'], 'vmarea replay: --arena: 0 is too small, at least 1'),
     (['record', '-o', '/nowhere/x', 'true'], 'vmarea record: /nowhere/x: No such file or directory'),
     (['maps'], 'vmarea maps: which file? (vmarea maps FILE)'),
@@ -221,6 +229,10 @@ WRONG_USES = [
     (['draw', 'a'], 'vmarea draw: -o is missing: where shall the picture go?'),
     (['draw', '--columns', '17', 'a', '-o', 'b'], 'vmarea draw: --columns: 17 is too large, at most '
      '16'),
+    (['replay', '--json=1', 'a'], 'vmarea replay: --json takes no value'),
+    (['maps', '--pid=7', '-x'], 'vmarea maps: unknown option -x'),
+    (['maps', '--at', '08x', 'a'], 'vmarea maps: --at: 08x is not a number'),
+    (['draw', '--arena', '0', 'a', '-o', 'b'], 'vmarea draw: --arena: 0 is too small, at least 1'),
     (['fly'], "vmarea: there is no command 'fly'"),
     (['--fly'], 'vmarea: unknown option --fly'),
 ]
@@ -266,6 +278,8 @@ LOGS = [
      {'an area that was there before the first call of the log': 1}),
     ('limit', LOG + '7 mlock(0x7f0000011000, 4096) = -1 ENOMEM (Cannot allocate memory)\n', 6, 0,
      {'a limit, or memory, that the log does not show': 1}),
+    ('limit of another', LOG + '7 prlimit64(8, RLIMIT_AS, {rlim_cur=4*1024, rlim_max=4*1024}, NULL) = 0\n'
+     '7 mmap(NULL, 8192, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f000000e000\n', 6, 0, {}),
     ('no such limit', LOG + '7 setrlimit(4096, {rlim_cur=1, rlim_max=2}) = 0\n', 5, 0, {}),
     ('its own child', LOG + '9 fork() = 9\n9 munmap(0x1000, 4096) = 0\n', 6, 0, {}),
     ('fork of nothing', LOG + '9 fork() = 10\n10 munmap(0x1000, 4096) = 0\n', 6, 0, {}),
@@ -331,7 +345,64 @@ class Tests:
             assert err.splitlines()[0] == words, (args, err)
             assert not out, (args, out)
 
+    def test_output_that_is_lost(self):
+        path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN)
+        for args in (['--help'], ['replay', '--help'], ['replay', path], ['replay', '--json', path],
+                     ['maps', path], ['maps', '--json', path], ['draw', '--text', path]):
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                done = subprocess.run([self.vmarea, *args], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=240, cwd=self.dir)
+            assert done.returncode == DEFECT, (args, done)
+            assert 'cannot be written' in done.stderr, (args, done)
+
+    def test_the_file_that_is_read_stays(self):
+        text = HEADER + FILE + EXEC + RUN
+        path = self.write('only.vtrace', text)
+        os.symlink('only.vtrace', os.path.join(self.dir, 'link.vtrace'))
+        for command in ('draw', 'core'):
+            for output in (path, 'link.vtrace'):
+                status, _, err = self.run(command, path, '-o', output)
+                assert status == USAGE and err.splitlines()[0] == (
+                    f'vmarea {command}: {output} is the file to be read: another one for -o'), err
+                with open(path, encoding='utf-8') as f:
+                    assert f.read() == text, command
+
+    def test_numbers_are_not_octal(self):
+        path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN * 4)
+        for number in ('010', '10', '0xa'):
+            status, out, err = self.run('maps', '--at', number, path)
+            assert status == GOOD and 'after 10 calls' in out, (number, out, err)
+        path = self.write('octal.vtrace', HEADER + FILE + EXEC + 'munmap 7 0 010 = -EPERM\n')
+        told = self.replayed(path)[1]
+        assert 'munmap(0x0, 0xa)' in told['first_difference'], told
+
     # ------------------------------------------------------------------------------ replay
+
+    def test_a_slow_pipe(self):
+        """Whose first bytes come one at a time."""
+        for name in ('gcc.vtrace.zst', 'shell-touch.vtrace.zst'):
+            with open(os.path.join(self.traces, name), 'rb') as f:
+                whole = f.read()
+            with subprocess.Popen([self.vmarea, 'replay', '-'], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) as replay:
+                fd = replay.stdin.fileno()
+                for at in range(3):
+                    os.write(fd, whole[at:at + 1])
+                    while replay.poll() is None and self.unread(fd):    # until it has been taken
+                        time.sleep(0.001)
+                out, err = replay.communicate(whole[3:])
+            assert replay.returncode == GOOD and b' 0 differences' in out, (out, err)
+
+    def unread(self, fd):
+        nr = array.array('i', [0])
+        fcntl.ioctl(fd, termios.FIONREAD, nr)
+        return nr[0]
+
+    def test_a_note_of_what_is_not_followed(self):
+        """A program that never was: record tells of one for 32 bits so."""
+        path = self.write('note.vtrace', HEADER + 'note 7 "a 32-bit program: not followed"\n')
+        status, told = self.replayed(path)
+        assert status == GOOD and told['undetermined'] == 1, told
 
     def test_a_recording(self):
         path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN + 'map m1 final\n' + MAP +
@@ -482,9 +553,82 @@ class Tests:
         status, _, err = self.run('record', '-o', path, '--', '/nowhere/program')
         assert status == 127 and err == ('vmarea record: /nowhere/program: No such file or '
                                          'directory\n'), err
-        assert not os.path.exists(path)
         status, _, err = self.run('record', '-o', path, '--', '/etc/passwd')
         assert status == 126 and 'Permission denied' in err, err
+
+    def test_what_cannot_be_run_leaves_no_trace(self):
+        path = os.path.join(self.dir, 'before.vtrace')
+        self.record(path, 'true')
+        with open(path, 'rb') as f:
+            before = f.read()
+        for name in ('before.vtrace', 'new.vtrace', 'new.vtrace.zst'):
+            assert self.run('record', '-o', name, '--', '/nowhere/program')[0] == 127
+        with open(path, 'rb') as f:
+            assert f.read() == before
+        assert not any(name.startswith('new.') for name in os.listdir(self.dir))
+        # And what is shorter than before is not followed by the rest of that.
+        longer = self.write('longer.vtrace', '#' * 2000000)
+        self.record(longer, 'true')
+        assert self.replayed(longer)[0] == GOOD
+        # A device is no file that could be taken away.
+        fifo = os.path.join(self.dir, 'fifo')
+        os.mkfifo(fifo)
+        with subprocess.Popen(['cat', fifo], stdout=subprocess.PIPE) as cat:
+            assert self.run('record', '-o', fifo, '--', '/nowhere/program')[0] == 127
+            assert cat.communicate(timeout=60)[0] == b''
+        assert os.path.exists(fifo)
+
+    def test_nobody_reads_the_recording(self):
+        """The program runs to its end all the same, and what is lost is told."""
+        self.record(os.path.join(self.dir, 'true.vtrace'), 'true')
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([self.vmarea, 'record', '-o', '-', '--', 'sh', '-c',
+                               'for i in 1 2 3; do (ls / >&2); done; touch ran-to-its-end'],
+                              stdout=writer, stderr=subprocess.PIPE, text=True, cwd=self.dir,
+                              timeout=120)
+        os.close(writer)
+        assert os.path.exists(os.path.join(self.dir, 'ran-to-its-end')), done
+        assert done.returncode == DEFECT and 'vmarea record: -: Broken pipe' in done.stderr, done
+
+    def test_those_left_behind_are_ended(self):
+        path = os.path.join(self.dir, 'left.vtrace')
+        self.record(path, 'true')
+        pids = os.path.join(self.dir, 'pids')
+        with subprocess.Popen([self.vmarea, 'record', '-q', '-o', path, '--', 'sh', '-c',
+                               f'sleep 1000 & echo $! $$ >{pids}.new; mv {pids}.new {pids}'],
+                              stdin=subprocess.DEVNULL) as recorder:
+            while not os.path.exists(pids):
+                time.sleep(0.01)
+            with open(pids, encoding='utf-8') as f:
+                left, program = map(int, f.read().split())
+            while os.path.exists(f'/proc/{program}'):
+                time.sleep(0.01)
+            recorder.send_signal(signal.SIGTERM)
+            try:
+                assert recorder.wait(timeout=30) == GOOD
+            finally:
+                if recorder.poll() is None:
+                    os.kill(left, signal.SIGKILL)
+        status, told = self.replayed(path)
+        assert status == GOOD and told['processes'] == 3, told
+
+    def test_limits_of_others(self):
+        """Those of a process that is not recorded are none of the recording's."""
+        path = os.path.join(self.dir, 'limits.vtrace')
+        self.record(path, 'true')
+        with subprocess.Popen(['sleep', '1000']) as other:
+            try:
+                made = ('import resource\n'
+                        f'for pid in {other.pid}, 0:\n'
+                        '    resource.prlimit(pid, resource.RLIMIT_STACK, (8 << 20, 8 << 20))\n')
+                status = self.record(path, sys.executable, '-c', made)
+            finally:
+                other.kill()
+        assert status == 0
+        with open(path, encoding='utf-8') as f:
+            assert len(re.findall(r'^limits ', f.read(), re.M)) == 1
+        assert self.replayed(path)[0] == GOOD
 
     def recorded(self, name, *command):
         path = os.path.join(self.dir, name)
@@ -639,6 +783,44 @@ class Tests:
         for words in ('present', 'shared', 'huge', 'swapped'):
             assert f'>{words}</text>' in out, words
         assert '#3f6fb5' not in plain
+
+    def test_draw_of_one_process(self):
+        """Also of one whose memory another has as well."""
+        path = self.write('vfork.vtrace', HEADER + FILE + EXEC + RUN + 'vfork 7 8\nthread 8 9\n')
+        for pid in ('7', '8', '9'):
+            status, out, err = self.run('draw', '--text', '--pid', pid, path)
+            assert status == GOOD, (pid, err)
+            of = '7' if pid == '7' else '8'
+            assert f'\nprocess {of}, /bin/program, after 4 calls' in out, (pid, out)
+
+    def test_draw_in_little_memory(self):
+        path = os.path.join(self.traces, 'shell-touch.vtrace.zst')
+        status, _, err = self.run('draw', '--pages', '--arena', '1', path, '-o', 'x.svg')
+        assert status == USAGE and 'a larger --arena is needed' in err, err
+        assert self.run('draw', '--pages', '--arena', '64', path, '-o', 'x.svg')[0] == GOOD
+
+    def test_names_in_any_bytes(self):
+        """Pictures and JSON are UTF-8, whatever names are."""
+        name = b'/tmp/\xff\xc3\xa9\xc3\xa9' + b'\xe2\x82\xac' * 20 + b'\xed\xa0\x80\xef\xbf\xbf'
+        text = (HEADER + FILE + EXEC + RUN).encode().replace(b'/bin/program', name).replace(
+            b'a test', name * 4)
+        text += b'munmap 7 0x400000 0x1000 = -EPERM\nnote 7 "%s"\n' % name
+        path = os.path.join(self.dir, 'bytes.vtrace')
+        with open(path, 'wb') as f:
+            f.write(text)
+
+        def say(*args):
+            return subprocess.run([self.vmarea, *args, path], capture_output=True,
+                                  timeout=240, cwd=self.dir).stdout.decode()
+
+        picture = xml.dom.minidom.parseString(say('draw', '-o', '-'))
+        words = ''.join(node.data for element in picture.getElementsByTagName('text')
+                        for node in element.childNodes if node.nodeType == node.TEXT_NODE)
+        assert '\ufffd\u00e9\u00e9\u20ac' in words and '\u2026' in words, words
+        told = json.loads(say('maps', '--json'))[0]
+        assert told['path'].encode('utf-8', 'surrogateescape') == name, told
+        told = json.loads(say('replay', '--json'))[0]
+        assert '/tmp/\ufffd\u00e9' in next(iter(told['reasons'])), told
 
     def test_draw(self):
         for name in ('gcc', 'python', 'threads'):

@@ -279,6 +279,19 @@ class Tests:
                 assert out and not err, (args, option, err)
                 assert 'arning' not in out, (args, option, out)
 
+    def test_a_log_of_strace(self):
+        """Without --pid it is the first process."""
+        path = os.path.join(self.dir, 'strace.log')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write('7 execve("/nowhere/program", ["program"], 0x7ffd0 /* 3 vars */) = 0\n'
+                    '7 brk(NULL) = 0x600000\n'
+                    '7 mmap(NULL, 8192, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = '
+                    '0x7f0000010000\n7 fork() = 8\n7 +++ exited with 0 +++\n')
+        _, told = self.core(path)
+        assert 'process 7, /nowhere/program: 1 areas' in told, told
+        _, told = self.core('--pid', '8', path)
+        assert 'process 8, ' in told, told
+
     def test_areas_in_gdb(self):
         recording = Recording(unpack(self.shell))
         core, told = self.core('--filter', '0x7f', self.shell)
