@@ -128,8 +128,7 @@ static unsigned long wanted(const struct core *core, const struct player *p)
 
 static bool is_wanted(const struct core *core, const struct player *p, const struct play_task *task)
 {
-	return wanted(core, p) == (unsigned long)task->tid ||
-	       wanted(core, p) == (unsigned long)task->process->pid;
+	return player_is_of(p, task, wanted(core, p));
 }
 
 static void dump(struct core *core, const struct play_task *task)

@@ -175,10 +175,9 @@ static void add(struct draw *d, struct drawn_mm *mm)
 	}
 }
 
-static bool is_wanted(const struct draw *d, const struct play_task *task)
+static bool is_wanted(const struct draw *d, const struct player *p, const struct play_task *task)
 {
-	return !d->pid || d->pid == (unsigned long)task->tid ||
-	       d->pid == (unsigned long)task->process->pid;
+	return !d->pid || player_is_of(p, task, d->pid);
 }
 
 static void collect(struct draw *d, struct player *p, struct play_task *task, const char *when)
@@ -186,7 +185,7 @@ static void collect(struct draw *d, struct player *p, struct play_task *task, co
 	struct drawn_mm mm = { .pid = task->process->pid, .order = d->seen };
 	char *text;
 
-	if (!is_wanted(d, task))
+	if (!is_wanted(d, p, task))
 		return;
 	d->seen++;
 	mm.path = cli_strdup(task->process->path ? task->process->path : "?");
@@ -236,7 +235,7 @@ static void collect_living(struct draw *d, struct player *p)
 	for (struct play_mm *mm = p->mms; mm; mm = mm->next) {
 		struct play_task *t = p->tasks;
 
-		while (t && (t->mm != mm || !is_wanted(d, t)))
+		while (t && (t->mm != mm || !is_wanted(d, p, t)))
 			t = t->next;
 		if (t)
 			collect(d, p, t, when);

@@ -189,14 +189,18 @@ static void put_head(struct maps *m, const struct play_task *task, const char *w
 	fputs(", \"mm\": ", stdout);
 }
 
-static void show(struct maps *m, struct play_task *task, const char *when)
+static bool is_wanted(const struct maps *m, const struct player *p, const struct play_task *task)
+{
+	return !m->pid || player_is_of(p, task, m->pid);
+}
+
+static void show(struct maps *m, struct player *p, struct play_task *task, const char *when)
 {
 	int (*report)(struct mm_user *, mm_writer, void *) = m->form ? m->form->print
 								     : mm_report_maps;
 	int error;
 
-	if (m->pid && m->pid != (unsigned long)task->tid &&
-	    m->pid != (unsigned long)task->process->pid)
+	if (!is_wanted(m, p, task))
 		return;
 	put_head(m, task, when);
 	error = report(task->mm->user, print, NULL);
@@ -211,9 +215,8 @@ static void ends(struct player *p, struct play_task *task, void *arg)
 {
 	struct maps *m = arg;
 
-	(void)p;
 	if (!m->at)
-		show(m, task, "at its end");
+		show(m, p, task, "at its end");
 }
 
 /* ----------------------------------------------------------------------------------- file -- */
@@ -225,11 +228,10 @@ static void show_living(struct maps *m, struct player *p)
 	for (struct play_mm *mm = p->mms; mm; mm = mm->next) {
 		struct play_task *t = p->tasks;
 
-		while (t && (t->mm != mm || (m->pid && m->pid != (unsigned long)t->tid &&
-					     m->pid != (unsigned long)t->process->pid)))
+		while (t && (t->mm != mm || !is_wanted(m, p, t)))
 			t = t->next;
 		if (t)
-			show(m, t, when);
+			show(m, p, t, when);
 	}
 	free(when);
 }

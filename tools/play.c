@@ -92,7 +92,23 @@ struct play_task *player_add_task(struct player *p, long tid, struct play_proces
 	process->nr_tasks++;
 	task->next = p->tasks;
 	p->tasks = task;
+	if (tid != process->pid) {
+		p->threads = cli_realloc(p->threads, (p->nr_threads + 1) * sizeof(*p->threads));
+		p->threads[p->nr_threads++] = (struct play_thread){ tid, process->pid };
+	}
 	return task;
+}
+
+bool player_is_of(const struct player *p, const struct play_task *task, unsigned long number)
+{
+	long tid = (long)number, pid = task->process->pid;
+
+	if (tid == task->tid || tid == pid)
+		return true;
+	for (size_t i = 0; i < p->nr_threads; i++)
+		if (p->threads[i].tid == tid && p->threads[i].pid == pid)
+			return true;
+	return false;
 }
 
 struct play_mm *player_add_mm(struct player *p, unsigned int id, struct mm_user *user,
@@ -618,6 +634,7 @@ void player_free(struct player *p)
 	for (size_t i = 0; i < p->nr_names; i++)
 		free(p->names[i]);
 	free(p->names);
+	free(p->threads);
 	free(p->reasons);
 	free(p->files);
 	free(p->inodes);

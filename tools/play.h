@@ -42,6 +42,11 @@ struct play_task {
 	struct play_task *next;
 };
 
+/* Of which process a thread is, or was. */
+struct play_thread {
+	long tid, pid;
+};
+
 struct play_file {
 	struct trace_file desc;
 	struct file *file;		/* NULL: no such id */
@@ -66,6 +71,8 @@ struct player {
 	struct vmarea *vmarea;
 	struct play_task *tasks;
 	struct play_mm *mms;
+	struct play_thread *threads;	/* all there ever were, but for those a process begins with */
+	size_t nr_threads;
 	struct play_file *files;	/* by id */
 	size_t nr_files;
 	unsigned int last_file;		/* the highest number of one */
@@ -109,6 +116,8 @@ void player_defect(struct player *p, const char *fmt, ...) __attribute__((format
 
 struct play_task *player_task(struct player *p, long tid);
 struct play_mm *player_mm(struct player *p, unsigned int id);
+/* Is @task of the process @number, or of that which has or had a thread @number? */
+bool player_is_of(const struct player *p, const struct play_task *task, unsigned long number);
 /* The pieces that strace_play.c puts together itself. */
 struct play_task *player_add_task(struct player *p, long tid, struct play_process *process);
 struct play_process *player_add_process(struct player *p, long pid,

@@ -793,6 +793,19 @@ class Tests:
             of = '7' if pid == '7' else '8'
             assert f'\nprocess {of}, /bin/program, after 4 calls' in out, (pid, out)
 
+    def test_a_thread_that_has_ended(self):
+        """Its number means its process, as long as that is there and afterwards."""
+        alive = HEADER + FILE + EXEC + RUN + 'thread 7 8\nexit 8 0\n'
+        for text, when in (alive, 'still alive'), (alive + 'exit 7 0\n', 'at its end'):
+            path = self.write('thread.vtrace', text)
+            status, out, err = self.run('maps', '--pid', '8', path)
+            assert status == GOOD and out.startswith(f'# process 7, /bin/program, {when}\n'), err
+            status, out, err = self.run('draw', '--text', '--pid', '8', path)
+            assert status == GOOD and '\nprocess 7, /bin/program, ' in out, err
+            status, _, err = self.run('core', '--pid', '8', '-o', 'thread.core', path)
+            assert status == GOOD and 'process 7, /bin/program' in err, err
+            assert self.run('maps', '--pid', '9', path)[0] == CHECK
+
     def test_draw_in_little_memory(self):
         path = os.path.join(self.traces, 'shell-touch.vtrace.zst')
         status, _, err = self.run('draw', '--pages', '--arena', '1', path, '-o', 'x.svg')
