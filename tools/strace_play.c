@@ -36,6 +36,7 @@
 
 #define TASK_SIZE	0x7ffffffff000ul
 #define WINDOW		2048	/* calls looked at for overlaps */
+#define MAX_NESTING	256	/* clones that have not returned, each in the child of another */
 
 static const char as_read[] = "as the program's file says: no question is left";
 static const char why_unseen[] = "an area that was there before the first call of the log";
@@ -58,6 +59,7 @@ struct session {
 	struct known *known;
 	struct strace_files files;
 	unsigned int last_mm;
+	unsigned int nesting;		/* of task_of() */
 };
 
 /* ------------------------------------------------------------------------- tasks and mms -- */
@@ -190,7 +192,8 @@ static struct play_task *task_of(struct session *s, size_t at)
 	struct play_task *task = player_task(s->p, c->tid);
 	struct play_process *process;
 
-	for (size_t i = at; !task && i < s->log->nr; i++) {
+	s->nesting++;
+	for (size_t i = at; !task && i < s->log->nr && s->nesting <= MAX_NESTING; i++) {
 		const struct strace_call *maker = &s->log->calls[i];
 
 		if (s->done[i] || maker->kind != ST_CLONE || maker->begin > c->begin ||
@@ -199,6 +202,7 @@ static struct play_task *task_of(struct session *s, size_t at)
 		run_clone(s, i);
 		task = player_task(s->p, c->tid);
 	}
+	s->nesting--;
 	if (task)
 		return task;
 	process = player_add_process(s->p, c->tid, NULL);

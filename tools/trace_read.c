@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,11 +79,12 @@ static bool header_overcommit(struct trace_in *in, struct trace_header *h)
 
 static bool header_line(struct trace_in *in, struct trace_header *h, const char *key)
 {
-	const struct { const char *key; unsigned long *value; } numbers[] = {
-		{ "ram-pages", &h->ram_pages }, { "swap-pages", &h->swap_pages },
-		{ "max-map-count", &h->max_map_count }, { "mmap-min-addr", &h->mmap_min_addr },
-		{ "lsm-mmap-min-addr", &h->lsm_mmap_min_addr },
-		{ "stack-guard-gap", &h->stack_guard_gap },
+	const struct { const char *key; unsigned long *value, most; } numbers[] = {
+		{ "ram-pages", &h->ram_pages, ~0ul }, { "swap-pages", &h->swap_pages, ~0ul },
+		{ "max-map-count", &h->max_map_count, UINT_MAX },
+		{ "mmap-min-addr", &h->mmap_min_addr, ~0ul },
+		{ "lsm-mmap-min-addr", &h->lsm_mmap_min_addr, ~0ul },
+		{ "stack-guard-gap", &h->stack_guard_gap, UINT_MAX },
 	};
 	const struct { const char *key; char *to; size_t size; } words[] = {
 		{ "kernel", h->kernel, sizeof(h->kernel) },
@@ -93,7 +95,10 @@ static bool header_line(struct trace_in *in, struct trace_header *h, const char 
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (!strcmp(key, numbers[i].key))
-			return need_number(in, key, numbers[i].value);
+			return need_number(in, key, numbers[i].value) &&
+			       (*numbers[i].value <= numbers[i].most ||
+				bad(in, "%s: %lu is too large, at most %lu", key,
+				    *numbers[i].value, numbers[i].most));
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(key, words[i].key))
 			continue;

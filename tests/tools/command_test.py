@@ -195,6 +195,10 @@ BAD_HEADERS = [
     ('vmarea-trace\n', 1, 'version is missing'),
     ('vmarea-trace 1\ncolour red\n', 2, "the header has no 'colour'"),
     ('vmarea-trace 1\novercommit 3\n', 2, 'overcommit: 3 is not 0, 1 or 2'),
+    ('vmarea-trace 1\nmax-map-count 4294967297\n', 2, 'max-map-count: 4294967297 is too large, at '
+     'most 4294967295'),
+    ('vmarea-trace 1\nstack-guard-gap 0x100000000\n', 2, 'stack-guard-gap: 4294967296 is too large, '
+     'at most 4294967295'),
     ('vmarea-trace 1\nfeatures wings\n', 2, "features: there is no 'wings'"),
     ('vmarea-trace 1\nkernel 6\n', 3, "the header does not end with 'events'"),
     ('hello\n', 1, "this is neither a recording (it would begin with 'vmarea-trace') nor a log of "
@@ -529,6 +533,18 @@ class Tests:
             assert status == (CHECK if differences else GOOD), (what, status)
             if what != 'wrong':
                 assert told['reasons'] == reasons, (what, told)
+
+    def test_a_long_line_of_ancestors(self):
+        """Each is seen before the clone that made it has returned."""
+        nr = 4000
+        text = ''.join(f'{10 + i} clone(child_stack=NULL, flags=SIGCHLD <unfinished ...>\n'
+                       for i in range(nr))
+        text += f'{10 + nr} munmap(0x1000, 4096) = 0\n'
+        text += ''.join(f'{10 + i} <... clone resumed>) = {11 + i}\n' for i in reversed(range(nr)))
+        path = self.write('ancestors.log', text)
+        done = subprocess.run(['sh', '-c', f'ulimit -s 256; exec {self.vmarea} replay --json {path}'],
+                              capture_output=True, text=True, timeout=240)
+        assert done.returncode == GOOD and json.loads(done.stdout)[0]['calls'] == 1, done
 
     def test_strace_itself(self):
         if not shutil.which('strace'):
