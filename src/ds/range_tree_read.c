@@ -14,6 +14,9 @@ static void entry_get(const struct rt_node *leaf, unsigned int slot, struct rt_e
  * rt_inner_rank() in two steps, of which the second is among the four keys behind the one that
  * the first has found.  That makes half as many comparisons and one lookup a little slower; but
  * the processor then has room for the next lookup while this one waits for memory.
+ *
+ * The groups begin at 0, 5, 10 and 14, so that the last one ends with the last key.  Of the third
+ * the last key is the fourth's first, which is not below the bound.
  */
 static __always_inline unsigned int inner_rank_in_steps(const struct rt_node *node,
 							unsigned long bound)
@@ -21,13 +24,13 @@ static __always_inline unsigned int inner_rank_in_steps(const struct rt_node *no
 	const unsigned long *key = node->inner.key;
 	unsigned long group, in_group;
 
-	group = 5ul * ((key[5] < bound) + (key[10] < bound) + (key[15] < bound));
+	group = 5ul * ((key[5] < bound) + (key[10] < bound)) + 4ul * (key[14] < bound);
 	key += group;
 	in_group = (key[1] < bound) + (key[2] < bound) + (key[3] < bound) + (key[4] < bound);
 	return (unsigned int)(group + in_group);
 }
 
-_Static_assert(RT_INNER_SLOTS >= 16 && RT_INNER_SLOTS <= 20, "in steps of five");
+_Static_assert(RT_INNER_SLOTS == 14 + 5, "the last group ends with the last key");
 
 bool rt_snap_find_tall(struct rt_snapshot s, unsigned long addr, struct rt_entry *e)
 {

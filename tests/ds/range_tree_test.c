@@ -701,6 +701,35 @@ static void test_million(void **state)
 	free(order);
 }
 
+/*
+ * Above every pointer to a node: where programs have their stacks and libraries.  What a search reads
+ * beside the keys is then below what it looks for.
+ */
+static void test_tall_and_high(void **state)
+{
+	const unsigned long nr = 400000, base = 1ul << 62;
+	struct range_tree t;
+	struct rt_entry e;
+
+	(void)state;
+	rt_init(&t);
+	for (unsigned long i = 0; i < nr; i++) {
+		insert(&t, base + 2 * i * PAGE, base + (2 * i + 1) * PAGE);
+		if (i % 64 == 0)
+			rt_publish(&t);
+	}
+	rt_publish(&t);
+	assert_true(t.root->level >= RT_TALL_LEVEL);
+	port_rcu_read_lock();
+	for (unsigned long i = 0; i < nr; i++) {
+		assert_true(rt_lookup_rcu(&t, base + 2 * i * PAGE + 17, &e));
+		assert_int_equal(e.start, base + 2 * i * PAGE);
+		assert_false(rt_lookup_rcu(&t, base + (2 * i + 1) * PAGE, &e));
+	}
+	port_rcu_read_unlock();
+	rt_destroy(&t);
+}
+
 #ifdef CONFIG_VMAREA_DEBUG
 
 /* Each allocation in rt_reserve() made to fail, for trees in each state. */
@@ -881,6 +910,7 @@ int main(void)
 		cmocka_unit_test(test_series_fill_leaves),
 		cmocka_unit_test(test_memory_goes_back),
 		cmocka_unit_test(test_million),
+		cmocka_unit_test(test_tall_and_high),
 		cmocka_unit_test(test_reserve_fails),
 		cmocka_unit_test(test_no_leak),
 		cmocka_unit_test(test_reserve_refuses_the_absurd),
