@@ -5,7 +5,8 @@
  * Each entry is changed by compare-and-swap, so that nothing that the hardware notes at the same
  * time is lost.  A range is invalidated once, at its end, from the first entry to the last that
  * says less than before; until the call returns a translation may still allow what the entry does
- * not.
+ * not.  Who takes an entry out by the reverse map meanwhile invalidates what he finds there, unless
+ * it says that nobody has a translation: so a change that makes entries say so is counted (E).
  */
 #include "pgtable/table.h"
 
@@ -43,7 +44,7 @@ static void change_entry(struct change_op *op, unsigned long addr, unsigned int 
 	}
 	old = pte_apply(entry, op->change, &now);
 	op->nr += old.raw != now.raw;
-	if (pte_valid(f, old) && pte_is_less(f, old, now)) {
+	if (pte_in_use(op->pt, old) && pte_is_less(f, old, now)) {
 		op->start = min(op->start, addr);
 		op->end = max(op->end, addr + level_reach(level));
 	}
@@ -88,14 +89,19 @@ static void change_span(struct change_op *op, const struct pt_span *span)
 
 static unsigned long change_range(struct change_op *op, unsigned long start, unsigned long end)
 {
+	const bool hides = op->change.clear & ~op->change.set & op->pt->format->valid;
 	unsigned long addr = start;
 	struct pt_span span;
 
 	op->start = ~0ul;
+	if (hides)
+		atomic_add_relaxed(&op->pt->nr_hiding, 1);
 	while (pt_next_span(op->pt, &addr, end, &span))
 		change_span(op, &span);
 	if (op->start < op->end)
 		pt_invalidate(op->pt, op->start, op->end, MMU_LEAVES);
+	if (hides)
+		atomic_sub_release(&op->pt->nr_hiding, 1);	/* (E) */
 	return op->nr;
 }
 
@@ -149,7 +155,7 @@ pte_t pt_slot_change(struct pt_slot *slot, struct pt_change change)
 	if (!pte_present(pt->format, old))
 		return old;
 	old = pte_apply(slot->entry, change, &now);
-	if (pte_valid(pt->format, old) && pte_is_less(pt->format, old, now))
+	if (pte_in_use(pt, old) && pte_is_less(pt->format, old, now))
 		pt_invalidate(pt, slot->addr, slot->addr + level_reach(slot->level), MMU_LEAVES);
 	return old;
 }

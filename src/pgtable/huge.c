@@ -77,7 +77,7 @@ static bool is_drivers(const struct pgtable *pt, pte_t e)
 /* The PMD's lock is held.  The table that was put aside. */
 static struct page *take_out(struct pgtable *pt, unsigned long start, pte_t *pmd)
 {
-	if (pte_valid(pt->format, pte_take(pmd, PTE_NONE)))
+	if (pte_in_use(pt, pte_take(pmd, PTE_NONE)))
 		pt_invalidate(pt, start, start + PMD_SIZE, MMU_LEAVES);
 	return spare_take(pt, pmd);
 }

@@ -197,7 +197,7 @@ static pte_t exchange_page(struct pt_slot *slot, pte_t old, pte_t now)
 {
 	struct pgtable *pt = slot->pt;
 
-	if (pte_valid(pt->format, old)) {
+	if (pte_in_use(pt, old)) {
 		old = pte_take(slot->entry, PTE_NONE);
 		pt_invalidate(pt, slot->addr, slot->addr + level_reach(slot->level), MMU_LEAVES);
 	}
@@ -215,7 +215,7 @@ static pte_t exchange(struct pt_slot *slot, pte_t now)
 
 	if (pte_present(f, old) && pte_present(f, now) && pte_pfn(f, old) == pte_pfn(f, now)) {
 		old = exchange_rights(slot, now);
-		if (pte_valid(f, old) && pte_is_less(f, old, (pte_t){ now.raw | f->dirty }))
+		if (pte_in_use(pt, old) && pte_is_less(f, old, (pte_t){ now.raw | f->dirty }))
 			pt_invalidate(pt, slot->addr, slot->addr + level_reach(slot->level),
 				      MMU_LEAVES);
 	} else {

@@ -55,6 +55,9 @@
  *      takes it out comes later, and so does the put after it: the frame was not freed in between.
  *  (D) A table that was unlinked is freed after a grace period, and until then its entries are what
  *      they were: a reader inside sees old entries, none of which is another's.
+ *  (E) A change that takes all rights counts itself in nr_hiding, changes entries under their
+ *      locks, invalidates, and counts itself out, with release.  Who then has such a lock and finds
+ *      an entry without rights reads the count, with acquire: 0 says that it was invalidated.
  *
  * Invariants
  *  1. A table is linked from one entry, and is of the level below it.

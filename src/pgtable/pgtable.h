@@ -74,6 +74,7 @@ struct pgtable {
 	struct page *root;			/* 1	pfn: what the hardware is given */
 	const struct mmu_ops *mmu;		/* 1	NULL: nobody */
 	unsigned int levels;			/* 1 */
+	u32 nr_hiding;				/* a	changes that take all rights, under way */
 	long nr_tables;				/* a	without the root */
 	long nr_spare;				/* a	put aside for leaves that may be split */
 	void (*split_block)(struct page *head);	/* 1	see pt_config */

@@ -31,6 +31,17 @@ static inline pte_t pte_take(pte_t *entry, pte_t leave)
 	return (pte_t){ atomic_xchg_acq_rel(&entry->raw, leave.raw) };	/* (A) */
 }
 
+/*
+ * Loaded under its table's lock: may a translation of it be in use?  One without rights has none,
+ * once the change that took them has ended.
+ */
+static inline bool pte_in_use(const struct pgtable *pt, pte_t e)
+{
+	/* (E) */
+	return pte_valid(pt->format, e) ||
+	       (pte_present(pt->format, e) && atomic_load_acquire(&pt->nr_hiding));
+}
+
 /* Applies @change in one step; returns what was there. */
 static inline pte_t pte_apply(pte_t *entry, struct pt_change change, pte_t *now)
 {

@@ -89,7 +89,7 @@ static void zap_entry(struct mmu_gather *gather, struct pt_zapped at, pte_t *ent
 		return;
 	if (gather->ops->keep && gather->ops->keep(gather, at.addr, at.level, e))
 		return;
-	if (pte_valid(pt->format, e)) {
+	if (pte_in_use(pt, e)) {
 		e = pte_take(entry, PTE_NONE);
 		gather_range(gather, at.addr, at.addr + level_reach(at.level));
 	} else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Page tables one operation at a time: results, hooks and their order, and memory that runs out. */
 #include <errno.h>
+#include <pthread.h>
 
 #include "pgtable/table.h"
 #include "space.h"
@@ -369,6 +370,74 @@ static void test_what_is_invalidated(void **state)
 	assert_int_equal(events.nr_invalidated, 4);
 	zap(&s.pt, AT(0), AT(99));		/* nothing allowed: nobody can remember it */
 	assert_int_equal(events.nr_invalidated, 4);
+}
+
+/*
+ * A range loses all rights, and one thread is at its end.  Meanwhile another takes a page at its
+ * start out, by the reverse map: from then on nobody may use the page, though its entry allows
+ * nothing and the range is invalidated later.
+ */
+enum take_out { BY_EXCHANGE, BY_ZAP, BY_CLEANING };
+
+static struct {
+	enum take_out how;
+	bool begun, told;
+} other;
+
+static void *take_out(void *arg)
+{
+	struct pt_slot slot;
+
+	(void)arg;
+	if (other.how == BY_ZAP) {
+		zap(&s.pt, AT(0), AT(1));
+		return NULL;
+	}
+	if (!pt_slot_lock(&s.pt, AT(0), &slot))
+		return NULL;
+	if (other.how == BY_EXCHANGE)
+		page_put(pfn_page(s.pt.frames, pte_pfn(FMT, pt_slot_exchange(&slot, PTE_NONE))));
+	else
+		pt_slot_change(&slot, (struct pt_change){ .clear = FMT->dirty });
+	pt_slot_unlock(&slot);
+	return NULL;
+}
+
+/* The first call is for the block at the end of the range, which is being split. */
+static void let_other_in(struct pgtable *pt, unsigned long start, unsigned long end,
+			 enum mmu_reach reach)
+{
+	pthread_t thread;
+
+	(void)pt;
+	(void)reach;
+	if (other.begun) {
+		other.told |= start <= AT(0) && end > AT(0);
+		return;
+	}
+	other.begun = true;
+	assert_int_equal(start, AT(512));
+	assert_int_equal(pthread_create(&thread, NULL, take_out, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(other.told);
+}
+
+static void test_taken_while_rights_go(void **state)
+{
+	static const struct mmu_ops ops = { .invalidate = let_other_in };
+
+	(void)state;
+	for (enum take_out how = BY_EXCHANGE; how <= BY_CLEANING; how++) {
+		teardown(NULL);
+		space_make(&s, &machines[0], 32, &ops);
+		map_new(&s.pt, AT(0), USER_RW | PT_DIRTY);
+		map_new_huge(&s.pt, AT(512), USER_RW);
+		memset(&other, 0, sizeof(other));
+		other.how = how;
+		pt_protect_range(&s.pt, AT(0), AT(512 + 256), 0);
+		assert_true(other.begun);
+		assert_int_equal(s.pt.nr_hiding, 0);
+	}
 }
 
 /* ---------------------------------------------------------------- free, stash -- */
@@ -751,6 +820,7 @@ int main(void)
 		SPACE_TEST(test_special),
 		SPACE_TEST(test_gather),
 		SPACE_TEST(test_what_is_invalidated),
+		SPACE_TEST(test_taken_while_rights_go),
 		SPACE_TEST(test_free_tables),
 		SPACE_TEST(test_cut_leaf),
 		SPACE_TEST(test_free_empty),
