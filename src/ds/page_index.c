@@ -209,7 +209,7 @@ static void node_free_rcu(struct port_rcu_head *head)
 static void node_retire(const struct page_index *pi, struct pi_node *node)
 {
 	node->memory = pi->memory;
-	port_call_rcu(&node->rcu, node_free_rcu);
+	port_call_rcu_shared(&node->rcu, node_free_rcu);
 }
 
 /* -------------------------------------------------------------------------------- insert -- */

@@ -491,7 +491,11 @@ void mmput_async(struct mm_user *user)
 	/* Relaxed: who destroys the instance knows of this, or waits for the work that does it. */
 	atomic_add_relaxed(&mm->instance->nr_put_later, 1);
 	/* Only the last user comes here, so the work cannot be queued already. */
-	port_work(&mm->put_work, put_work);
+	/* Its frames are given back by this process, and not by a forked child of it, too. */
+	if (mm_has_pages(mm))
+		port_work_shared(&mm->put_work, put_work);
+	else
+		port_work(&mm->put_work, put_work);
 }
 
 struct mm_struct *mm_user_mm(struct mm_user *user)

@@ -155,6 +155,9 @@
  *		refused: 0, or -EBUSY if w is already queued (fn is called all the same, once).
  *		w starts zeroed.  If no thread can be started it stays queued, each later
  *		port_work() tries again, and port_work_flush() calls fn itself.
+ *	int port_work_shared(struct port_work *w, void (*fn)(struct port_work *w))
+ *		The same for what works on the bytes of an arena, which a child of the host shares:
+ *		there it is queued no more.
  *	void port_work_flush(void)
  *		Sleeps until every work queued before the call has run.  Not from a work.
  *
@@ -173,6 +176,9 @@
  *		fn(head) is called by another thread once every read section that was open at the
  *		time of the call has ended.  fn must not sleep.  Without a thread: as port_work(),
  *		with port_rcu_barrier().
+ *	void port_call_rcu_shared(head, fn)
+ *		The same for what lies in the bytes of an arena, which a child of the host shares:
+ *		there it is queued no more.  fn is called in the process that called this.
  *	void port_synchronize_rcu(void)
  *		Sleeps until every read section that was open has ended.
  *	void port_rcu_barrier(void)
@@ -188,10 +194,10 @@
  * The host forks.  In the child there is one thread, the one that forked, and all of the above
  * works in it.  What other threads held stays held for ever, as POSIX has it; but a fork falls
  * neither into a callback nor into a work, so their locks are free.  What had been queued and
- * not run is still queued in the child as well: its memory is a copy, which has to be freed
- * too.  (So it must not lie on a thread's stack: those of the other threads are used again in
- * the child.)  The thread that forks must be in no read section, and must hold no lock that a
- * work takes.
+ * not run is still queued in the child as well, unless it was queued as shared: its memory is a
+ * copy, which has to be freed too.  (So it must not lie on a thread's stack: those of the other
+ * threads are used again in the child.)  The thread that forks must be in no read section, and
+ * must hold no lock that a work takes.
  *
  * A port registers with the host for this when it is loaded, and that may fail: port_panic().
  *

@@ -171,8 +171,9 @@ void anon_put(struct anon_vma *av)
 	/* Pairs with itself: what its users did to it comes before the free. */
 	if (atomic_sub_acq_rel(&av->refs, 1) != 1)
 		return;
+	/* Who has pages lies in a frame. */
 	if (av->has_pages)
-		port_call_rcu(&av->rcu, anon_vma_free_rcu);
+		port_call_rcu_shared(&av->rcu, anon_vma_free_rcu);
 	else
 		anon_vma_free(av);
 	if (root != av)

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "../sync/threads.h"
+#include "ds/page_index.h"
+#include "phys/objects.h"
 #include "space.h"
 
 #define FORKS	40
@@ -107,9 +109,87 @@ static void test_fork(void **state)
 	space_end(&s);
 }
 
+/* ------------------------------------------------------------- nodes that lie in frames -- */
+
+static struct objects pool;
+static u32 inside, leave;
+
+static struct pi_node *node_alloc(struct pi_memory *memory)
+{
+	(void)memory;
+	return objects_alloc(&pool);
+}
+
+static void node_free(struct pi_memory *memory, struct pi_node *node)
+{
+	(void)memory;
+	objects_free(&pool, node);
+}
+
+static void *long_reader(void *arg)
+{
+	(void)arg;
+	port_rcu_read_lock();
+	raise_flag(&inside);
+	wait_for_flag(&leave);
+	port_rcu_read_unlock();
+	return NULL;
+}
+
+static void add(struct page_index *pi, unsigned long index)
+{
+	struct pi_stash stash = { 0 };
+
+	assert_int_equal(pi_prepare(pi, &stash, index), 0);
+	assert_int_equal(pi_insert(pi, &stash, index, &pool), 0);
+	pi_stash_empty(pi, &stash);
+}
+
+/* One is gone and waits for readers.  The child must not give it back: its bytes are the parent's. */
+static void test_nodes_in_frames(void **state)
+{
+	struct pi_memory memory = { .alloc = node_alloc, .free = node_free };
+	struct page_index pi, other_pi;
+	struct pi_node *node;
+	unsigned char before[sizeof(*node)];
+	pthread_t reader;
+	int status;
+	pid_t child;
+
+	(void)state;
+	space_make(&s, &machines[0], 16, NULL);
+	objects_init(&pool, s.arena, sizeof(struct pi_node));
+	pi_init(&pi, &memory);
+	pi_init(&other_pi, &memory);
+	add(&other_pi, 0);
+	add(&pi, 0);
+	node = pi.root;
+	reader = start(long_reader, NULL);
+	wait_for_flag(&inside);
+	assert_ptr_equal(pi_erase(&pi, 0), &pool);
+	memcpy(before, node, sizeof(before));
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		port_rcu_barrier();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_memory_equal(before, node, sizeof(before));
+	raise_flag(&leave);
+	finish(reader);
+	assert_ptr_equal(pi_erase(&other_pi, 0), &pool);
+	port_rcu_barrier();
+	objects_destroy(&pool);
+	space_end(&s);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_fork) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fork), cmocka_unit_test(test_nodes_in_frames),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,12 +105,11 @@ static void test_child_works(void **state)
 
 /* ------------------------------------------------------------- another thread is reading -- */
 
-static void *long_reader(void *arg)
+static void *long_reader(void *flag)
 {
-	(void)arg;
 	port_rcu_read_lock();
 	set(&inside);
-	wait_for(&leave);
+	wait_for(flag);
 	port_rcu_read_unlock();
 	return NULL;
 }
@@ -122,7 +122,7 @@ static void test_fork_beside_reader(void **state)
 	(void)state;
 	atomic_store_relaxed(&inside, 0);
 	atomic_store_relaxed(&leave, 0);
-	assert_int_equal(pthread_create(&thread, NULL, long_reader, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, long_reader, &leave), 0);
 	wait_for(&inside);
 	in_child(use_everything);
 	set(&leave);
@@ -228,6 +228,61 @@ static void test_pending_in_child(void **state)
 	expect_inherited();
 }
 
+/* ------------------------------------------- what both share is queued in the parent alone -- */
+
+static u32 reader_leave;			/* atomic, futex */
+static struct port_work blocker, shared_work;
+static struct {
+	struct port_rcu_head head;
+	struct port_rcu_head other_head;
+} *shared;				/* in memory of both */
+
+static void expect_own(void)
+{
+	u32 works_before = atomic_load_relaxed(&works);
+
+	port_work_flush();
+	port_rcu_barrier();
+	VM_BUG_ON(atomic_load_relaxed(&works) != works_before, "%u works", works);
+	VM_BUG_ON(atomic_load_relaxed(&callbacks) != 1, "%u callbacks", callbacks);
+	use_everything();
+}
+
+/* Neither run nor looked at in the child: there it is the parent's, who may have used it again. */
+static void test_shared_is_not_inherited(void **state)
+{
+	pthread_t reader, thread;
+
+	(void)state;
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	assert_ptr_not_equal(shared, MAP_FAILED);
+	atomic_store_relaxed(&works, 0);
+	atomic_store_relaxed(&callbacks, 0);
+	atomic_store_relaxed(&inside, 0);
+	atomic_store_relaxed(&leave, 0);
+	atomic_store_relaxed(&reader_leave, 0);
+	assert_int_equal(pthread_create(&reader, NULL, long_reader, &reader_leave), 0);
+	wait_for(&inside);
+	atomic_store_relaxed(&inside, 0);
+	assert_int_equal(port_work(&blocker, blocking_work), 0);
+	wait_for(&inside);
+	assert_int_equal(port_work_shared(&shared_work, count_work), 0);
+	port_call_rcu_shared(&shared->head, count_callback);
+	port_call_rcu(&pending, count_callback);
+	port_call_rcu_shared(&shared->other_head, count_callback);
+	assert_int_equal(pthread_create(&thread, NULL, release_work, NULL), 0);
+	in_child(expect_own);
+	pthread_join(thread, NULL);
+	set(&reader_leave);
+	pthread_join(reader, NULL);
+	port_work_flush();
+	port_rcu_barrier();
+	assert_int_equal(atomic_load_relaxed(&works), 1);
+	assert_int_equal(atomic_load_relaxed(&callbacks), 3);
+	munmap(shared, sizeof(*shared));
+}
+
 static u64 parents_number;
 
 static void expect_other_number(void)
@@ -290,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_fork_beside_reader),
 		cmocka_unit_test(test_forks_beside_busy_threads),
 		cmocka_unit_test(test_pending_in_child),
+		cmocka_unit_test(test_shared_is_not_inherited),
 		cmocka_unit_test(test_random_differs),
 		cmocka_unit_test(test_fork_in_read_section),
 	};

@@ -22,7 +22,9 @@
  * Fork of the host.  The thread takes items and runs each of them under `running`, which the
  * forking thread holds across the fork.  So the child finds no item half run, and every item
  * either in a stack or in the batch.  There is no thread in the child until something is
- * pushed or flushed; it then waits out a new grace period and runs what it inherits.
+ * pushed or flushed; it then waits out a new grace period and runs what it inherits.  Items in
+ * memory that the child shares, or that work on it, are kept apart.  The child forgets them without
+ * a look: what they say and link is the parent's, who goes on using it.
  *
  * Failure.  If no thread can be started, items stay queued, every later push tries again, and a
  * flush runs them itself.
@@ -64,16 +66,18 @@ static void bg_unlock(struct port_bg *bg)
 
 static bool bg_has_items(struct port_bg *bg)
 {
-	if (atomic_load_relaxed(&bg->batch))
-		return true;
-	for (int i = 0; i < BG_STRIPES; i++)
-		if (atomic_load_relaxed(&bg->stripes[i].top))
+	for (int kind = 0; kind < PORT_BG_KINDS; kind++) {
+		if (atomic_load_relaxed(&bg->batches[kind].first))
 			return true;
+		for (int i = 0; i < BG_STRIPES; i++)
+			if (atomic_load_relaxed(&bg->stripes[kind][i].top))
+				return true;
+	}
 	return false;
 }
 
 /* Moves a stack to the end of the batch, turned round: oldest first. */
-static void bg_take_stripe(struct port_bg *bg, struct bg_stripe *stripe)
+static void bg_take_stripe(struct bg_batch *batch, struct bg_stripe *stripe)
 {
 	struct port_item *item = atomic_xchg_acquire(&stripe->top, NULL);	/* a */
 	struct port_item *oldest = NULL, *newest = item;
@@ -88,8 +92,8 @@ static void bg_take_stripe(struct port_bg *bg, struct bg_stripe *stripe)
 	}
 	if (!oldest)
 		return;
-	atomic_store_relaxed(bg->batch_end, oldest);
-	bg->batch_end = &newest->next;
+	atomic_store_relaxed(batch->end, oldest);
+	batch->end = &newest->next;
 }
 
 static void bg_take(struct port_bg *bg)
@@ -98,26 +102,43 @@ static void bg_take(struct port_bg *bg)
 	atomic_store_relaxed(&bg->force, 0);
 	atomic_add_relaxed(&bg->begun, 1);
 	atomic_fence_seq_cst();				/* c */
-	for (int i = 0; i < BG_STRIPES; i++)
-		bg_take_stripe(bg, &bg->stripes[i]);
+	for (int kind = 0; kind < PORT_BG_KINDS; kind++)
+		for (int i = 0; i < BG_STRIPES; i++)
+			bg_take_stripe(&bg->batches[kind], &bg->stripes[kind][i]);
 	bg_unlock(bg);
 }
 
-/* Runs the first item of the batch.  False if there is none. */
+static struct port_item *bg_first(struct bg_batch *batch)
+{
+	struct port_item *item = batch->first;
+
+	if (!item)
+		return NULL;
+	atomic_store_relaxed(&batch->first, item->next);
+	if (!item->next)
+		batch->end = &batch->first;
+	return item;
+}
+
+/* Runs the first item of the batches.  False if there is none. */
 static bool bg_run_one(struct port_bg *bg)
 {
 	struct port_item *item;
 
 	bg_lock(bg);
-	item = bg->batch;
-	if (item) {
-		atomic_store_relaxed(&bg->batch, item->next);
-		if (!item->next)
-			bg->batch_end = &bg->batch;
+	item = bg_first(&bg->batches[PORT_BG_OWN]);
+	if (!item)
+		item = bg_first(&bg->batches[PORT_BG_SHARED]);
+	if (item)
 		bg->run(item);
-	}
 	bg_unlock(bg);
 	return item;
+}
+
+static bool bg_has_batch(struct port_bg *bg)
+{
+	return atomic_load_relaxed(&bg->batches[PORT_BG_OWN].first) ||
+	       atomic_load_relaxed(&bg->batches[PORT_BG_SHARED].first);
 }
 
 static void bg_round(struct port_bg *bg)
@@ -126,7 +147,7 @@ static void bg_round(struct port_bg *bg)
 
 	bg_take(bg);
 	round = atomic_load_relaxed(&bg->begun);
-	if (atomic_load_relaxed(&bg->batch) && bg->grace)
+	if (bg_has_batch(bg) && bg->grace)
 		bg->grace();
 	while (bg_run_one(bg))
 		;
@@ -213,9 +234,9 @@ static void bg_ring(struct port_bg *bg)
 		port_wake(&bg->bell, 1);
 }
 
-void port_bg_push(struct port_bg *bg, struct port_item *item)
+void port_bg_push(struct port_bg *bg, struct port_item *item, enum port_bg_kind kind)
 {
-	struct bg_stripe *stripe = &bg->stripes[port_thread_id() % BG_STRIPES];
+	struct bg_stripe *stripe = &bg->stripes[kind][port_thread_id() % BG_STRIPES];
 	struct port_item *top = atomic_load_relaxed(&stripe->top);
 
 	port_tsan_release(&stripe->top);
@@ -278,6 +299,12 @@ void port_bg_after_fork_parent(struct port_bg *bg)
 
 void port_bg_after_fork_child(struct port_bg *bg)
 {
+	struct bg_batch *shared = &bg->batches[PORT_BG_SHARED];
+
+	for (int i = 0; i < BG_STRIPES; i++)
+		atomic_store_relaxed(&bg->stripes[PORT_BG_SHARED][i].top, NULL);
+	atomic_store_relaxed(&shared->first, NULL);
+	shared->end = &shared->first;
 	atomic_store_relaxed(&bg->owned, 0);
 	atomic_store_relaxed(&bg->bell, 0);
 	atomic_store_relaxed(&bg->force, 0);

@@ -10,6 +10,12 @@
 
 #include "port/port.h"
 
+/*
+ * What an item lies in, or works on: the process's own memory, of which a forked child has a copy,
+ * or some that the child shares, where both would write to the same.
+ */
+enum port_bg_kind { PORT_BG_OWN, PORT_BG_SHARED, PORT_BG_KINDS };
+
 /* Callers push on different lines, by thread, so that they do not all write one. */
 #define BG_STRIPES	8
 
@@ -17,8 +23,14 @@ struct bg_stripe {
 	struct port_item *top;		/* atomic: newest first */
 } __cacheline_aligned;
 
+/* What a round has still to run, oldest first. */
+struct bg_batch {
+	struct port_item *first;
+	struct port_item **end;
+};
+
 struct port_bg {
-	struct bg_stripe stripes[BG_STRIPES];
+	struct bg_stripe stripes[PORT_BG_KINDS][BG_STRIPES];
 
 	/* What to do with an item, and what to wait for between taking a batch and running it. */
 	void (*run)(struct port_item *item);
@@ -34,21 +46,22 @@ struct port_bg {
 
 	/*
 	 * Held while items are taken or one is run, and across a fork of the host.  Guards
-	 * batch: what this round has still to run, oldest first.
+	 * batches.
 	 */
 	pthread_mutex_t running;
-	struct port_item *batch;
-	struct port_item **batch_end;
+	struct bg_batch batches[PORT_BG_KINDS];
 };
 
 #define PORT_BG_INIT(self, run_fn, grace_fn, nap, thread_name)			\
 	{ .run = run_fn, .grace = grace_fn, .nap_ns = nap, .name = thread_name,	\
-	  .running = PTHREAD_MUTEX_INITIALIZER, .batch_end = &(self).batch }
+	  .running = PTHREAD_MUTEX_INITIALIZER,					\
+	  .batches = { { .end = &(self).batches[PORT_BG_OWN].first },		\
+		       { .end = &(self).batches[PORT_BG_SHARED].first } } }
 
 /* True in a callback or a work. */
 bool port_bg_inside(void);
 
-void port_bg_push(struct port_bg *bg, struct port_item *item);
+void port_bg_push(struct port_bg *bg, struct port_item *item, enum port_bg_kind kind);
 void port_bg_flush(struct port_bg *bg)			__may_sleep;
 
 void port_bg_before_fork(struct port_bg *bg);

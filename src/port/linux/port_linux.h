@@ -94,6 +94,7 @@ struct port_work {
 };
 
 int port_work(struct port_work *w, void (*fn)(struct port_work *w));
+int port_work_shared(struct port_work *w, void (*fn)(struct port_work *w));
 void port_work_flush(void)				__may_sleep;
 
 /* --------------------------------------------------------------------------------- RCU -- */
@@ -171,6 +172,7 @@ static inline bool port_rcu_read_ongoing(void)
 #define port_rcu_assign(p, v)		atomic_store_release(&(p), (v))
 
 void port_call_rcu(struct port_rcu_head *head, void (*fn)(struct port_rcu_head *head));
+void port_call_rcu_shared(struct port_rcu_head *head, void (*fn)(struct port_rcu_head *head));
 void port_synchronize_rcu(void)				__may_sleep;
 void port_rcu_barrier(void)				__may_sleep;
 

@@ -80,7 +80,13 @@ struct port_bg port_rcu_bg =
 void port_call_rcu(struct port_rcu_head *head, void (*fn)(struct port_rcu_head *head))
 {
 	head->fn = fn;
-	port_bg_push(&port_rcu_bg, &head->item);
+	port_bg_push(&port_rcu_bg, &head->item, PORT_BG_OWN);
+}
+
+void port_call_rcu_shared(struct port_rcu_head *head, void (*fn)(struct port_rcu_head *head))
+{
+	head->fn = fn;
+	port_bg_push(&port_rcu_bg, &head->item, PORT_BG_SHARED);
 }
 
 void port_rcu_barrier(void)

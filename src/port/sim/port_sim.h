@@ -71,6 +71,8 @@ struct port_work {
 };
 
 int port_work(struct port_work *w, void (*fn)(struct port_work *w));
+/* Nobody forks here. */
+#define port_work_shared(w, fn)		port_work((w), (fn))
 void port_work_flush(void)				__may_sleep;
 
 /* --------------------------------------------------------------------------------- RCU -- */
@@ -90,6 +92,7 @@ bool port_rcu_read_ongoing(void);
 #define port_rcu_assign(p, v)		atomic_store_release(&(p), (v))
 
 void port_call_rcu(struct port_rcu_head *head, void (*fn)(struct port_rcu_head *head));
+#define port_call_rcu_shared(head, fn)	port_call_rcu((head), (fn))
 void port_synchronize_rcu(void)				__may_sleep;
 void port_rcu_barrier(void)				__may_sleep;
 
