@@ -105,13 +105,13 @@ static int new_areas(const struct host_region *r, const struct host_run *run)
 	       (end < REGION_PAGES && is_bit(r->shown, end));
 }
 
-/* A run lies in one region. */
+/* A run lies in one region.  Where that has been dropped there is nothing that it joins. */
 static void note_shown(struct host_window *w, const struct host_run *run)
 {
 	struct host_region *r = region_of(w, run->page);
 	unsigned long first = run->page % REGION_PAGES, end = first + run->nr;
 	const unsigned int readable = PORT_SHOW_READ | PORT_SHOW_WRITE;
-	u32 areas = (u32)max((int)r->areas + new_areas(r, run), 1);
+	u32 areas = r->nr_shown ? (u32)max((int)r->areas + new_areas(r, run), 1) : 2;
 
 	set_pages(r->shown, first, end, true);
 	set_pages(r->readable, first, end, run->allow & readable);

@@ -11,6 +11,13 @@
 
 #include "window.h"
 
+/* The sanitizer would end a child that starts a thread, as the children here do. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+
 static struct world w;
 static const struct host_window_config plain;
 
@@ -218,6 +225,127 @@ static void test_default_signal(void **state)
 	sigaction(SIGBUS, &before_bus, NULL);
 }
 
+/* In a child of its own: what it does to handlers is gone with it.  How it ends. */
+static int run_child(int (*fn)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (!child) {
+		alarm(30);
+		_exit(fn());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return status;
+}
+
+#define BAD_ADDRESS	((volatile u64 *)(uintptr_t)64)
+
+static void touch_bad_address(void)
+{
+	volatile u64 *volatile at = BAD_ADDRESS;
+
+	*at = 1;
+}
+
+static volatile sig_atomic_t times;
+
+/* As a handler that prints something, returns, and lets the fault come again. */
+static void only_once(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)info;
+	(void)context;
+	if (++times > 1)
+		_exit(3);
+}
+
+static int fault_before_one_shot(void)
+{
+	struct sigaction mine = { .sa_sigaction = only_once, .sa_flags = SA_SIGINFO | SA_RESETHAND };
+
+	sigaction(SIGSEGV, &mine, NULL);
+	world_make(&w, 512, 2, &plain);
+	touch_bad_address();
+	return 4;
+}
+
+static int send_what_is_ignored(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	sigaction(SIGSEGV, &ignore, NULL);
+	sigaction(SIGBUS, &ignore, NULL);
+	world_make(&w, 512, 2, &plain);
+	raise(SIGSEGV);
+	kill(getpid(), SIGBUS);
+	return 0;
+}
+
+static int fault_that_is_ignored(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	sigaction(SIGSEGV, &ignore, NULL);
+	world_make(&w, 512, 2, &plain);
+	touch_bad_address();
+	return 4;
+}
+
+/* A handler for one time, and none at all, are what they would be without windows. */
+static void test_flags_of_previous_handler(void **state)
+{
+	int status;
+
+	(void)state;
+	status = run_child(fault_before_one_shot);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	assert_int_equal(run_child(send_what_is_ignored), 0);
+	status = run_child(fault_that_is_ignored);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
+static struct sigaction below;
+
+static void pass_to_below(int sig, siginfo_t *info, void *context)
+{
+	below.sa_sigaction(sig, info, context);
+}
+
+/* The program's handler lies over ours when the last window goes, and when the next one comes. */
+static int make_windows_below_handler(void)
+{
+	struct sigaction mine = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO };
+	struct sigaction over = { .sa_sigaction = pass_to_below, .sa_flags = SA_SIGINFO }, now;
+
+	sigaction(SIGSEGV, &mine, NULL);
+	world_make(&w, 512, 2, &plain);
+	sigaction(SIGSEGV, &over, &below);
+	world_end(&w);
+	for (int round = 0; round < 2; round++) {
+		world_make(&w, 512, 2, &plain);
+		allow(&w, 1, 1, RW);
+		*word_at(&w, 1) = 5;
+		if (*frame_at(&w, 1) != 5)
+			return 3;
+		signal_of(BAD_ADDRESS);
+		if (got_signal != SIGSEGV || got_addr != BAD_ADDRESS)
+			return 4;
+		if (round)
+			sigaction(SIGSEGV, &below, NULL);
+		world_end(&w);
+	}
+	sigaction(SIGSEGV, NULL, &now);
+	return now.sa_sigaction == on_signal ? 0 : 5;
+}
+
+static void test_handler_above(void **state)
+{
+	(void)state;
+	assert_int_equal(run_child(make_windows_below_handler), 0);
+}
+
 /* ------------------------------------------------------------------------- runs, areas, budget -- */
 
 /* Areas of the host that lie in the window and can be accessed. */
@@ -348,6 +476,53 @@ static void test_small_budget(void **state)
 		assert_true(host_areas() <= stats.areas);
 	}
 	assert_true(stats_of(&w).drops > 100);
+	world_end(&w);
+}
+
+/* All areas of the host in the window, those of what is reserved, too. */
+static unsigned long areas_in_window(void)
+{
+	unsigned long low = (unsigned long)host_window_at(w.window, START), start, end, nr = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && end > low &&
+		    start < low + w.nr_pages * PAGE_SIZE)
+			nr++;
+	fclose(maps);
+	return nr;
+}
+
+/* A page joins its neighbours, and to make room for it they are dropped. */
+static void test_neighbours_are_dropped(void **state)
+{
+	static const struct host_window_config small = { .max_areas = MIN_AREAS };
+	const struct pt_format *f = &pt_format_x86_64;
+	struct page *block;
+
+	(void)state;
+	world_make(&w, 512, 8, &small);
+	allow(&w, 0, 512, RW);
+	block = page_alloc(w.space.arena, 2, PAGE_ZEROED);
+	assert_true(page_try_split(block, 1));
+	for (unsigned long i = 0; i < 3; i += 2) {
+		assert_int_equal(pt_install(&w.space.pt, NULL, addr_at(100 + i), PT_PTE, PTE_NONE,
+					    pte_leaf(f, PT_PTE, page_pfn(block) + i,
+						     USER_RW | PT_DIRTY)), 0);
+		*word_at(&w, 100 + i) = i;
+	}
+	for (unsigned long i = 200; stats_of(&w).areas + 2 <= MIN_AREAS; i += 2)
+		*word_at(&w, i) = i;
+	assert_int_equal(stats_of(&w).drops, 0);
+	assert_int_equal(pt_install(&w.space.pt, NULL, addr_at(101), PT_PTE, PTE_NONE,
+				    pte_leaf(f, PT_PTE, page_pfn(block) + 1, USER_RW | PT_DIRTY)),
+			 0);
+	*word_at(&w, 101) = 1;
+	assert_int_equal(stats_of(&w).drops, 1);
+	assert_true(areas_in_window() <= stats_of(&w).areas + 1);
+	page_put(block + 3);
 	world_end(&w);
 }
 
@@ -487,7 +662,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_out_of_frames), cmocka_unit_test(test_previous_handler),
-		cmocka_unit_test(test_default_signal), cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_default_signal),
+		cmocka_unit_test(test_flags_of_previous_handler),
+		cmocka_unit_test(test_handler_above), cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_neighbours_are_dropped),
 		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_small_budget), cmocka_unit_test(test_host_limit),
 		cmocka_unit_test(test_arguments),

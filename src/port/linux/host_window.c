@@ -15,6 +15,9 @@
  * the handler that was there before.  It is asynchronous-signal-safe as long as the window's own
  * functions are. SIGBUS in a window means that the host has no memory for a page of the file.
  *
+ * With the last window it goes, unless somebody has put his own over it since: that one goes on
+ * passing to ours what is not his, so ours stays below it, and the next window finds it there.
+ *
  * It runs with asynchronous signals blocked: one of the program's handlers that interrupted it,
  * and touched a window itself, would wait for what this thread holds.  Faults are not blocked,
  * since a hook of the embedder's may touch another window.  It runs on the alternate stack if the
@@ -91,7 +94,17 @@ static enum port_access access_of(const ucontext_t *context)
 
 static pthread_mutex_t windows_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct port_window *windows;		/* windows_lock; RCU to read */
-static struct sigaction before_segv, before_bus; /* written before the first window is listed */
+
+/*
+ * A handler of the program's that ours took the place of.  windows_lock; what pass_on() reads is
+ * written before the first window is listed.
+ */
+struct before {
+	struct sigaction action;
+	u32 spent;			/* atomic: it was for one time, and that has been */
+	bool below;			/* ours is in place, below a later one of the program's */
+};
+static struct before before_segv, before_bus;
 
 /* Whoever touches a window keeps it from being destroyed: so it outlives the read section. */
 static struct port_window *window_at(const void *addr)
@@ -122,17 +135,38 @@ static void add_mask(sigset_t *mask, const struct sigaction *action, int sig)
 		sigaddset(mask, sig);
 }
 
+static const struct sigaction by_default = { .sa_handler = SIG_DFL };
+
+static bool is_handler(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_SIGINFO) ||
+	       (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+}
+
+/* Not a handler: it is the default by now, or to be ignored. */
+static const struct sigaction *action_for(struct before *b)
+{
+	u32 unspent = 0;
+
+	/* The kernel would have taken it away before it is called. */
+	if ((b->action.sa_flags & SA_RESETHAND) && is_handler(&b->action) &&
+	    !atomic_cas_relaxed(&b->spent, &unspent, 1))
+		return &by_default;
+	return &b->action;
+}
+
 /* As if we had never been there. */
 static void pass_on(int sig, siginfo_t *info, void *context)
 {
-	const struct sigaction *before = sig == SIGBUS ? &before_bus : &before_segv;
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	const struct sigaction *before = action_for(sig == SIGBUS ? &before_bus : &before_segv);
 	sigset_t mask;
 
-	if (!(before->sa_flags & SA_SIGINFO) &&
-	    (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN)) {
-		/* A fault cannot be ignored.  This thread gets it again, with all that it says. */
-		sigaction(sig, &dfl, NULL);
+	if (!is_handler(before)) {
+		/* A fault cannot be ignored; what somebody sends can. */
+		if (before->sa_handler == SIG_IGN && info->si_code <= 0)
+			return;
+		/* This thread gets it again, with all that it says. */
+		sigaction(sig, &by_default, NULL);
 		syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), sig, info);
 		return;
 	}
@@ -193,29 +227,41 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	pass_on(sig, info, context);
 }
 
-static int install(void)
+static bool is_ours(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == on_fault;
+}
+
+/* Over one that passes on to ours it would be called by it, and call it, for ever. */
+static int install(int sig, struct before *before)
 {
 	struct sigaction ours = { .sa_sigaction = on_fault,
 				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT };
+	struct sigaction now;
 
+	if (sigaction(sig, NULL, &now))
+		return -EINVAL;
+	if (before->below && is_handler(&now))
+		return 0;
 	sigfillset(&ours.sa_mask);
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
 		sigdelset(&ours.sa_mask, faults[i]);
-	if (sigaction(SIGSEGV, NULL, &before_segv) || sigaction(SIGBUS, NULL, &before_bus) ||
-	    sigaction(SIGSEGV, &ours, NULL) || sigaction(SIGBUS, &ours, NULL))
-		return -EINVAL;
-	return 0;
+	before->action = now;
+	before->below = false;
+	atomic_store_relaxed(&before->spent, 0);
+	return sigaction(sig, &ours, NULL) ? -EINVAL : 0;
 }
 
 /* Whoever has put his own over ours since keeps it, and passes on to ours what is not his. */
-static void restore(int sig, const struct sigaction *before)
+static void restore(int sig, struct before *before)
 {
 	struct sigaction now;
 
-	if (!sigaction(sig, NULL, &now) && (now.sa_flags & SA_SIGINFO) &&
-	    now.sa_sigaction == on_fault)
-		sigaction(sig, before, NULL);
+	before->below = sigaction(sig, NULL, &now) || !is_ours(&now);
+	if (!before->below)
+		sigaction(sig, atomic_load_relaxed(&before->spent) ? &by_default : &before->action,
+			  NULL);
 }
 
 /* -------------------------------------------------------------------------------- mappings -- */
@@ -316,7 +362,9 @@ static int enlist(struct port_window *w)
 	if (pthread_mutex_lock(&windows_lock))
 		port_panic("windows: mutex");
 	if (!windows)
-		err = install();
+		err = install(SIGSEGV, &before_segv);
+	if (!windows && !err)
+		err = install(SIGBUS, &before_bus);
 	if (!err) {
 		w->next = windows;
 		port_rcu_assign(windows, w);
