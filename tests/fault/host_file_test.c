@@ -115,6 +115,10 @@ static void what_cannot_be_mapped_is_refused(void **state)
 	assert_int_equal(fcntl(fd, F_SETFL, O_APPEND), 0);
 	assert_int_equal(host_file_open(m.s.v, fd, HOST_FILE_DUP, &file), -EINVAL);
 	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	other = open("/proc/self/exe", O_PATH);
+	assert_true(other >= 0);
+	assert_int_equal(host_file_open(m.s.v, other, HOST_FILE_TAKE, &file), -EBADF);
+	close(other);
 	other = open("/dev/null", O_WRONLY);
 	assert_int_equal(host_file_open(m.s.v, other, HOST_FILE_DUP, &file), -EINVAL);
 	close(other);

@@ -2,12 +2,16 @@
 /* Frames one at a time: identities, counts, bytes, exhaustion, memory given back to the host. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <vmarea/driver.h>
@@ -47,6 +51,26 @@ static bool is_zero(const void *bytes, size_t n)
 	const char *at = bytes;
 
 	return !at[0] && !memcmp(at, at + 1, n - 1);
+}
+
+/* The process may have no file so long: that is no memory, and no signal. */
+static void test_limit_of_files(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	assert_true(child >= 0);
+	if (!child) {
+		struct rlimit limit = { .rlim_cur = MIB, .rlim_max = MIB };
+		struct arena *arena;
+
+		signal(SIGXFSZ, SIG_DFL);
+		setrlimit(RLIMIT_FSIZE, &limit);
+		_exit(arena_create(16 * MIB, &arena) == -ENOMEM ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void test_sizes(void **state)
@@ -317,6 +341,7 @@ static void test_failures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_limit_of_files),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_identities),
 		cmocka_unit_test(test_counts),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Pages that go to swap and come back: what every call finds of them, and what is counted. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -665,6 +666,11 @@ static void a_file_of_the_host_holds_the_bytes(void **state)
 	assert_int_equal(info.nr_used, 200);
 	for (unsigned long i = 0; i < 200; i++)
 		assert_int_equal(get(&m, i), (i + 1) & 0xff);
+	/* Writes that would go to the end of it are none. */
+	assert_int_equal(fcntl(fd, F_SETFL, O_APPEND), 0);
+	assert_int_not_equal(swap_out_at(0), 0);
+	assert_int_equal(get(&m, 0), 1);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
 	/* A file that was cut has lost them. */
 	assert_int_equal(swap_out_at(0), 0);
 	assert_int_equal(ftruncate(fd, 0), 0);

@@ -9,8 +9,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -34,13 +36,30 @@ static char *reserve_aligned(size_t bytes)
 	return base;
 }
 
+/* Past the process's limit of files (RLIMIT_FSIZE) the kernel also sends a signal: not for this. */
+static int set_bytes(int fd, off_t bytes)
+{
+	const struct timespec at_once = { 0 };
+	sigset_t too_long, old;
+	int err;
+
+	sigemptyset(&too_long);
+	sigaddset(&too_long, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &too_long, &old);
+	err = ftruncate(fd, bytes);
+	if (err && errno == EFBIG && !sigismember(&old, SIGXFSZ))
+		sigtimedwait(&too_long, NULL, &at_once);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return err;
+}
+
 static int make_file(size_t bytes)
 {
 	int fd = memfd_create("vmarea-arena", MFD_CLOEXEC);
 
 	if (fd < 0)
 		return -1;
-	if (bytes > INT64_MAX || ftruncate(fd, (off_t)bytes)) {
+	if (bytes > INT64_MAX || set_bytes(fd, (off_t)bytes)) {
 		close(fd);
 		return -1;
 	}

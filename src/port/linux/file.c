@@ -99,6 +99,9 @@ int port_file_look(int fd, struct port_file_info *info)
 		errno = saved;
 		return err;
 	}
+	/* It names a file, and is not open on it. */
+	if (flags & O_PATH)
+		return -EBADF;
 	info->what = what_of_open(flags) | what_of_system(fd) | what_of_dax(fd);
 	if (S_ISREG(st.st_mode))
 		info->what |= PORT_FILE_REGULAR;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Slots of a swap area in a file of the host. */
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <vmarea/swap.h>
@@ -32,8 +33,12 @@ static int fd_read(void *private_data, uint64_t slot, void *to)
 
 static int fd_write(void *private_data, uint64_t slot, const void *from)
 {
+	int flags = fcntl(fd_of(private_data), F_GETFL);
 	size_t done = 0;
 
+	/* It would go to the end, wherever the slot is. */
+	if (flags < 0 || (flags & O_APPEND))
+		return flags < 0 ? -errno : -EINVAL;
 	while (done < PAGE_SIZE) {
 		ssize_t nr = pwrite(fd_of(private_data), (const char *)from + done,
 				    PAGE_SIZE - done, (off_t)(slot * PAGE_SIZE + done));
