@@ -420,7 +420,7 @@ static int remove_part(struct area_part *part, const void *arg)
 {
 	int err = check_part(part, arg);
 
-	return err ? err : file_remove(part->vma, part->start, whole_end(part));
+	return err ? err : file_remove(part->vma, part->start, part->end);
 }
 
 static int collapse_part(struct area_part *part, const void *arg)

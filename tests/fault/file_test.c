@@ -223,6 +223,24 @@ static void huge_areas_have_small_pages(void **state)
 	memory_close(&m);
 }
 
+/* What is thrown away goes by huge pages; a hole in the file has the bytes that were named. */
+static void a_hole_in_a_huge_file_is_no_larger_and_no_smaller(void **state)
+{
+	struct memory m;
+
+	memory_init(&m, MEMORY_BYTES);
+	m.s.config.nr_huge_2m_pages = 2;
+	memory_create(&m);
+	assert_int_equal(space_map(&m.s, 0, 1024, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB), 0);
+	for (unsigned long i = 509; i < 516; i++)
+		assert_int_equal(put(&m, i, 7), MM_FAULT_DONE);
+	assert_int_equal(mm_madvise(m.s.mm, at(510), 4 * 4096, MADV_REMOVE), 0);
+	assert_int_equal(mm_madvise(m.s.mm, at(600), 4096, MADV_REMOVE), 0);
+	for (unsigned long i = 509; i < 516; i++)
+		assert_int_equal(get(&m, i), i >= 510 && i < 514 ? 0 : 7);
+	memory_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +250,7 @@ int main(void)
 		cmocka_unit_test(pages_are_read_once),
 		cmocka_unit_test(shared_anonymous_memory_is_shared_with_children),
 		cmocka_unit_test(huge_areas_have_small_pages),
+		cmocka_unit_test(a_hole_in_a_huge_file_is_no_larger_and_no_smaller),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
