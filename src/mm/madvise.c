@@ -556,19 +556,24 @@ static bool next_part(struct mm_struct *mm, unsigned long start, unsigned long e
 	return found;
 }
 
-/* MADV_PAGEOUT, as far as the areas have allowed it; each is asked once more. */
-static void page_out(struct mm_struct *mm, unsigned long start, unsigned long end,
+/*
+ * MADV_PAGEOUT, as far as the areas have allowed it; each is asked once more.  False: one refuses,
+ * or there is a hole.
+ */
+static bool page_out(struct mm_struct *mm, unsigned long start, unsigned long end,
 		     const struct advice *advice)
 	__must_not_hold(vma_stable) __may_sleep
 {
 	struct reclaim_from range = { .mm = mm };
+	bool whole = true;
 
-	if (!mm_has_pages(mm))
-		return;
 	while (start < end && next_part(mm, start, end, advice, &range)) {
+		if (range.start != start)
+			whole = false;
 		reclaim_pages(mm->instance, range, 0);
 		start = range.end;
 	}
+	return whole && start >= end;
 }
 
 static int advise_once(struct mm_struct *mm, unsigned long start, unsigned long end,
@@ -608,7 +613,7 @@ long mm_madvise(struct mm_user *user, unsigned long addr, unsigned long len, int
 	do
 		ret = advise_once(mm, addr, end, advice);
 	while (mm_call_again(mm->instance, &ret, &nr_tries));
-	if (advice->pages_out)
+	if (advice->pages_out && mm_has_pages(mm))
 		page_out(mm, addr, end, advice);
 	return ret;
 }
@@ -717,17 +722,21 @@ static int advise_ranges_once(struct mm_struct *mm, const struct mm_range *range
 	return err;
 }
 
-/* As far as @left bytes reach: those were advised. */
-static void page_out_ranges(struct mm_struct *mm, const struct mm_range *ranges, long left,
+/* As advise_ranges() has gone: the range that it ended in, too, as far as the areas allow. */
+static void page_out_ranges(struct mm_struct *mm, const struct mm_range *ranges, unsigned long left,
 			    const struct advice *advice)
 	__must_not_hold(vma_stable) __may_sleep
 {
-	for (size_t i = 0; left > 0; i++) {
-		unsigned long len = min(ranges[i].len, (unsigned long)left), end;
+	for (size_t i = 0; left; i++) {
+		unsigned long len = min(ranges[i].len, left), end;
+		int err;
 
-		if (!mm_check_advised(ranges[i].addr, len, &end))
-			page_out(mm, ranges[i].addr, end, advice);
-		left -= (long)len;
+		if (!len && i)
+			continue;
+		err = mm_check_advised(ranges[i].addr, len, &end);
+		if (err < 0 || (!err && !page_out(mm, ranges[i].addr, end, advice)))
+			return;
+		left -= len;
 	}
 }
 
@@ -757,7 +766,7 @@ long mm_process_madvise(struct mm_user *user, const struct mm_range *ranges, siz
 	} while (mm_call_again(mm->instance, &ret, &nr_tries));
 	if (left < total || !ret)
 		ret = (long)(total - left);
-	if (advice->pages_out)
-		page_out_ranges(mm, ranges, max(ret, 0l), advice);
+	if (advice->pages_out && mm_has_pages(mm))
+		page_out_ranges(mm, ranges, total, advice);
 	return ret;
 }

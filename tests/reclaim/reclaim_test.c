@@ -425,6 +425,34 @@ static void test_pageout_ends_where_it_is_refused(void **state)
 	close_all();
 }
 
+/* Of several ranges the one that it ends in is advised as far as by madvise(). */
+static void test_pageout_of_ranges_ends_where_it_is_refused(void **state)
+{
+	const struct mm_range ranges[] = {
+		{ at(0), 20 * PAGE_SIZE }, { at(20), 40 * PAGE_SIZE }, { at(80), 20 * PAGE_SIZE },
+	};
+
+	open_with(2048, 100);
+	map_disk(0, 100, SHARED);
+	read_all(0, 100);
+	assert_int_equal(mm_mlock(m.s.mm, at(40), 20 * PAGE_SIZE), 0);
+	assert_int_equal(mm_process_madvise(m.s.mm, ranges, 3, MADV_PAGEOUT, 0, false),
+			 20 * PAGE_SIZE);
+	for (unsigned long i = 0; i < 100; i++)
+		assert_int_equal(mm_frame(m.s.mm, i) != 0, i >= 40);
+	/* One with a hole is advised, and is the last. */
+	read_all(0, 100);
+	assert_int_equal(space_unmap(&m.s, 5, 10), 0);
+	assert_int_equal(mm_process_madvise(m.s.mm, ranges, 3, MADV_PAGEOUT, 0, false), -ENOMEM);
+	for (unsigned long i = 0; i < 100; i++)
+		assert_int_equal(mm_frame(m.s.mm, i) != 0, i >= 20);
+	/* The first is refused at once. */
+	assert_int_equal(mm_process_madvise(m.s.mm, ranges + 1, 2, MADV_PAGEOUT, 0, false), -EINVAL);
+	for (unsigned long i = 0; i < 100; i++)
+		assert_int_equal(mm_frame(m.s.mm, i) != 0, i >= 40);
+	close_all();
+}
+
 /* The first look takes them; the others are given a second chance. */
 static void test_cold_goes_first(void **state)
 {
@@ -522,6 +550,7 @@ int main(void)
 		cmocka_unit_test(test_free_of_a_pinned_page_stays),
 		cmocka_unit_test(test_pageout_is_at_once),
 		cmocka_unit_test(test_pageout_ends_where_it_is_refused),
+		cmocka_unit_test(test_pageout_of_ranges_ends_where_it_is_refused),
 		cmocka_unit_test(test_cold_goes_first),
 		cmocka_unit_test(test_shrinkers_are_asked),
 		cmocka_unit_test(test_a_limit_that_cannot_be_kept_is_set),
