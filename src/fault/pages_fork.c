@@ -102,9 +102,10 @@ static int install_copy(struct pt_copy *copy, const struct vm_area_struct *child
 	frame_copy(page_bytes(page), page_bytes(old));
 	page_make_anon(page, area_own(child), vma_pgoff_at(child, addr));
 	atomic_store_relaxed(&page->mapcount, 1);
+	/* As for what is shared: who answers in the parent is not asked in the child. */
 	err = pt_install(copy->to, NULL, addr, PT_PTE, PTE_NONE,
 			 pte_leaf(format, PT_PTE, page_pfn(page),
-				  pte_attrs(format, seen) | PT_DIRTY));
+				  (pte_attrs(format, seen) & ~(u32)PT_USER_WP) | PT_DIRTY));
 	if (err) {
 		atomic_store_relaxed(&page->mapcount, 0);
 		page_put(page);

@@ -371,6 +371,32 @@ static void writes_are_asked_for(void **state)
 	teardown();
 }
 
+/* The child has a copy of it at once: that is asked for no more than what it shares. */
+static void a_fork_drops_it_for_pinned_pages(void **state)
+{
+	struct mm_user *child;
+	struct page *page;
+
+	setup();
+	if (!can_protect()) {
+		teardown();
+		return;
+	}
+	assert_int_equal(faults_register(uf, 4, 8, WP), 0);
+	assert_int_equal(put(&m, 4, 1), MM_FAULT_DONE);
+	assert_int_equal(mm_pin_pages(m.s.mm, at(4), 1, MM_ACCESS_READ, &page), 1);
+	assert_int_equal(protect(4, 1, PROTECT), 0);
+	assert_int_equal(mm_fork(m.s.mm, &child), 0);
+	mm_unpin_pages(&page, 1);
+	assert_true(is_protected(4));
+	assert_int_equal(mm_attrs(child, 4) & PT_USER_WP, 0);
+	memory_validate(child);
+	assert_int_equal(mm_put(child, 4, 2), MM_FAULT_DONE);
+	assert_int_equal(get(&m, 4), 1);
+	mmput(child);
+	teardown();
+}
+
 /* A leaf of 2 MiB is protected whole, or split where a part is. */
 static void huge_pages_are_protected(void **state)
 {
@@ -670,6 +696,7 @@ int main(void)
 		cmocka_unit_test(private_shared_memory),
 		cmocka_unit_test(shared_memory),
 		cmocka_unit_test(writes_are_asked_for),
+		cmocka_unit_test(a_fork_drops_it_for_pinned_pages),
 		cmocka_unit_test(huge_pages_are_protected),
 		cmocka_unit_test(poison),
 		cmocka_unit_test(no_pages_no_answers),
