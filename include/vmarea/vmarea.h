@@ -415,8 +415,9 @@ VMAREA_API long mm_mremap(struct mm_user *mm, unsigned long addr, unsigned long 
  * after all the rest was done (MADV_POPULATE_* stop there); -EAGAIN: max_map_count, or a driver's
  * may_split() said -ENOMEM; -EPERM: a sealed area and an advice that discards, a sealed file, no
  * MM_CAP_SYS_ADMIN; -EACCES, -ENODEV: MADV_REMOVE and a file that is not writable, or has no pages
- * to punch; -EFAULT: MADV_POPULATE_* beyond the end of a file.  What came before the error is
- * advised.
+ * to punch; -EFAULT: MADV_POPULATE_* beyond the end of a file; -EINTR: of these, killed while it
+ * waits for an answer (user_fault.h).  MADV_COLLAPSE: -EAGAIN: others hold a page; -EBUSY:
+ * mm_set_limit(); -ENOMEM: no free 2 MiB.  What came before the error is advised.
  */
 VMAREA_API long mm_madvise(struct mm_user *mm, unsigned long addr, unsigned long len, int advice)
 	__may_sleep;
@@ -440,7 +441,9 @@ VMAREA_API unsigned long mm_brk(struct mm_user *mm, unsigned long brk) __may_sle
 /*
  * 0; -EINVAL: the range wraps, unknown flags; -EPERM: RLIMIT_MEMLOCK is 0 and there is no
  * MM_CAP_IPC_LOCK; -ENOMEM: RLIMIT_MEMLOCK, a hole, max_map_count, or a page that may not be
- * accessed; -EAGAIN: no memory for a page.  What came before the error is locked, or unlocked.
+ * accessed; -EAGAIN: no memory for a page; -EINTR: also if it is killed while it waits for an
+ * answer (user_fault.h).  What came before the error is locked, or unlocked; all of the range, if
+ * the error is that of a page.
  * mm_munlock() and mm_munlockall() ask for no right; mm_mlockall() passes over what cannot be
  * locked, and only -EINVAL, -EPERM and -ENOMEM (RLIMIT_MEMLOCK) are its errors.
  */
@@ -492,8 +495,8 @@ VMAREA_API long mm_shmdt(struct mm_user *mm, unsigned long addr) __may_sleep;
 
 /*
  * prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME); NULL takes the name away.  0; -EINVAL: a machine without
- * names, @addr is not page-aligned, a character that maps could not show, 80 bytes or more with the
- * 0; -EBADF: a file that has a name; -ENOMEM: a hole (all the rest is named); -EAGAIN:
+ * names, @addr is not page-aligned, a character that maps could not show, more than 80 bytes with
+ * the 0; -EBADF: a file that has a name; -ENOMEM: a hole (all the rest is named); -EAGAIN:
  * max_map_count, or a driver's may_split() said -ENOMEM.  What came before the error is named.
  */
 VMAREA_API long mm_set_anon_name(struct mm_user *mm, unsigned long addr, unsigned long len,

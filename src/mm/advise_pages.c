@@ -9,7 +9,8 @@
 
 /*
  * Ends at the first page that cannot be had: -ENOMEM in a hole, -EINVAL if the area does not allow
- * the access, -EFAULT beyond the end of a file.  Guard gaps of stacks are holes: nothing grows.
+ * the access, -EFAULT beyond the end of a file, -EINTR if nobody answers before mm_kill().  Guard
+ * gaps of stacks are holes: nothing grows.
  */
 int mm_advise_touch(struct mm_struct *mm, unsigned long start, unsigned long end,
 		    enum mm_access access)
@@ -27,7 +28,7 @@ int mm_advise_touch(struct mm_struct *mm, unsigned long start, unsigned long end
 			return -EINVAL;
 		fault = fault_populate(&f, min(f.vma->vm_end, end));
 		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
-			return fault == MM_FAULT_OOM ? -ENOMEM : -EFAULT;
+			return mm_populate_error(fault);
 	}
 	return 0;
 }
@@ -81,7 +82,7 @@ int mm_advise_poison(struct mm_struct *mm, unsigned long start, unsigned long en
 			return -EFAULT;
 		fault = fault_populate(&f, min(f.vma->vm_end, end));
 		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
-			return -EFAULT;
+			return mm_populate_error(fault);
 	}
 	return 0;
 }

@@ -149,11 +149,7 @@ static int populate_area(struct fault *f, unsigned long end)
 		return 0;
 	f->access = write ? MM_ACCESS_WRITE : MM_ACCESS_READ;
 	fault = fault_populate(f, end);
-	if (fault == MM_FAULT_DONE)
-		return 0;
-	if (fault == FAULT_RETRY)
-		return -EAGAIN;
-	return fault == MM_FAULT_OOM ? -ENOMEM : -EFAULT;
+	return fault == FAULT_RETRY ? -EAGAIN : mm_populate_error(fault);
 }
 
 enum populate_mode {

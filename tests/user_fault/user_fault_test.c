@@ -645,6 +645,24 @@ static void what_ends_a_wait(void **state)
 	}
 }
 
+/* A call that waits to have a page made says what has ended it. */
+static void calls_are_killed_waiting(void **state)
+{
+	setup();
+	assert_int_equal(faults_register(uf, 4, 4, MISSING), 0);
+	assert_int_equal(mm_set_caps(m.s.mm, MM_CAP_SYS_ADMIN), 0);
+	mm_kill(m.s.mm);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), 8 * PAGE, MADV_POPULATE_READ), -EINTR);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), 8 * PAGE, MADV_POPULATE_WRITE), -EINTR);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), 8 * PAGE, MADV_SOFT_OFFLINE), -EINTR);
+	assert_int_equal(mm_mlock(m.s.mm, at(0), 8 * PAGE), -EINTR);
+	assert_true(flags_at(7) & VM_LOCKED);
+	/* Who does not tell goes on behind it. */
+	assert_int_equal(mm_mlockall(m.s.mm, MCL_CURRENT), 0);
+	assert_int_not_equal(mm_frame(m.s.mm, 8), 0);
+	teardown();
+}
+
 /* The mm ends: whoever reads hears of it, and the handle is still good. */
 static void *end_mm(void *arg)
 {
@@ -707,6 +725,7 @@ int main(void)
 		cmocka_unit_test(fork_drops_it),
 		cmocka_unit_test(mremap_drops_it),
 		cmocka_unit_test(what_ends_a_wait),
+		cmocka_unit_test(calls_are_killed_waiting),
 		cmocka_unit_test(the_mm_ends),
 		cmocka_unit_test(closing_ends_reading),
 	};
