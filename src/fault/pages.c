@@ -343,23 +343,29 @@ struct core_walk {
 	unsigned char *vec;
 };
 
-/* What was swapped is, as long as it is in the swap cache. */
+/* What is there, and what was swapped as long as it is in the swap cache. */
 static bool is_in_core(const struct pgtable *pt, pte_t entry)
 {
-	if (pte_soft_type(pt->format, entry) == PT_SOFT_SWAP)
-		return swap_is_cached(pt->swap, pte_soft_number(entry));
-	return pte_present(pt->format, entry) || pte_is_migrate(pt->format, entry);
+	return pte_soft_type(pt->format, entry) != PT_SOFT_SWAP ||
+	       swap_is_cached(pt->swap, pte_soft_number(entry));
 }
 
-static int note_present(void *arg, unsigned long addr, unsigned int level, pte_t entry)
+/* Does it say something that the file, whose page it hides, does not? */
+static bool is_a_page(const struct pgtable *pt, pte_t entry)
+{
+	return pte_present(pt->format, entry) || pte_is_migrate(pt->format, entry) ||
+	       pte_soft_type(pt->format, entry) == PT_SOFT_SWAP;
+}
+
+static int note_page(void *arg, unsigned long addr, unsigned int level, pte_t entry)
 {
 	const struct core_walk *walk = arg;
 	unsigned long end = min(addr + (level == PT_PMD ? PMD_SIZE : PAGE_SIZE), walk->end);
 
-	if (!is_in_core(walk->pt, entry))
+	if (!is_a_page(walk->pt, entry))
 		return 0;
 	for (addr = max(addr, walk->start); addr < end; addr += PAGE_SIZE)
-		walk->vec[(addr - walk->start) >> PAGE_SHIFT] = 1;
+		walk->vec[(addr - walk->start) >> PAGE_SHIFT] = is_in_core(walk->pt, entry);
 	return 0;
 }
 
@@ -372,7 +378,7 @@ void pages_in_core(const struct vm_area_struct *vma, unsigned long start, unsign
 	if (!mm_has_pages(vma->vm_mm))
 		return;
 	file_in_core(vma, start, end, vec);
-	pt_walk(vma->vm_mm->pgt, start, end, note_present, &walk);
+	pt_walk(vma->vm_mm->pgt, start, end, note_page, &walk);
 }
 
 struct pages_stats pages_get_stats(const struct mm_struct *mm)

@@ -194,6 +194,31 @@ static void test_pageout_is_at_once(void **state)
 	close_all();
 }
 
+/* Of a private page that is in swap the page of the file, which it hides, says nothing. */
+static void test_a_swapped_copy_is_not_in_core(void **state)
+{
+	unsigned char vec[4];
+	struct file *plain;
+
+	open_with(2048, 1000, VMAREA_THP_NEVER);
+	plain = space_file(&m.s, 4, 0, FILE_PLACE_ANY);
+	assert_int_equal(space_map_file(&m.s, 0, 4, RW, MAP_PRIVATE, plain, 0), 0);
+	for (unsigned long i = 0; i < 4; i++)
+		assert_int_equal(get(&m, i), 0);
+	assert_int_equal(put(&m, 1, 1), MM_FAULT_DONE);
+	assert_int_equal(put(&m, 2, 2), MM_FAULT_DONE);
+	assert_int_equal(mm_madvise(m.s.mm, at(1), PAGE_SIZE, MADV_PAGEOUT), 0);
+	assert_int_equal(mm_swapped(m.s.mm), 1);
+	assert_int_equal(mm_mincore(m.s.mm, at(0), 4 * PAGE_SIZE, vec), 0);
+	for (unsigned long i = 0; i < 4; i++)
+		assert_int_equal(vec[i], i != 1);
+	assert_int_equal(get(&m, 1), 1);
+	assert_int_equal(mm_mincore(m.s.mm, at(1), PAGE_SIZE, vec), 0);
+	assert_int_equal(vec[0], 1);
+	file_put(plain);
+	close_all();
+}
+
 /* What a child has, too, goes by age, and not because one of the two says so. */
 static void test_children_keep_their_bytes(void **state)
 {
@@ -261,6 +286,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_full_swap_is_out_of_memory),
 		cmocka_unit_test(test_swap_that_fails_loses_nothing),
 		cmocka_unit_test(test_pageout_is_at_once),
+		cmocka_unit_test(test_a_swapped_copy_is_not_in_core),
 		cmocka_unit_test(test_children_keep_their_bytes),
 		cmocka_unit_test(test_everything_at_once),
 	};
