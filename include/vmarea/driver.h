@@ -312,8 +312,9 @@ VMAREA_API bool vma_is_owner(vma_any vma, const struct vm_operations_struct *__n
 
 /*
  * Removes the pages in [addr, addr + size), and their references; accesses fault from then on.  A
- * range that is not wholly inside the VMA, or that overflows, does nothing and is reported; nor
- * does a VMA that no driver's mmap() hook has set up: that memory is the program's.
+ * range that is not wholly inside the VMA, that overflows, or that is not page-aligned does nothing
+ * and is reported; nor does a VMA that no driver's mmap() hook has set up: that memory is the
+ * program's.
  */
 VMAREA_API void zap_vma_range(vma_any vma, unsigned long addr, unsigned long size)
 	__must_hold_shared(vma_stable) __may_sleep;

@@ -97,6 +97,9 @@ void zap_vma_range(vma_any vma, unsigned long addr, unsigned long size)
 		       "driver %s: zap [%lx, %lx) of a VMA [%lx, %lx)", driver_name(area), addr,
 		       end, area->vm_start, area->vm_end))
 		return;
+	if (VM_WARN_ON(!PAGE_ALIGNED(addr | size), "driver %s: zap [%lx, %lx), in parts of pages",
+		       driver_name(area), addr, end))
+		return;
 	if (VM_WARN_ON(!is_drivers(area),
 		       "zap [%lx, %lx) of a VMA that no driver has set up, %s", addr, end,
 		       driver_name(area)))

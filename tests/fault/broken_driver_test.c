@@ -703,6 +703,18 @@ static void zaps_beyond(void)
 	assert_int_equal(page_mapcount(pages[1]), 1);
 }
 
+static void zaps_parts_of_pages(void)
+{
+	struct mmap_read *read;
+
+	load_goes();
+	zap(1, PAGE_SIZE / 2);
+	read = mmap_read_lock(m.s.mm);
+	zap_vma_range(vma_lookup(read, at(0)), at(0) + PAGE_SIZE / 2, PAGE_SIZE);
+	mmap_read_unlock(read);
+	assert_int_equal(page_mapcount(pages[1]), 1);
+}
+
 static void zaps_round_the_end(void)
 {
 	load_goes();
@@ -911,6 +923,7 @@ static const struct row rows[] = {
 	  .act = put_too_often },
 	{ "a frame freed while it is shown", REPORT ", page at", FRAMES, .act = freed_while_shown },
 	{ "a zap beyond the VMA", REPORT ": zap [", .act = zaps_beyond },
+	{ "a zap of parts of pages", REPORT ": zap [", .act = zaps_parts_of_pages },
 	{ "a zap round the end", REPORT ": zap ", .act = zaps_round_the_end },
 	{ "a zap of the program's memory", "of a VMA that no driver has set up",
 	  .act = zaps_a_strangers },
