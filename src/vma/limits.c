@@ -149,7 +149,9 @@ int mm_commit(struct mm_struct *mm, unsigned long nr_pages)
 	case VMAREA_OVERCOMMIT_ALWAYS:
 		break;
 	case VMAREA_OVERCOMMIT_GUESS:
-		ok = nr_pages <= config->total_ram_pages + config->total_swap_pages;
+		/* The sum may be more than a number can be. */
+		ok = nr_pages <= config->total_ram_pages ||
+		     nr_pages - config->total_ram_pages <= config->total_swap_pages;
 		break;
 	case VMAREA_OVERCOMMIT_NEVER:
 		ok = fits_commit_limit(mm, committed);

@@ -176,6 +176,20 @@ static void overcommit_modes(void **state)
 	}
 }
 
+/* Memory without end, and swap beside it, is no less than memory alone. */
+static void a_machine_without_end(void **state)
+{
+	struct space s;
+
+	(void)state;
+	space_init(&s);
+	s.config.total_ram_pages = ~0ul;
+	s.config.total_swap_pages = 1000;
+	space_create(&s);
+	assert_int_equal(map(&s, 1024 * GIB, RW, 0), 0);
+	space_close(&s);
+}
+
 /* Of its own size one process has to leave the 32nd part, up to the reserve. */
 static void a_big_process_leaves_something(void **state)
 {
@@ -362,6 +376,7 @@ int main(void)
 		cmocka_unit_test(no_locked_memory_at_all_is_another_errno),
 		cmocka_unit_test(guessing_refuses_what_can_never_fit),
 		cmocka_unit_test(overcommit_modes),
+		cmocka_unit_test(a_machine_without_end),
 		cmocka_unit_test(a_big_process_leaves_something),
 		cmocka_unit_test(noreserve_counts_when_nothing_is_overcommitted),
 		cmocka_unit_test(kinds_of_area),
