@@ -325,8 +325,8 @@ struct area_desc {
 };
 
 /*
- * 0; -EEXIST: it overlaps another; -EINVAL: bounds, an offset that wraps, flags that exclude each
- * other or lack one that they need, shared without a file, shared and touched, huge pages that are
+ * 0; -EEXIST: it overlaps another; -EINVAL: bounds, an offset that wraps, or in bytes is past
+ * 2^63, flags that exclude each other or lack one that they need, shared without a file, shared and touched, huge pages that are
  * not whole or not the file's; -EINTR; -ENOMEM.  Counts towards every total, is checked against no
  * limit, joins no neighbour, and no hook of its file is called.
  */

@@ -17,6 +17,9 @@ static bool is_whole(const struct area_desc *area)
 	       IS_ALIGNED(area->pgoff, BIT(shift - PAGE_SHIFT));
 }
 
+/* Pages that a file can have: offsets of their bytes are numbers. */
+#define MAX_FILE_PAGES	(1ul << (63 - PAGE_SHIFT))
+
 static bool is_sane(const struct mm_struct *mm, const struct area_desc *area)
 	__must_hold_shared(vma_stable)
 {
@@ -24,7 +27,8 @@ static bool is_sane(const struct mm_struct *mm, const struct area_desc *area)
 	unsigned long nr_pages = (area->end - area->start) >> PAGE_SHIFT;
 
 	if (!page_aligned(area->start) || !page_aligned(area->end) || area->start >= area->end ||
-	    area->end > mm->task_size || area->pgoff + nr_pages < area->pgoff)
+	    area->end > mm->task_size || area->pgoff + nr_pages < area->pgoff ||
+	    (area->file && area->pgoff + nr_pages > MAX_FILE_PAGES))
 		return false;
 	/* It is registered with nobody yet. */
 	if (vma_flags_wrong(area->flags) || (area->flags & VM_UFFD_MASK))

@@ -108,7 +108,8 @@ static int move_break(struct mm_struct *mm, unsigned long brk, unsigned long *gr
 	unsigned long new_end = page_align(brk);
 	int err = 0;
 
-	if (brk < mm->start_brk || !fits_data_limit(mm, brk))
+	/* The last page's bytes would round up to an end of 0. */
+	if (brk < mm->start_brk || brk > mm->task_size || !fits_data_limit(mm, brk))
 		return -ENOMEM;
 	if (brk > mm->brk && new_end != old_end) {
 		if (mm->def_flags & VM_LOCKED)

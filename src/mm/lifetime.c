@@ -53,7 +53,8 @@ static bool config_valid(const struct vmarea_config *c)
 {
 	return c->size == sizeof(*c) && c->total_ram_pages && !(c->features & ~KNOWN_FEATURES) &&
 	       (unsigned int)c->overcommit <= VMAREA_OVERCOMMIT_NEVER && c->max_map_count &&
-	       c->mmap_min_addr < MAX_TASK_SIZE && (unsigned int)c->thp <= VMAREA_THP_NEVER &&
+	       c->mmap_min_addr < MAX_TASK_SIZE && c->lsm_mmap_min_addr < MAX_TASK_SIZE &&
+	       (unsigned int)c->thp <= VMAREA_THP_NEVER &&
 	       around_valid(c->fault_around_bytes);
 }
 

@@ -218,6 +218,22 @@ static void a_sealed_heap_does_not_shrink(void **state)
 	space_close(&s);
 }
 
+/* Also where there is no heap: it begins and ends at 0, as what is rounded up past the last page. */
+static void the_break_stays_in_the_address_space(void **state)
+{
+	struct space s;
+
+	(void)state;
+	space_open(&s);
+	assert_int_equal(mm_brk(s.mm, ~0ul), 0);
+	assert_int_equal(mm_brk(s.mm, -SPACE_PAGE + 1), 0);
+	space_close(&s);
+	open_with_heap(&s);
+	assert_int_equal(mm_brk(s.mm, ~0ul), START_BRK);
+	assert_int_equal(mm_brk(s.mm, s.mm_config.task_size + 1), START_BRK);
+	space_close(&s);
+}
+
 /* ----------------------------------------------------------------- stacks -- */
 
 static void a_stack_grows_any_distance_at_once(void **state)
@@ -382,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_locked_heap_is_touched),
 		cmocka_unit_test(read_implies_exec),
 		cmocka_unit_test(a_sealed_heap_does_not_shrink),
+		cmocka_unit_test(the_break_stays_in_the_address_space),
 		cmocka_unit_test(a_stack_grows_any_distance_at_once),
 		cmocka_unit_test(a_stack_keeps_away_from_what_can_be_accessed),
 		cmocka_unit_test(the_stack_limit_is_for_each_stack),

@@ -454,7 +454,7 @@ static void test_last_put_is_one(void **state)
 static void test_instance_config(void **state)
 {
 	const struct vmarea_config good = VMAREA_CONFIG_INIT;
-	struct vmarea_config bad[6];
+	struct vmarea_config bad[7];
 	struct vmarea *v = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -465,6 +465,7 @@ static void test_instance_config(void **state)
 	bad[3].total_ram_pages = 0;
 	bad[4].max_map_count = 0;
 	bad[5].mmap_min_addr = ~0ul;
+	bad[6].lsm_mmap_min_addr = ~0ul;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		assert_int_equal(vmarea_create(&bad[i], &v), -EINVAL);
 		assert_null(v);

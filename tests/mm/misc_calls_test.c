@@ -374,6 +374,8 @@ static void added_area_is_sane(void **state)
 	assert_int_equal(ADD(0, 1, .flags = may | VM_PFNMAP | VM_MIXEDMAP), -EINVAL);
 	assert_int_equal(ADD(0, 1, .flags = may | VM_LOCKED | VM_IO), -EINVAL);
 	assert_int_equal(ADD(0, 2, .flags = may, .file = file, .pgoff = ~0ul), -EINVAL);
+	assert_int_equal(ADD(0, 1, .flags = may, .file = file, .pgoff = 1ul << 51), -EINVAL);
+	assert_int_equal(ADD(0, 1, .flags = may, .file = file, .pgoff = 1ul << 52), -EINVAL);
 	assert_int_equal(ADD(0, 512, .flags = may, .file = huge), -EINVAL);
 	assert_int_equal(ADD(0, 512, .flags = may | VM_HUGETLB, .file = file), -EINVAL);
 	assert_int_equal(ADD(0, 512, .flags = may | VM_HUGETLB), -EINVAL);
