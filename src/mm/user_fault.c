@@ -171,12 +171,12 @@ static bool is_so(const struct user_range *r, const struct vm_area_struct *vma)
 	return vma->user_faults == r->uf && (vma->vm_flags & r->modes) == r->modes;
 }
 
-/* Nobody is asked any more before a page of [start, end) is written to. */
-static void allow_writes(struct vm_area_struct *vma, unsigned long start, unsigned long end)
-	__must_hold(vma_stable)
+/* Nobody is asked any more before a page of [start, end) is written to; @flags: so far. */
+static void allow_writes(struct mm_struct *mm, vm_flags_t flags, unsigned long start,
+			 unsigned long end)
 {
-	if ((vma->vm_flags & VM_UFFD_WP) && mm_has_pages(vma->vm_mm))
-		pt_user_wp_range(vma->vm_mm->pgt, start, end, PT_USER_ALLOW);
+	if ((flags & VM_UFFD_WP) && mm_has_pages(mm))
+		pt_user_wp_range(mm->pgt, start, end, PT_USER_ALLOW);
 }
 
 /* The area that has the part now; NULL: *err. */
@@ -186,15 +186,18 @@ static struct vm_area_struct *change_part(const struct user_range *r, struct vm_
 {
 	unsigned long start = max(vma->vm_start, r->start), end = min(vma->vm_end, r->end);
 	struct vma_change to = vma_as_is(vma);
+	vm_flags_t before = vma->vm_flags;
 
 	/* Who waits finds the area write-locked until all of this is done. */
 	vma_lock_write(vma);
-	if (!(r->modes & VM_UFFD_WP))
-		allow_writes(vma, start, end);
 	to.flags = (to.flags & ~VM_UFFD_MASK) | r->modes;
 	to.user_faults = r->modes ? r->uf : NULL;
 	user_area_leaves(vma, start, end);
-	return vma_modify(vma, start, end, &to, err);
+	vma = vma_modify(vma, start, end, &to, err);
+	/* Refused, the area is as before, and asks as before. */
+	if (vma && !(r->modes & VM_UFFD_WP))
+		allow_writes(r->uf->mm, before, start, end);
+	return vma;
 }
 
 static int change_range(const struct user_range *r)
@@ -272,7 +275,7 @@ int user_faults_unregister(struct user_faults *uf, unsigned long start, unsigned
 void user_faults_forget_area(struct vm_area_struct *vma)
 {
 	vma_lock_write(vma);
-	allow_writes(vma, vma->vm_start, vma->vm_end);
+	allow_writes(vma->vm_mm, vma->vm_flags, vma->vm_start, vma->vm_end);
 	user_area_leaves(vma, vma->vm_start, vma->vm_end);
 	map_set_flags(vma, vma->vm_flags & ~VM_UFFD_MASK);
 	vma_set(vma, user_faults, NULL);
@@ -301,7 +304,7 @@ static bool forget_all(struct user_faults *uf)
 		to.flags &= ~VM_UFFD_MASK;
 		to.user_faults = NULL;
 		vma_lock_write(vma);
-		allow_writes(vma, vma->vm_start, vma->vm_end);
+		allow_writes(uf->mm, vma->vm_flags, vma->vm_start, vma->vm_end);
 		/* All of an area: nothing is split, nothing can be refused. */
 		vma = vma_modify(vma, vma->vm_start, vma->vm_end, &to, &err);
 		VM_BUG_ON(!vma, "%d", err);

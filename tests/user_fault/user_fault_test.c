@@ -371,6 +371,28 @@ static void writes_are_asked_for(void **state)
 	teardown();
 }
 
+/* The area cannot be split: its pages are asked for as before. */
+static void what_is_refused_keeps_it(void **state)
+{
+	memory_init(&m, MEMORY_BYTES);
+	m.s.config.max_map_count = 2;
+	memory_create(&m);
+	assert_int_equal(space_map(&m.s, 0, 16, RW, ANON), 0);
+	uf = faults_make(&m, 0);
+	if (can_protect()) {
+		assert_int_equal(faults_register(uf, 0, 16, WP), 0);
+		assert_int_equal(put(&m, 5, 1), MM_FAULT_DONE);
+		assert_int_equal(protect(5, 1, PROTECT), 0);
+		assert_int_equal(faults_register(uf, 5, 1, MISSING), -ENOMEM);
+		assert_true(is_protected(5));
+		assert_int_equal(faults_unregister(uf, 5, 1), -ENOMEM);
+		assert_true(is_protected(5));
+		assert_int_equal(faults_unregister(uf, 5, 11), 0);
+		assert_false(is_protected(5));
+	}
+	teardown();
+}
+
 /* The child has a copy of it at once: that is asked for no more than what it shares. */
 static void a_fork_drops_it_for_pinned_pages(void **state)
 {
@@ -714,6 +736,7 @@ int main(void)
 		cmocka_unit_test(private_shared_memory),
 		cmocka_unit_test(shared_memory),
 		cmocka_unit_test(writes_are_asked_for),
+		cmocka_unit_test(what_is_refused_keeps_it),
 		cmocka_unit_test(a_fork_drops_it_for_pinned_pages),
 		cmocka_unit_test(huge_pages_are_protected),
 		cmocka_unit_test(poison),
