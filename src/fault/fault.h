@@ -116,8 +116,8 @@ enum mm_fault fault_populate(struct fault *f, unsigned long end)
 /* ---- touch.c: the part of a fault that areas see. */
 
 /*
- * [start, end), page-aligned and inside @vma, as if it was accessed: with pages, page by page, up
- * to the first that would have to be waited for, MM_FAULT_BUS.  The mmap lock is held in any mode.
+ * [start, end), page-aligned and inside @vma, as if it was accessed: with pages, page by page, past
+ * those that would have to be waited for, MM_FAULT_BUS.  The mmap lock is held in any mode.
  */
 enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			      enum mm_access kind)

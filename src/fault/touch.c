@@ -200,16 +200,20 @@ enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, u
 		.mm = vma->vm_mm, .vma = vma, .addr = start, .access = kind,
 		.lock = FAULT_MMAP_LOCK,
 	};
-	enum mm_fault fault = MM_FAULT_DONE;
+	enum mm_fault fault, result = MM_FAULT_DONE;
 
 	if (!mm_has_pages(f.mm))
 		return touch_area(&a);
-	for (; fault == MM_FAULT_DONE && f.addr < end; f.addr += PAGE_SIZE)
+	for (; f.addr < end; f.addr += PAGE_SIZE) {
 		fault = fault_in_area(&f);
-	if (fault != FAULT_RETRY)
-		return fault;
-	fault_forget(&f);
-	return MM_FAULT_BUS;
+		if (fault == FAULT_RETRY) {
+			fault_forget(&f);
+			result = MM_FAULT_BUS;
+		} else if (fault != MM_FAULT_DONE) {
+			return fault;
+		}
+	}
+	return result;
 }
 
 /*

@@ -164,6 +164,28 @@ static void pages_are_read_once(void **state)
 	memory_close(&m);
 }
 
+/* What is not there is left to its first access; what lies behind it is copied. */
+static void what_is_locked_and_becomes_writable_is_copied(void **state)
+{
+	struct source source = { 0 };
+	struct mm_stats stats;
+	struct memory m;
+	struct file *file;
+
+	memory_open(&m);
+	file = open_file(&m, &source_ops, 0, 8 * 4096, &source);
+	assert_int_equal(space_map_file(&m.s, 0, 8, PROT_READ, MAP_PRIVATE, file, 0), 0);
+	assert_int_equal(mm_mlock(m.s.mm, at(0), 8 * 4096), 0);
+	assert_int_equal(file_punch_hole(file, 2 * 4096, 4096), 0);
+	assert_int_equal(mm_mprotect(m.s.mm, at(0), 8 * 4096, RW), 0);
+	mm_get_stats(m.s.mm, &stats);
+	assert_int_equal(stats.anon_pages, 7);
+	assert_int_equal(mm_frame(m.s.mm, 2), 0);
+	assert_int_equal(get(&m, 2), 3);
+	file_put(file);
+	memory_close(&m);
+}
+
 /* ----------------------------------------------------------------------------- anonymous -- */
 
 static void shared_anonymous_memory_is_shared_with_children(void **state)
@@ -248,6 +270,7 @@ int main(void)
 		cmocka_unit_test(private_writes_are_nobody_elses),
 		cmocka_unit_test(a_file_ends),
 		cmocka_unit_test(pages_are_read_once),
+		cmocka_unit_test(what_is_locked_and_becomes_writable_is_copied),
 		cmocka_unit_test(shared_anonymous_memory_is_shared_with_children),
 		cmocka_unit_test(huge_areas_have_small_pages),
 		cmocka_unit_test(a_hole_in_a_huge_file_is_no_larger_and_no_smaller),
