@@ -50,6 +50,7 @@
  *	who has frozen it has no CPU.  So it is hidden first (item.h), and whoever looks for it
  *	waits for the index's lock.
  *
+ *
  * Invariants
  *  1. Whenever `lock` is free, a page in the index has the mapping and the index of its place, and
  *     a page that has a mapping, and is known to others, is in the index.
@@ -254,14 +255,34 @@ int filemap_evict(struct page *page)
 	return err;
 }
 
-void filemap_replace(struct address_space *mapping, struct page *page, struct page *to)
+/* Hidden, (C). */
+static int replace_hidden(struct address_space *mapping, struct page *page, struct page *to,
+			  u32 kept)
+	__must_hold(page) __must_hold(&mapping->lock)
 {
-	atomic_store_relaxed(&to->mapping, mapping);
+	if (!page_try_freeze(page, 2))
+		return -EAGAIN;
+	memcpy(page_bytes(to), page_bytes(page), PAGE_SIZE);
+	page_set_flags(to, page_flags(page) & kept);
 	to->index = page->index;
+	atomic_store_relaxed(&to->mapping, (void *)mapping);
 	page_get(to);
-	spin_lock(&mapping->lock);
 	pi_replace(&mapping->pages, page->index, to);
+	page_unfreeze(page, 2);
+	return 0;
+}
+
+int filemap_replace(struct address_space *mapping, struct page *page, struct page *to, u32 kept)
+{
+	int err;
+
+	spin_lock(&mapping->lock);
+	pi_replace(&mapping->pages, page->index, item_of_leaving(page));
+	err = replace_hidden(mapping, page, to, kept);
+	if (err)
+		pi_replace(&mapping->pages, page->index, page);
 	spin_unlock(&mapping->lock);
+	return err;
 }
 
 /* ---------------------------------------------------------------------------------- fill -- */

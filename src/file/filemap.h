@@ -308,9 +308,13 @@ int filemap_get_locked(struct file *file, unsigned long pgoff, enum filemap_get 
 int filemap_add(struct address_space *mapping, unsigned long pgoff, struct page *page)
 	__must_hold(page) __must_hold_shared(&mapping->invalidate_lock) __may_sleep __must_check;
 
-/* @to, which nobody else has, is the file's from now on, and the locked @page is not any more. */
-void filemap_replace(struct address_space *mapping, struct page *page, struct page *to)
-	__must_hold(page) __must_hold_shared(&mapping->invalidate_lock);
+/*
+ * @to, which nobody else has, gets the bytes of the locked @page and @kept of its flags, and is in
+ * the file from now on; @page, which the caller has a reference to, has that and the index's left,
+ * and its mapping.  0; -EAGAIN: somebody else has a reference.
+ */
+int filemap_replace(struct address_space *mapping, struct page *page, struct page *to, u32 kept)
+	__must_hold(page) __must_hold_shared(&mapping->invalidate_lock) __must_check;
 
 /* Takes a page out again: it is nobody's, and the index's reference is put. */
 void filemap_remove(struct address_space *mapping, struct page *page)	__must_hold(page);

@@ -150,18 +150,22 @@ void filemap_zero_gap(struct address_space *mapping, u64 offset)
 	rwsem_write_unlock(&mapping->invalidate_lock);
 }
 
-/* Is the page that the file ends in to be written, with bytes behind the end? */
+/*
+ * Is the page that the file ends in to be written, with bytes behind the end?  By its mark, which
+ * is there while the page is hidden, too.
+ */
 static bool ends_in_dirty_page(struct address_space *mapping, unsigned long first,
 			       unsigned long last)
 {
 	u64 size = mapping_size(mapping);
-	unsigned long pgoff = size >> PAGE_SHIFT;
-	struct page *page = size % PAGE_SIZE && pgoff >= first && pgoff < last ?
-			    filemap_find_page(mapping, pgoff) : NULL;
-	bool dirty = page && (page_flags(page) & PG_DIRTY);
+	unsigned long pgoff = size >> PAGE_SHIFT, at = pgoff;
+	bool dirty;
 
-	if (page)
-		page_put(page);
+	if (!(size % PAGE_SIZE) || pgoff < first || pgoff >= last)
+		return false;
+	rcu_read_lock();
+	dirty = pi_find(&mapping->pages, &at, FILEMAP_DIRTY) && at == pgoff;
+	rcu_read_unlock();
 	return dirty;
 }
 

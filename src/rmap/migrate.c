@@ -4,7 +4,8 @@
  *
  *	1. lock the page; for a file's, the invalidate lock as well: it stays the file's
  *	2. each entry becomes one that says: this is being moved
- *	3. nobody else has a reference?  then nobody can get one (page_try_freeze)
+ *	3. nobody else has a reference?  then nobody can get one: a file's page is hidden in the
+ *	   index until 4 is done, and nobody looks for an anonymous one (page_try_freeze)
  *	4. the bytes, what it is, its place in the file
  *	5. each such entry becomes one for the new frame, with the rights that the old one had
  *	6. unlock: faults that came by such an entry go on
@@ -24,6 +25,7 @@
 
 struct migration {
 	struct page *from, *to;		/* the same one: back again */
+	struct address_space *mapping;	/* NULL: anonymous */
 	int err;
 };
 
@@ -87,59 +89,56 @@ static void put_all_back(struct migration *m) __may_sleep
 		    "pfn %u is named by %d entries", m->from->pfn, m->from->mapcount);
 }
 
-/* Steps 2 and 3. */
-static int take_all_out(struct migration *m, u32 nr_refs) __may_sleep
+/* Steps 3 and 4.  Who may find a file's page meanwhile is the file's to say: filemap.c, (C). */
+static int become(struct migration *m)
+	__context_unsafe("the page lock, and the invalidate lock if there is a file to have one")
+{
+	const u32 kept = PG_ANON | PG_SHMEM | PG_UPTODATE | PG_DIRTY | PG_BACKED |
+			 PG_TOUCHED | PG_CHANCE | PG_ACTIVE;
+	struct page *from = m->from, *to = m->to;
+
+	if (m->mapping)
+		return filemap_replace(m->mapping, from, to, kept);
+	if (!page_try_freeze(from, 1))
+		return -EAGAIN;
+	memcpy(page_bytes(to), page_bytes(from), PAGE_SIZE);
+	page_set_flags(to, page_flags(from) & kept);
+	to->index = from->index;
+	/* Pairs with anon_get(). */
+	atomic_store_release(&to->mapping, atomic_load_relaxed(&from->mapping));
+	page_unfreeze(from, 1);
+	return 0;
+}
+
+/* Steps 2 to 4. */
+static int take_all_out(struct migration *m) __may_sleep
 {
 	struct rmap_walk walk = { .page = m->from, .fn = take_out, .arg = m };
 
 	for (int round = 0; round < 2 && !m->err; round++) {
 		walk_all(&walk);
-		if (!m->err && page_try_freeze(m->from, nr_refs))
+		if (!m->err && !become(m))
 			return 0;
 		walk.order = RMAP_PARENTS_FIRST;
 	}
 	return m->err ? m->err : -EAGAIN;
 }
 
-/* Step 4. */
-static void become(struct page *to, struct page *from, struct address_space *mapping)
-	__must_hold(from) __context_unsafe("the invalidate lock, if there is a file to have one")
-{
-	const u32 kept = PG_ANON | PG_SHMEM | PG_UPTODATE | PG_DIRTY | PG_BACKED |
-			 PG_TOUCHED | PG_CHANCE | PG_ACTIVE;
-
-	memcpy(page_bytes(to), page_bytes(from), PAGE_SIZE);
-	page_set_flags(to, page_flags(from) & kept);
-	if (mapping) {
-		filemap_replace(mapping, from, to);
-		return;
-	}
-	to->index = from->index;
-	/* Pairs with anon_get(). */
-	atomic_store_release(&to->mapping, atomic_load_relaxed(&from->mapping));
-}
-
 /* Locked; @mapping is NULL for an anonymous page. */
 static int migrate_locked(struct page *page, struct page *to, struct address_space *mapping)
 	__must_hold(page) __may_sleep
 {
-	struct migration m = { .from = page, .to = to };
-	u32 nr_refs = mapping ? 2 : 1;
-	int err = take_all_out(&m, nr_refs);
+	struct migration m = { .from = page, .to = to, .mapping = mapping };
+	int err = take_all_out(&m);
 
-	if (err) {
+	if (err)
 		m.to = page;
-		put_all_back(&m);
-		return err;
-	}
-	become(to, page, mapping);
-	page_unfreeze(page, nr_refs);
 	put_all_back(&m);
-	if (mapping) {
+	if (!err && mapping) {
 		atomic_store_relaxed(&page->mapping, NULL);
 		page_put(page);
 	}
-	return 0;
+	return err;
 }
 
 /* The file's part of step 1.  Only tried: it comes before the page lock. */
