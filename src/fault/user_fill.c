@@ -13,8 +13,9 @@
  *	continue	the file's page, read-only	the file's page
  *	poison	an entry that says so, in each
  *
- * A page becomes the file's first and is mapped then, both under its lock: if something else is
- * mapped there, it is taken out of the file again before anybody has been able to rely on it.
+ * A page becomes the file's first and is mapped then, both under its lock, and is not uptodate
+ * before: who finds it waits for the lock.  So if something else is mapped there, it is taken out
+ * of the file again before anybody has read it or stored to it.
  *
  * Entries that only say something about a page that is not there (guards, lost bytes) give way to
  * pages, as on Linux, but not to zeros and poison.
@@ -135,13 +136,15 @@ static int fill_shared(struct user_fill *fill, const struct fault *f,
 	if (!page)
 		return -ENOMEM;
 	page_lock(page);
-	page_set_flags(page, PG_UPTODATE);
 	err = filemap_add(mapping, vma_pgoff_at(f->vma, f->addr), page);
 	if (!err) {
 		filemap_mark_dirty(page);
 		err = install_page(fill, f, page, fault_attrs(f, true) | PT_DIRTY);
 		if (err)
 			filemap_remove(mapping, page);
+		else
+			/* Pairs with filemap_is_uptodate(). */
+			atomic_or_release(&page->flags, PG_UPTODATE);
 	}
 	page_unlock(page);
 	if (!err)
