@@ -50,6 +50,8 @@
  *	who has frozen it has no CPU.  So it is hidden first (item.h), and whoever looks for it
  *	waits for the index's lock.
  *
+ *  (D) The size grows by a release, and is read by an acquire: who sees it sees the pages, and the
+ *	bytes in them, that were written before it grew, and no hole in their place.
  *
  * Invariants
  *  1. Whenever `lock` is free, a page in the index has the mapping and the index of its place, and

@@ -187,7 +187,8 @@ static inline unsigned long filemap_nr_pages(const struct address_space *mapping
 
 static inline u64 mapping_size(const struct address_space *mapping)
 {
-	return atomic_load_relaxed(&mapping->size_bytes);
+	/* (D), with whoever makes it longer. */
+	return atomic_load_acquire(&mapping->size_bytes);
 }
 
 /* The file is at least so long.  The invalidate lock, for read. */
@@ -196,8 +197,8 @@ static inline void mapping_grow(struct address_space *mapping, u64 bytes)
 {
 	u64 size = mapping_size(mapping);
 
-	/* Relaxed: what is there now is found by way of the index. */
-	while (size < bytes && !atomic_cas_relaxed(&mapping->size_bytes, &size, bytes))
+	/* (D): pairs with mapping_size(). */
+	while (size < bytes && !atomic_cas_release(&mapping->size_bytes, &size, bytes))
 		;
 }
 

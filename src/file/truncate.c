@@ -185,7 +185,8 @@ static void set_size(struct address_space *mapping, u64 bytes)
 
 	if (bytes > before)
 		forget_past_end(mapping);
-	atomic_store_relaxed(&mapping->size_bytes, bytes);
+	/* (D): pairs with mapping_size(). */
+	atomic_store_release(&mapping->size_bytes, bytes);
 	if (bytes < before) {
 		unmap(mapping, mapping_end(mapping), ALL_PAGES, UNMAP_COPIES);
 		drop_pages(mapping, mapping_end(mapping), ALL_PAGES, UNMAP_COPIES);
@@ -345,7 +346,8 @@ int file_refresh(struct file *file)
 		forget_past_end(mapping);
 		err = read_rest(file, before, now);
 		if (!err)
-			atomic_store_relaxed(&mapping->size_bytes, now);
+			/* (D): pairs with mapping_size(). */
+			atomic_store_release(&mapping->size_bytes, now);
 	} else if (!err && now < before) {
 		err = bring_back_part(mapping, now);
 		if (!err)
