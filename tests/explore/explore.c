@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 		&reclaim_two_looks, &reclaim_used,
 		&leaving_load, &leaving_store, &leaving_call, &leaving_truncate, &coming_both,
 		&coming_truncate, &leaving_unmap, &leaving_end, &leaving_last_end,
+		&filemap_move, &filemap_append, &filemap_answer,
 		&tlb_unmap, &tlb_protect, &tlb_move, &tlb_copy, &tlb_fork,
 		&huge_collapse_fault, &huge_collapse_peek, &huge_collapse_pin,
 		&huge_split_fault, NULL });

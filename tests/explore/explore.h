@@ -113,6 +113,8 @@ extern const struct vt_scenario
 	/* leaving.c */
 	leaving_load, leaving_store, leaving_call, leaving_truncate, coming_both,
 	coming_truncate, leaving_unmap, leaving_end, leaving_last_end,
+	/* filemap.c */
+	filemap_move, filemap_append, filemap_answer,
 	/* tlb.c */
 	tlb_unmap, tlb_protect, tlb_move, tlb_copy, tlb_fork,
 	/* huge.c */
