@@ -465,7 +465,9 @@ struct file_operations {
 	int (*__nullable punch_hole)(struct file *file, uint64_t offset, uint64_t bytes);
 	/*
 	 * file_refresh(): *bytes is how long the file is here; if it was made longer or shorter
-	 * where its bytes are kept, by others, then how long it is now.  0 or -errno.
+	 * where its bytes are kept, by others, then how long it is now.  0 or -errno.  Asked again,
+	 * with the old size, if that could not be taken over: for want of memory, or an error of
+	 * read_page().
 	 */
 	int (*__nullable get_size)(struct file *file, uint64_t *bytes);
 };

@@ -96,13 +96,16 @@ static int host_set_size(struct file *file, uint64_t bytes) __may_sleep
 	return err;
 }
 
-/* What would have made the file longer there may be in the hole: so that comes first. */
+/*
+ * What would have made the file longer there may be in the hole: so that comes first.  By how long
+ * it is there now: others may have made it longer, and what is theirs is not to be cut.
+ */
 static int host_punch_hole(struct file *file, uint64_t offset, uint64_t bytes) __may_sleep
 {
-	u64 size = file_size(file);
-	int err = 0;
+	u64 size = file_size(file), now;
+	int err = port_file_get_bytes(fd_of(file), &now);
 
-	if (atomic_load_relaxed(&inode_of(file)->bytes) < size)
+	if (!err && now < size)
 		err = host_set_size(file, size);
 	return err ? err : port_file_punch(fd_of(file), offset, bytes);
 }
@@ -113,10 +116,13 @@ static int host_get_size(struct file *file, uint64_t *bytes)
 	u64 now, was = atomic_load_relaxed(&inode->bytes);
 	int err = port_file_get_bytes(fd_of(file), &now);
 
-	if (err || now == was)
+	if (err)
 		return err;
 	atomic_store_relaxed(&inode->bytes, now);
-	/* Longer there does not make it shorter here, where more may have been written. */
+	/*
+	 * Longer there does not make it shorter here, where more may have been written.  Also if it
+	 * was so long before: who asked then may have failed to make it so here.
+	 */
 	*bytes = now < was ? now : max(*bytes, now);
 	return 0;
 }

@@ -291,8 +291,11 @@ int file_truncate(struct file *file, uint64_t bytes)
 
 /* ------------------------------------------------------------------------ told by others -- */
 
-/* The page that the file ended in, if it is there: what comes behind that end, as it is now. */
-static int read_rest(struct file *file, u64 before, u64 now)
+/*
+ * The page that the file ended in, if it is there: what comes behind that end, as it is now.
+ * *no_frame: there is none to read it to.
+ */
+static int read_rest(struct file *file, u64 before, u64 now, bool *no_frame)
 	__must_hold(&file->mapping->invalidate_lock) __may_sleep
 {
 	u64 start = ALIGN_DOWN(before, PAGE_SIZE), bytes = min(now - start, (u64)PAGE_SIZE);
@@ -306,10 +309,11 @@ static int read_rest(struct file *file, u64 before, u64 now)
 		return 0;
 	fresh = page_alloc(file->instance->arena, 0, PAGE_ANYTHING);
 	err = fresh ? file_ops_read_page(file, start, page_bytes(fresh), bytes) : -ENOMEM;
+	*no_frame = !fresh;
 	if (!err) {
 		page_lock(page);
-		memcpy((char *)page_bytes(page) + (before - start),
-		       (char *)page_bytes(fresh) + (before - start), start + bytes - before);
+		frame_store((char *)page_bytes(page) + (before - start),
+			    (char *)page_bytes(fresh) + (before - start), start + bytes - before);
 		page_unlock(page);
 	}
 	if (fresh)
@@ -330,30 +334,44 @@ static int ask_get_size(struct file *file, u64 *now)
 	return err;
 }
 
-int file_refresh(struct file *file)
+static int refresh(struct file *file, bool *no_frame) __may_sleep
 {
 	struct address_space *mapping = file->mapping;
 	u64 before, now;
 	int err;
-	witness_call();
 
-	if (!file->ops || !file->ops->get_size)
-		return -EOPNOTSUPP;
+	*no_frame = false;
 	rwsem_write_lock(&mapping->invalidate_lock);
 	before = now = mapping_size(mapping);
 	err = ask_get_size(file, &now);
 	if (!err && now > before) {
 		forget_past_end(mapping);
-		err = read_rest(file, before, now);
+		err = read_rest(file, before, now, no_frame);
 		if (!err)
 			/* (D): pairs with mapping_size(). */
 			atomic_store_release(&mapping->size_bytes, now);
 	} else if (!err && now < before) {
 		err = bring_back_part(mapping, now);
+		*no_frame = err == -ENOMEM;
 		if (!err)
 			set_size(mapping, now);
 	}
 	rwsem_write_unlock(&mapping->invalidate_lock);
+	return err;
+}
+
+int file_refresh(struct file *file)
+{
+	unsigned int nr_tries = 0;
+	bool no_frame;
+	int err;
+	witness_call();
+
+	if (!file->ops || !file->ops->get_size)
+		return -EOPNOTSUPP;
+	do
+		err = refresh(file, &no_frame);
+	while (no_frame && filemap_try_again(file->mapping, err, &nr_tries));
 	return err;
 }
 

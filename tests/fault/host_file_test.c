@@ -4,6 +4,7 @@
  * one that is mapped for real.
  */
 #include <vmarea/host_file.h>
+#include <vmarea/reclaim.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -334,6 +335,72 @@ static void a_size_that_others_change_is_learnt(void **state)
 	memory_close(&m);
 }
 
+/* All frames that there are. */
+static size_t take_frames(struct page **pages, size_t most)
+{
+	size_t nr = 0;
+
+	while (nr < most && (pages[nr] = page_alloc(m.s.v->arena, 0, PAGE_ANYTHING)))
+		nr++;
+	assert_true(nr < most);
+	return nr;
+}
+
+/* The rest of the last page cannot be read: nothing has changed, and the next call finds it. */
+static void a_size_that_could_not_be_learnt_is_learnt_later(void **state)
+{
+	static struct page *pages[4096];
+	struct file *file;
+	size_t nr;
+	int fd;
+
+	memory_open_with(&m, 4096 * PAGE);
+	vmarea_set_reclaim_when(m.s.v, VMAREA_RECLAIM_WHEN_ASKED);
+	fd = host_fd_of_pages(1);
+	assert_int_equal(ftruncate(fd, 100), 0);
+	file = open_host(fd, HOST_FILE_DUP);
+	map(file, 0, 8, MAP_SHARED);
+	assert_int_equal(get(&m, 0), 0);
+	assert_int_equal(pwrite(fd, "x", 1, (off_t)(byte_at(0) - at(0))), 1);
+	assert_int_equal(pwrite(fd, "y", 1, (off_t)(byte_at(1) - at(0))), 1);
+	nr = take_frames(pages, ARRAY_SIZE(pages));
+	assert_int_equal(file_refresh(file), -ENOMEM);
+	assert_int_equal(file_size(file), 100);
+	/* With nothing free but what can be taken back: the page itself. */
+	vmarea_set_reclaim_when(m.s.v, VMAREA_RECLAIM_AT_LIMITS);
+	assert_int_equal(file_refresh(file), 0);
+	assert_int_equal(file_size(file), host_size(fd));
+	while (nr)
+		page_put(pages[--nr]);
+	assert_int_equal(get(&m, 0), 'x');
+	assert_int_equal(get(&m, 1), 'y');
+	file_put(file);
+	close(fd);
+	memory_close(&m);
+}
+
+/* A hole behind the host's end makes its file longer first, but not shorter than others have. */
+static void a_hole_leaves_what_others_have_appended(void **state)
+{
+	struct file *file;
+	int fd;
+
+	memory_open(&m);
+	fd = host_fd_of_pages(2);
+	file = open_host(fd, HOST_FILE_DUP);
+	assert_int_equal(file_write(file, 3 * PAGE - 1, "w", 1), 1);
+	assert_int_equal(pwrite(fd, "z", 1, 9 * PAGE), 1);
+	assert_int_equal(file_punch_hole(file, PAGE, PAGE), 0);
+	assert_int_equal(host_size(fd), 9 * PAGE + 1);
+	assert_int_equal(host_byte(fd, 9 * PAGE), 'z');
+	assert_int_equal(host_byte(fd, PAGE), 0);
+	assert_int_equal(file_refresh(file), 0);
+	assert_int_equal(file_size(file), 9 * PAGE + 1);
+	file_put(file);
+	close(fd);
+	memory_close(&m);
+}
+
 static void a_hole_is_one_there_too(void **state)
 {
 	struct file *file;
@@ -524,6 +591,8 @@ int main(void)
 		cmocka_unit_test(a_write_makes_the_host_longer_at_the_sync),
 		cmocka_unit_test(a_truncation_reaches_host_and_mappings),
 		cmocka_unit_test(a_size_that_others_change_is_learnt),
+		cmocka_unit_test(a_size_that_could_not_be_learnt_is_learnt_later),
+		cmocka_unit_test(a_hole_leaves_what_others_have_appended),
 		cmocka_unit_test(a_hole_is_one_there_too),
 		cmocka_unit_test(sync_mappings_are_refused_as_there),
 		cmocka_unit_test(pages_are_had_in_advance),
