@@ -37,5 +37,8 @@
  * taken back (mm/retry.c).  Every other want of memory is -ENOMEM.  And no hook can answer it.
  */
 #define ENOFRAME	(MAX_ERRNO + 1)
+/* The same, of a page of a file: it begins past the end; it is another by now, look again. */
+#define EPASTEND	(MAX_ERRNO + 2)
+#define ECHANGED	(MAX_ERRNO + 3)
 
 #endif

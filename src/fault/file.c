@@ -143,7 +143,7 @@ enum mm_fault fault_wait(struct fault *f)
 		page_put(page);
 	fault_forget(f);
 	/* If it is past the end by now, that is for the next look to say. */
-	return !err || err == -ENXIO ? MM_FAULT_DONE : outcome_of(err);
+	return !err || err == -EPASTEND ? MM_FAULT_DONE : outcome_of(err);
 }
 
 void fault_forget(struct fault *f)

@@ -27,7 +27,7 @@
  * punching hold it for write.  Finding a page needs neither.
  *
  * Truncation (truncate.c):	1. the invalidate lock, for write: fills have ended
- *				2. the new size: who looks now is told -ENXIO
+ *				2. the new size: who looks now is told -EPASTEND
  *				3. unmap() of the whole range
  *				4. for each page: its lock, unmap() if it is mapped again, mapping
  *				   NULL, out of the index
@@ -315,6 +315,15 @@ static int fill(struct file *file, struct page *page) __must_hold(page) __may_sl
 	return 0;
 }
 
+/* A page that only the caller knows.  -ECHANGED: somebody else was first.  No hook can say that. */
+static int add_new(struct address_space *mapping, unsigned long pgoff, struct page *page)
+	__must_hold(page) __must_hold_shared(&mapping->invalidate_lock) __may_sleep
+{
+	int err = filemap_add(mapping, pgoff, page);
+
+	return err == -EEXIST ? -ECHANGED : err;
+}
+
 /*
  * A page of zeros.  Locked, as long as others do not know yet what it is: who looks for pages by
  * their frames waits with his judgement.  Nobody has it for longer than a look at that.
@@ -330,7 +339,7 @@ static int add_zeros(struct file *file, unsigned long pgoff, enum filemap_get ho
 	else if (!page_trylock(page))
 		return -EAGAIN;
 	page_set_flags(page, PG_UPTODATE);
-	err = filemap_add(file->mapping, pgoff, page);
+	err = add_new(file->mapping, pgoff, page);
 	page_unlock(page);
 	return err;
 }
@@ -342,7 +351,7 @@ static int add_filled(struct file *file, unsigned long pgoff, struct page *page)
 	int err;
 
 	page_lock(page);
-	err = filemap_add(file->mapping, pgoff, page);
+	err = add_new(file->mapping, pgoff, page);
 	if (!err) {
 		err = fill(file, page);
 		if (err)
@@ -352,7 +361,7 @@ static int add_filled(struct file *file, unsigned long pgoff, struct page *page)
 	return err;
 }
 
-/* -EEXIST: somebody else was first. */
+/* -ECHANGED: somebody else was first. */
 static int make_page(struct file *file, unsigned long pgoff, enum filemap_get how,
 		     struct page **out)
 	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep
@@ -379,7 +388,7 @@ bool filemap_wait_filled(struct page *page)
 	return filemap_is_uptodate(page);
 }
 
-/* There is no page in memory.  -EEXIST: there is by now. */
+/* There is no page in memory.  -ECHANGED: there is by now. */
 static int get_missing(struct file *file, unsigned long pgoff, enum filemap_get how,
 		       struct page **out)
 	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep
@@ -402,7 +411,7 @@ int filemap_get_locked(struct file *file, unsigned long pgoff, enum filemap_get 
 		struct page *page;
 
 		if (reach == FILEMAP_INSIDE && pgoff >= mapping_end(file->mapping))
-			return -ENXIO;
+			return -EPASTEND;
 		page = filemap_find_any(file->mapping, pgoff);
 		if (!page) {
 			err = get_missing(file, pgoff, how, out);
@@ -412,9 +421,9 @@ int filemap_get_locked(struct file *file, unsigned long pgoff, enum filemap_get 
 			err = 0;
 		} else {
 			page_put(page);
-			err = how == FILEMAP_TRY ? -EAGAIN : -EEXIST;
+			err = how == FILEMAP_TRY ? -EAGAIN : -ECHANGED;
 		}
-	} while (err == -EEXIST);
+	} while (err == -ECHANGED);
 	return err;
 }
 
@@ -441,7 +450,7 @@ int filemap_get_page(struct file *file, unsigned long pgoff, enum filemap_get ho
 	struct page *page;
 
 	if (unlikely(pgoff >= mapping_end(file->mapping)))
-		return -ENXIO;
+		return -EPASTEND;
 	page = filemap_find_page(file->mapping, pgoff);
 	if (unlikely(!page))
 		return get_slow(file, pgoff, how, out);

@@ -137,7 +137,7 @@ enum filemap_get {
 /*
  * The page of @file at @pgoff, filled, with a reference.  0; or
  *
- * -ENXIO	it begins at or past the end of the file: SIGBUS
+ * -EPASTEND	it begins at or past the end of the file: SIGBUS
  * -EAGAIN	FILEMAP_TRY only: it would have to wait.  Let go of the locks (the VMA lock comes
  *		after the page lock) and come again with FILEMAP_WAIT
  * -ENOMEM	no frame, nor one for the index

@@ -47,7 +47,7 @@ static int find_hole(struct address_space *mapping, u64 at, struct page **page) 
 	if (at < mapping_size(mapping))
 		err = filemap_get_kept(mapping, at >> PAGE_SHIFT, page);
 	else
-		err = -ENXIO;
+		err = -EPASTEND;
 	rwsem_read_unlock(&mapping->invalidate_lock);
 	return err == -ENOENT ? 0 : err;
 }
@@ -102,7 +102,7 @@ long file_read(struct file *file, uint64_t offset, void *to, size_t bytes)
 		done += part;
 	}
 	/* Past the end: it has become shorter since. */
-	return done || err == -ENXIO ? (long)done : err;
+	return done || err == -EPASTEND ? (long)done : err;
 }
 
 /* --------------------------------------------------------------------------------- write -- */

@@ -132,7 +132,7 @@ static void wait_leaving(struct address_space *mapping, unsigned long pgoff, con
 	page_put(page);
 }
 
-/* The page takes the place of the slot.  -EEXIST: it is not there any more. */
+/* The page takes the place of the slot.  -ECHANGED: it is not there any more. */
 static int take_place(struct address_space *mapping, unsigned long pgoff, const void *item,
 		      struct page *page)
 	__must_hold(page)
@@ -154,7 +154,7 @@ static int take_place(struct address_space *mapping, unsigned long pgoff, const 
 		atomic_store_relaxed(&page->mapping, NULL);
 		page_put(page);
 	}
-	return there ? 0 : -EEXIST;
+	return there ? 0 : -ECHANGED;
 }
 
 static void give_place_back(struct address_space *mapping, void *item, struct page *page)
@@ -214,7 +214,7 @@ int filemap_swap_in(struct address_space *mapping, unsigned long pgoff, enum fil
 	if (!item)
 		return -ENOENT;
 	if (item_is_page(item))
-		return -EEXIST;
+		return -ECHANGED;
 	if (how == FILEMAP_TRY)
 		return -EAGAIN;
 	if (item == ITEM_LOST)
@@ -222,7 +222,7 @@ int filemap_swap_in(struct address_space *mapping, unsigned long pgoff, enum fil
 	if (item_is_slot(item))
 		return fill(mapping, pgoff, item, out);
 	wait_leaving(mapping, pgoff, item);
-	return -EEXIST;
+	return -ECHANGED;
 }
 
 int filemap_get_kept(struct address_space *mapping, unsigned long pgoff, struct page **out)
@@ -236,10 +236,10 @@ int filemap_get_kept(struct address_space *mapping, unsigned long pgoff, struct 
 		if (!page)
 			err = filemap_swap_in(mapping, pgoff, FILEMAP_WAIT, &page);
 		else if (!filemap_is_uptodate(page) && !filemap_wait_filled(page))
-			err = -EEXIST;
-		if (err == -EEXIST && page)
+			err = -ECHANGED;
+		if (err == -ECHANGED && page)
 			page_put(page);
-	} while (err == -EEXIST);
+	} while (err == -ECHANGED);
 	if (!err)
 		*out = page;
 	return err;

@@ -49,7 +49,7 @@ void filemap_see_slots(struct address_space *mapping);
 
 /*
  * One step of a lookup that found no page.  0: a page that was read back, filled; -ENOENT: nothing
- * is there; -EEXIST: look again; -EAGAIN: @how does not wait; -ENOMEM, -EIO.
+ * is there; -ECHANGED: look again; -EAGAIN: @how does not wait; -ENOMEM, -EIO.
  */
 int filemap_swap_in(struct address_space *mapping, unsigned long pgoff, enum filemap_get how,
 		    struct page **out)

@@ -21,6 +21,7 @@ static struct file *file;
 static unsigned char kept[BYTES];
 static u32 writes;			/* a */
 static int error;			/* a	of the next write */
+static int read_error;			/* of all reads; 0: none */
 
 static int plain_mmap(struct file *f, struct vma_new *vma) __in_mmap_hook;
 static int plain_mmap(struct file *f, struct vma_new *vma)
@@ -30,8 +31,9 @@ static int plain_mmap(struct file *f, struct vma_new *vma)
 
 static int read_page(struct file *f, uint64_t offset, void *to, size_t bytes)
 {
-	frame_load(to, kept + offset, bytes);
-	return 0;
+	if (!read_error)
+		frame_load(to, kept + offset, bytes);
+	return read_error;
 }
 
 static int write_page(struct file *f, uint64_t offset, const void *from, size_t bytes)
@@ -60,6 +62,7 @@ static void setup(void)
 	memset(kept, 0, sizeof(kept));
 	writes = 0;
 	error = 0;
+	read_error = 0;
 	memory_open(&m);
 	assert_int_equal(file_create(m.s.v, &desc, &file), 0);
 	assert_int_equal(space_map_file(&m.s, 0, PAGES, RW, MAP_SHARED, file, 0), 0);
@@ -151,6 +154,24 @@ static void private_stores_are_not(void **state)
 	memory_close(&m);
 }
 
+/* Whatever number it has: nobody asks for ever. */
+static void a_page_that_cannot_be_read_is_a_bus_error(void **state)
+{
+	static const int errors[] = { -EIO, -ENXIO, -EEXIST, -EAGAIN, -ENOENT };
+
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		read_error = errors[i];
+		assert_int_equal(get(&m, 1), NO_BYTE(BUS));
+		assert_int_equal(put(&m, 1, 1), MM_FAULT_BUS);
+		assert_int_equal(mm_madvise(m.s.mm, at(1), 4096, MADV_POPULATE_READ), -EFAULT);
+	}
+	read_error = 0;
+	assert_int_equal(get(&m, 1), 0);
+	file_put(file);
+	memory_close(&m);
+}
+
 /* ------------------------------------------------------------------------------------ threads */
 
 #define ROUNDS		2000
@@ -218,6 +239,7 @@ int main(void)
 		cmocka_unit_test(stores_are_written_back),
 		cmocka_unit_test(msync_tells_once),
 		cmocka_unit_test(private_stores_are_not),
+		cmocka_unit_test(a_page_that_cannot_be_read_is_a_bus_error),
 		cmocka_unit_test(no_store_is_lost),
 	};
 

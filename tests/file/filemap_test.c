@@ -93,13 +93,13 @@ static void test_past_the_end(void **state)
 
 	machine_open(&m);
 	file = file_make(&m, FILE_SHMEM, NULL, PAGE + 1, NULL);
-	assert_int_equal(filemap_get_page(file, 2, FILEMAP_WAIT, &page), -ENXIO);
-	assert_int_equal(filemap_get_page(file, 2, FILEMAP_TRY, &page), -ENXIO);
-	assert_int_equal(filemap_get_page(file, ~0ul, FILEMAP_WAIT, &page), -ENXIO);
+	assert_int_equal(filemap_get_page(file, 2, FILEMAP_WAIT, &page), -EPASTEND);
+	assert_int_equal(filemap_get_page(file, 2, FILEMAP_TRY, &page), -EPASTEND);
+	assert_int_equal(filemap_get_page(file, ~0ul, FILEMAP_WAIT, &page), -EPASTEND);
 	assert_null(page);
 	page_put(get(file, 1));
 	file_set_size(file, 0);
-	assert_int_equal(filemap_get_page(file, 0, FILEMAP_WAIT, &page), -ENXIO);
+	assert_int_equal(filemap_get_page(file, 0, FILEMAP_WAIT, &page), -EPASTEND);
 	file_put(file);
 	machine_close(&m);
 }
@@ -124,6 +124,32 @@ static void test_failed_fill(void **state)
 	assert_int_equal(byte_at(file, 9), disk_byte(&disk, 9));
 	assert_int_equal(disk.reads, 2);
 	file_put(file);
+	machine_close(&m);
+}
+
+/* What the library means by a number is not what a hook means by it. */
+static void test_any_error_is_the_hooks(void **state)
+{
+	static const int errors[] = { -EEXIST, -ENXIO, -EAGAIN, -ENOENT, -EINTR, -EPERM };
+	struct machine m;
+
+	machine_open(&m);
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		struct disk disk = { .fails = 3, .error = errors[i] };
+		struct file *file = file_make(&m, 0, &disk, PAGE, NULL);
+		struct page *page = NULL;
+		u8 byte;
+
+		assert_int_equal(filemap_get_page(file, 0, FILEMAP_WAIT, &page), errors[i]);
+		assert_null(page);
+		assert_int_equal(disk.reads, 1);
+		assert_int_equal(file_read(file, 9, &byte, 1), errors[i]);
+		assert_int_equal(file_write(file, 9, "x", 1), errors[i]);
+		assert_int_equal(disk.reads, 3);
+		assert_int_equal(file_read(file, 9, &byte, 1), 1);
+		assert_int_equal(byte, disk_byte(&disk, 9));
+		file_put(file);
+	}
 	machine_close(&m);
 }
 
@@ -634,6 +660,7 @@ int main(void)
 		cmocka_unit_test(test_modes_and_limits),
 		cmocka_unit_test(test_sparse),
 		cmocka_unit_test(test_walker),
+		cmocka_unit_test(test_any_error_is_the_hooks),
 		cmocka_unit_test(test_no_frames),
 #ifdef CONFIG_VMAREA_DEBUG
 		cmocka_unit_test(test_each_failure),

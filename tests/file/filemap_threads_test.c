@@ -106,7 +106,7 @@ static void fault(struct file *file, unsigned long pgoff, enum filemap_get how)
 	u32 none = 0;
 	int err = filemap_get_page(file, pgoff, how, &page);
 
-	VM_BUG_ON(err && err != -ENXIO && err != -ENOMEM && err != -EIO &&
+	VM_BUG_ON(err && err != -EPASTEND && err != -ENOMEM && err != -EIO &&
 		  (err != -EAGAIN || how != FILEMAP_TRY), "%d", err);
 	if (err)
 		return;

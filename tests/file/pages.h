@@ -32,6 +32,7 @@ struct machine {
 struct disk {
 	u32 reads;			/* atomic: read_page() was called so often */
 	u32 fails;			/* atomic: so many calls fail first */
+	int error;			/* with that; 0: -EIO */
 	u8 salt;			/* changes every byte */
 };
 
@@ -50,7 +51,7 @@ static inline int disk_read_page(struct file *file, uint64_t offset, void *to, s
 	atomic_add_relaxed(&disk->reads, 1);
 	while (left)
 		if (atomic_cas_relaxed(&disk->fails, &left, left - 1))
-			return -EIO;
+			return disk->error ? disk->error : -EIO;
 	for (size_t i = 0; i < bytes; i++)
 		((u8 *)to)[i] = disk_byte(disk, offset + i);
 	return 0;
