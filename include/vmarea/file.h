@@ -44,8 +44,9 @@ VMAREA_API int file_sync(struct file *file, uint64_t start, uint64_t end)
  * nothing is read or written back in between.
  *
  * -EINVAL: not open for writing, @bytes is 2^63 or more, or not whole pages of FILE_HUGETLB; -EFBIG:
- * past max_bytes; -EPERM: FILE_APPEND_ONLY, or sealed; -ENOMEM: the page that it would end in is in
- * swap, and there is no frame for it; or what set_size() returned.  Nothing changed.
+ * past max_bytes; -EPERM: FILE_APPEND_ONLY, or sealed; the page that it would end in is in swap, and
+ * -ENOMEM: there is no frame for it, -EIO: it cannot be read; or what set_size() returned.  Nothing
+ * changed.
  */
 VMAREA_API int file_truncate(struct file *file, uint64_t bytes)	__may_sleep __must_check;
 

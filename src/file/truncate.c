@@ -198,7 +198,10 @@ static void set_size(struct address_space *mapping, u64 bytes)
 		zero_rest(mapping, bytes);
 }
 
-/* -ENOMEM.  That it cannot be read is no obstacle: what is left of it cannot, either. */
+/*
+ * -ENOMEM, -EIO: else what is to be zero would be there again when it can be read.  Of a page that
+ * is lost nothing ever is.
+ */
 static int bring_back_part(struct address_space *mapping, u64 at)
 	__must_hold(&mapping->invalidate_lock) __may_sleep
 {
@@ -210,12 +213,14 @@ static int bring_back_part(struct address_space *mapping, u64 at)
 	err = filemap_get_kept(mapping, at >> PAGE_SHIFT, &page);
 	if (!err)
 		page_put(page);
-	return err == -ENOMEM ? err : 0;
+	if (err == -EIO && pi_load(&mapping->pages, at >> PAGE_SHIFT) == ITEM_LOST)
+		return 0;
+	return err == -ENOENT ? 0 : err;
 }
 
 /*
  * The invalidate lock for write, and the pages in whose middle @start and @end lie are in memory if
- * they are anywhere.  0; -ENOMEM: not locked.
+ * they are anywhere.  0; -ENOMEM, -EIO: not locked.
  */
 static int lock_for_parts(struct address_space *mapping, u64 start, u64 end)
 	__cond_acquires(0, &mapping->invalidate_lock) __may_sleep
@@ -237,7 +242,7 @@ static int lock_for_parts(struct address_space *mapping, u64 start, u64 end)
 
 void filemap_set_size(struct address_space *mapping, u64 bytes)
 {
-	/* It cannot fail: without a frame what is behind the end stays, as on Linux. */
+	/* It cannot fail: what is behind the end and cannot be had stays, as on Linux. */
 	if (lock_for_parts(mapping, bytes, bytes))
 		rwsem_write_lock(&mapping->invalidate_lock);
 	set_size(mapping, bytes);

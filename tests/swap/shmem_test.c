@@ -240,6 +240,35 @@ static void swapoff_brings_it_back(void **state)
 	close_all();
 }
 
+/* A page of which a part is to be zero cannot be read: it does not come back with what was there. */
+static void what_is_cut_does_not_come_back(void **state)
+{
+	open_all(4096, 64, NR);
+	send_all_out(NR);
+	atomic_store_relaxed(&s.fail_reads, 1);
+	assert_int_equal(file_truncate(file, 5 * PAGE_SIZE + 100), -EIO);
+	assert_int_equal(file_size(file), NR * PAGE_SIZE);
+	assert_int_equal(file_punch_hole(file, 3 * PAGE_SIZE + 100, PAGE_SIZE), -EIO);
+	/* Whole pages need not be read. */
+	assert_int_equal(file_punch_hole(file, PAGE_SIZE, PAGE_SIZE), 0);
+	assert_int_equal(file_truncate(file, 8 * PAGE_SIZE), 0);
+	atomic_store_relaxed(&s.fail_reads, 0);
+	assert_int_equal(get(&m, 3), byte_of(3));
+	assert_int_equal(get(&m, 1), 0);
+	assert_int_equal(file_truncate(file, 5 * PAGE_SIZE + 100), 0);
+	assert_int_equal(file_truncate(file, 8 * PAGE_SIZE), 0);
+	assert_int_equal(get(&m, 5), 0);
+	/* But what is lost for good is no obstacle. */
+	atomic_store_relaxed(&s.fail_reads, 1);
+	assert_int_equal(vmarea_swapoff(m.s.v, s.id), 0);
+	store_free(&s);
+	assert_int_equal(file_truncate(file, 4 * PAGE_SIZE + 100), 0);
+	assert_int_equal(file_truncate(file, 5 * PAGE_SIZE), 0);
+	assert_int_equal(read_byte(4), -EIO);
+	store_on(&s, m.s.v, 64, 0);
+	close_all();
+}
+
 /* Where no frame is free it takes some from who does not need them. */
 static void swapoff_takes_pages_back(void **state)
 {
@@ -336,6 +365,7 @@ int main(void)
 		cmocka_unit_test(the_last_put_frees_slots),
 		cmocka_unit_test(what_is_read_wrong_stays),
 		cmocka_unit_test(swapoff_brings_it_back),
+		cmocka_unit_test(what_is_cut_does_not_come_back),
 		cmocka_unit_test(swapoff_takes_pages_back),
 		cmocka_unit_test(what_is_used_stays),
 		cmocka_unit_test(what_is_broken_is_noticed),
