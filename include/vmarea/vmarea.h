@@ -230,10 +230,10 @@ VMAREA_API long file_write(struct file *file, uint64_t offset, const void *from,
 /*
  * As fallocate() with FALLOC_FL_PUNCH_HOLE and KEEP_SIZE: the range reads as zeros, and whole pages
  * of it are dropped, so that read_page() will be asked for them again: who keeps the bytes has to
- * have punch_hole(), too.  0; -EBADF: not open for writing; -EINVAL: @bytes is 0, or the end is past
- * 2^63 - 1; -EPERM: FILE_APPEND_ONLY, or sealed; -ENOMEM: a page of which a part is punched is in
- * swap, and there is no frame for it; or what punch_hole() returned.  After an error nothing
- * changed.
+ * have punch_hole(), too.  0; -EINVAL: @bytes is 0, it or @offset 2^63 or more; -EBADF: not open for
+ * writing; -EPERM: FILE_APPEND_ONLY, or sealed; -EFBIG: the end is past max_bytes; a page of which a
+ * part is punched is in swap, and -ENOMEM: there is no frame for it, -EIO: it cannot be read; or
+ * what punch_hole() returned.  After an error nothing changed.
  */
 VMAREA_API int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
 	__may_sleep __must_check;

@@ -28,6 +28,11 @@ bool filemap_try_again(const struct address_space *mapping, int err, unsigned in
 	       cache->reclaim(mapping->instance, nr_tries);
 }
 
+static u64 most_bytes(const struct file *file)
+{
+	return file->max_bytes ? min(file->max_bytes, (u64)INT64_MAX) : INT64_MAX;
+}
+
 static char *bytes_at(struct page *page, u64 at)
 {
 	return (char *)page_bytes(page) + at % PAGE_SIZE;
@@ -79,10 +84,10 @@ long file_read(struct file *file, uint64_t offset, void *to, size_t bytes)
 	int err = 0;
 	witness_call();
 
-	if (!(file_flags(file) & FILE_READ))
-		return -EBADF;
 	if (offset > INT64_MAX)
 		return -EINVAL;
+	if (!(file_flags(file) & FILE_READ))
+		return -EBADF;
 	if (!file->instance->arena)
 		return -EOPNOTSUPP;
 	bytes = min(bytes, (size_t)INT64_MAX);
@@ -181,14 +186,16 @@ static int write_part(struct file *file, u64 at, const void *from, size_t bytes)
 
 long file_write(struct file *file, uint64_t offset, const void *from, size_t bytes)
 {
-	u64 limit = file->max_bytes ? min(file->max_bytes, (u64)INT64_MAX) : INT64_MAX;
+	u64 limit = most_bytes(file);
 	size_t done = 0;
 	int err = 0;
 	witness_call();
 
+	if (offset > INT64_MAX)
+		return -EINVAL;
 	if (!(file_flags(file) & FILE_WRITE))
 		return -EBADF;
-	if (offset > INT64_MAX || (file_flags(file) & FILE_HUGETLB))
+	if (file_flags(file) & FILE_HUGETLB)
 		return -EINVAL;
 	if (!file->instance->arena)
 		return -EOPNOTSUPP;
@@ -216,14 +223,15 @@ long file_write(struct file *file, uint64_t offset, const void *from, size_t byt
 
 int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
 {
-	u64 end;
 	witness_call();
 
-	if (!bytes || check_add_overflow(offset, bytes, &end) || end > INT64_MAX)
+	if (!bytes || offset > INT64_MAX || bytes > INT64_MAX)
 		return -EINVAL;
 	if (!(file_flags(file) & FILE_WRITE))
 		return -EBADF;
 	if (file_flags(file) & FILE_APPEND_ONLY)
 		return -EPERM;
-	return filemap_punch(file, offset, end);
+	if (offset + bytes > most_bytes(file))
+		return -EFBIG;
+	return filemap_punch(file, offset, offset + bytes);
 }

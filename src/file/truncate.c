@@ -255,11 +255,11 @@ static int may_truncate(const struct file *file, u64 bytes)
 
 	if (!(flags & FILE_WRITE) || bytes > INT64_MAX)
 		return -EINVAL;
-	if ((flags & FILE_HUGETLB) && !IS_ALIGNED(bytes, BIT(file->huge_shift)))
-		return -EINVAL;
+	if (flags & FILE_APPEND_ONLY)
+		return -EPERM;
 	if (file->max_bytes && bytes > file->max_bytes)
 		return -EFBIG;
-	return flags & FILE_APPEND_ONLY ? -EPERM : 0;
+	return (flags & FILE_HUGETLB) && !IS_ALIGNED(bytes, BIT(file->huge_shift)) ? -EINVAL : 0;
 }
 
 static int ask_set_size(struct file *file, u64 bytes)

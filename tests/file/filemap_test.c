@@ -346,7 +346,7 @@ static void test_punch(void **state)
 	assert_int_equal(filemap_nr_pages(file->mapping), 1);
 	assert_int_equal(file_size(file), 8 * PAGE);
 	assert_int_equal(file_punch_hole(file, PAGE, 0), -EINVAL);
-	assert_int_equal(file_punch_hole(file, PAGE, INT64_MAX), -EINVAL);
+	assert_int_equal(file_punch_hole(file, PAGE, INT64_MAX), -EFBIG);
 	assert_int_equal(file_punch_hole(file, PAGE, UINT64_MAX), -EINVAL);
 	file_set_flags(file, FILE_SEAL_WRITE, 0);
 	assert_int_equal(file_punch_hole(file, PAGE, PAGE), -EPERM);
@@ -485,11 +485,21 @@ static void test_modes_and_limits(void **state)
 	machine_open(&m);
 	assert_int_equal(file_create(m.v, &desc, &file), 0);
 	assert_int_equal(file_write(file, 0, bytes, 1), -EBADF);
+	assert_int_equal(file_write(file, 1ul << 63, bytes, 1), -EINVAL);
 	assert_int_equal(file_punch_hole(file, 0, 1), -EBADF);
+	assert_int_equal(file_punch_hole(file, PAGE, INT64_MAX), -EBADF);
+	assert_int_equal(file_punch_hole(file, 1ul << 63, 1), -EINVAL);
 	file_put(file);
 	desc.flags = FILE_WRITE;
 	assert_int_equal(file_create(m.v, &desc, &file), 0);
 	assert_int_equal(file_read(file, 0, bytes, 1), -EBADF);
+	assert_int_equal(file_read(file, 1ul << 63, bytes, 1), -EINVAL);
+	assert_int_equal(file_punch_hole(file, 0, 0), -EINVAL);
+	assert_int_equal(file_punch_hole(file, 0, 1ul << 63), -EINVAL);
+	assert_int_equal(file_punch_hole(file, PAGE, INT64_MAX), -EFBIG);
+	assert_int_equal(file_punch_hole(file, PAGE, 11), -EFBIG);
+	assert_int_equal(file_punch_hole(file, PAGE, 10), 0);
+	assert_int_equal(file_truncate(file, PAGE + 11), -EFBIG);
 	assert_int_equal(file_write(file, PAGE, bytes, 20), 10);
 	assert_int_equal(file_write(file, PAGE + 10, bytes, 1), -EFBIG);
 	assert_int_equal(file_write(file, 1ul << 63, bytes, 1), -EINVAL);
@@ -497,6 +507,8 @@ static void test_modes_and_limits(void **state)
 	desc.flags = FILE_WRITE | FILE_APPEND_ONLY;
 	assert_int_equal(file_create(m.v, &desc, &file), 0);
 	assert_int_equal(file_punch_hole(file, 0, 1), -EPERM);
+	assert_int_equal(file_punch_hole(file, PAGE, 11), -EPERM);
+	assert_int_equal(file_truncate(file, PAGE + 11), -EPERM);
 	file_put(file);
 	machine_close(&m);
 }
@@ -648,6 +660,7 @@ int main(void)
 		cmocka_unit_test(test_filled_once),
 		cmocka_unit_test(test_past_the_end),
 		cmocka_unit_test(test_failed_fill),
+		cmocka_unit_test(test_any_error_is_the_hooks),
 		cmocka_unit_test(test_try),
 		cmocka_unit_test(test_no_arena),
 		cmocka_unit_test(test_two_files_of_one_inode),
@@ -660,7 +673,6 @@ int main(void)
 		cmocka_unit_test(test_modes_and_limits),
 		cmocka_unit_test(test_sparse),
 		cmocka_unit_test(test_walker),
-		cmocka_unit_test(test_any_error_is_the_hooks),
 		cmocka_unit_test(test_no_frames),
 #ifdef CONFIG_VMAREA_DEBUG
 		cmocka_unit_test(test_each_failure),
