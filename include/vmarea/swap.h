@@ -32,9 +32,9 @@ struct vmarea;
 
 /*
  * All are called without a lock of any mm but for read: a page that a swapoff brings in, or that
- * MADV_WILLNEED asks for, is read with the mmap lock held for read.  They may sleep, and may come
- * from any number of threads at once, never two for one slot.  They must not touch memory that the
- * library backs, nor call it: who waits for the page may be anybody.
+ * MADV_WILLNEED or user_faults_continue() asks for, is read with the mmap lock held for read.  They
+ * may sleep, and may come from any number of threads at once, never two for one slot.  They must not
+ * touch memory that the library backs, nor call it: who waits for the page may be anybody.
  */
 struct swap_ops {
 	/*
