@@ -182,8 +182,13 @@ struct file *file_to_read(const struct vm_area_struct *vma)
 int file_remove(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
 	u64 offset = (u64)vma_pgoff_at(vma, start) << PAGE_SHIFT;
+	int err;
 
-	if (start >= end || !vma_maps_file(vma) || !mm_has_pages(vma->vm_mm))
+	if (start >= end || !vma_maps_file(vma))
 		return 0;
+	/* An area that has grown may reach further than any file does. */
+	err = filemap_check_hole(vma->vm_file, offset, end - start);
+	if (err || !mm_has_pages(vma->vm_mm))
+		return err;
 	return filemap_punch(vma->vm_file, offset, offset + (end - start));
 }

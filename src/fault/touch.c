@@ -22,7 +22,7 @@
 #include "base/atomic.h"
 #include "fault/fault.h"
 #include "fault/huge.h"
-#include "file/file.h"
+#include "file/filemap.h"
 #include "vma/anon.h"
 #include "vma/instance.h"
 #include "vma/limits.h"
@@ -83,7 +83,7 @@ static bool beyond_end(const struct access *a)
 	    (a->vma->vm_ops != &file_vm_ops &&
 	     !(file_flags(file) & (FILE_SHMEM | FILE_HUGETLB))))
 		return false;
-	return last >= DIV_ROUND_UP(file_size(file), PAGE_SIZE);
+	return last >= mapping_end(file->mapping);
 }
 
 /*

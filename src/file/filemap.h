@@ -212,6 +212,8 @@ static inline unsigned long mapping_end(const struct address_space *mapping)
 
 /* file_set_size(), for all that are open. */
 void filemap_set_size(struct address_space *mapping, u64 bytes)	__may_sleep;
+/* Could there be such a hole?  0; -EINVAL: not by its numbers; -EFBIG: not in this file. */
+int filemap_check_hole(const struct file *file, u64 offset, u64 bytes)	__must_check;
 /*
  * The bytes [start, end) become a hole: whole pages leave, parts of pages become zero.  0, or what
  * punch_hole() of @file or a seal says: nothing changed.

@@ -221,17 +221,23 @@ long file_write(struct file *file, uint64_t offset, const void *from, size_t byt
 
 /* --------------------------------------------------------------------------------- holes -- */
 
-int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
+int filemap_check_hole(const struct file *file, u64 offset, u64 bytes)
 {
-	witness_call();
-
 	if (!bytes || offset > INT64_MAX || bytes > INT64_MAX)
 		return -EINVAL;
+	return offset + bytes > most_bytes(file) ? -EFBIG : 0;
+}
+
+int file_punch_hole(struct file *file, uint64_t offset, uint64_t bytes)
+{
+	int err = filemap_check_hole(file, offset, bytes);
+	witness_call();
+
+	if (err == -EINVAL)
+		return err;
 	if (!(file_flags(file) & FILE_WRITE))
 		return -EBADF;
 	if (file_flags(file) & FILE_APPEND_ONLY)
 		return -EPERM;
-	if (offset + bytes > most_bytes(file))
-		return -EFBIG;
-	return filemap_punch(file, offset, offset + bytes);
+	return err ? err : filemap_punch(file, offset, offset + bytes);
 }

@@ -263,12 +263,57 @@ static void a_hole_in_a_huge_file_is_no_larger_and_no_smaller(void **state)
 	memory_close(&m);
 }
 
+/* As on Linux the area may grow beyond what a file can be, and there it has no holes. */
+static void no_hole_where_no_file_is(void **state)
+{
+	const unsigned long last = (1ul << 51) - 2;
+	struct memory m;
+	struct file *file;
+
+	memory_open(&m);
+	file = open_file(&m, NULL, FILE_SHMEM, INT64_MAX, NULL);
+	assert_int_equal(space_map_file(&m.s, 0, 1, RW, MAP_SHARED, file, last), 0);
+	assert_int_equal(mm_mremap(m.s.mm, at(0), 4096, 4 * 4096, 0, 0), at(0));
+	assert_int_equal(put(&m, 0, 1), MM_FAULT_DONE);
+	assert_int_equal(put(&m, 1, 1), MM_FAULT_DONE);
+	assert_int_equal(put(&m, 2, 1), MM_FAULT_BUS);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), 3 * 4096, MADV_REMOVE), -EFBIG);
+	assert_int_equal(mm_madvise(m.s.mm, at(1), 4096, MADV_REMOVE), -EFBIG);
+	assert_int_equal(mm_madvise(m.s.mm, at(2), 4096, MADV_REMOVE), -EINVAL);
+	assert_int_equal(get(&m, 0), 1);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), 4096, MADV_REMOVE), 0);
+	assert_int_equal(get(&m, 0), 0);
+	file_put(file);
+	memory_close(&m);
+}
+
+/* Of a device, say: wherever one looks there is a page. */
+static void a_file_need_not_end(void **state)
+{
+	struct memory m;
+	struct file *file;
+
+	memory_open(&m);
+	file = open_file(&m, NULL, FILE_SHMEM, UINT64_MAX, NULL);
+	assert_int_equal(space_map_file(&m.s, 0, 1, RW, MAP_SHARED, file, 0), 0);
+	assert_int_equal(put(&m, 0, 1), MM_FAULT_DONE);
+	assert_int_equal(get(&m, 0), 1);
+	file_set_size(file, 0);
+	assert_int_equal(get(&m, 0), NO_BYTE(BUS));
+	file_set_size(file, UINT64_MAX);
+	assert_int_equal(get(&m, 0), 0);
+	file_put(file);
+	memory_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shared_pages_are_the_files),
 		cmocka_unit_test(private_writes_are_nobody_elses),
 		cmocka_unit_test(a_file_ends),
+		cmocka_unit_test(a_file_need_not_end),
+		cmocka_unit_test(no_hole_where_no_file_is),
 		cmocka_unit_test(pages_are_read_once),
 		cmocka_unit_test(what_is_locked_and_becomes_writable_is_copied),
 		cmocka_unit_test(shared_anonymous_memory_is_shared_with_children),
