@@ -454,6 +454,31 @@ static void huge_pages_are_protected(void **state)
 	teardown();
 }
 
+/* No more areas are allowed: what is registered stays, and so does what is protected. */
+static void a_refusal_forgets_no_protection(void **state)
+{
+	memory_init(&m, MEMORY_BYTES);
+	m.s.config.max_map_count = 2;
+	memory_create(&m);
+	assert_int_equal(space_map(&m.s, 0, 16, RW, ANON), 0);
+	uf = faults_make(&m, 0);
+	if (!can_protect()) {
+		teardown();
+		return;
+	}
+	assert_int_equal(faults_register(uf, 0, 16, WP), 0);
+	assert_int_equal(put(&m, 5, 1), MM_FAULT_DONE);
+	assert_int_equal(protect(5, 1, PROTECT), 0);
+	assert_int_equal(faults_unregister(uf, 4, 4), -ENOMEM);
+	assert_true(is_protected(5));
+	assert_int_equal(faults_register(uf, 4, 4, MISSING), -ENOMEM);
+	assert_true(is_protected(5));
+	assert_int_equal(flags_at(5) & VM_UFFD_MASK, VM_UFFD_WP);
+	assert_int_equal(faults_unregister(uf, 0, 16), 0);
+	assert_false(is_protected(5));
+	teardown();
+}
+
 static void poison(void **state)
 {
 	setup();
@@ -739,6 +764,7 @@ int main(void)
 		cmocka_unit_test(what_is_refused_keeps_it),
 		cmocka_unit_test(a_fork_drops_it_for_pinned_pages),
 		cmocka_unit_test(huge_pages_are_protected),
+		cmocka_unit_test(a_refusal_forgets_no_protection),
 		cmocka_unit_test(poison),
 		cmocka_unit_test(no_pages_no_answers),
 		cmocka_unit_test(a_fault_waits_for_its_page),
