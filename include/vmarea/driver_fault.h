@@ -61,7 +61,7 @@ struct vm_fault {
 #define VM_FAULT_DONE		0u
 /*
  * Look again: the driver has put something there itself, as by vm_insert_page(), or taken it away.
- * A driver that is asked 1000 times for one access, which is still to be made, is reported: SIGBUS.
+ * A driver that is asked 100,000 times for one access, which is still to be made, is reported: SIGBUS.
  */
 #define VM_FAULT_NOPAGE		1u
 /* Not with the VMA lock: let go of it, and come again with the mmap lock.  VMF_MAY_RETRY only. */

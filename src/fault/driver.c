@@ -25,8 +25,12 @@
 #include "vma/fault_hooks.h"
 #include "vma/map.h"
 
-/* So often may a driver be asked for one access: what it says to be there may be gone again. */
-#define MAX_IN_VAIN	1000u
+/*
+ * So often may a driver be asked for one access: what it says to be there may be gone again.  It
+ * may be the driver that takes it away each time, or another thread, and who is faster than a hook
+ * that sleeps is faster often: a thousand times in a row have been seen on a busy machine.
+ */
+#define MAX_IN_VAIN	100000u
 
 #define AROUND_BYTES	(64ul << 10)
 
