@@ -140,11 +140,20 @@ static bool leaks_promises(const struct side *side, const struct side_proc *proc
 				 config->overcommit == VMAREA_OVERCOMMIT_ALWAYS);
 }
 
+/* Where the agent's own memory is the kernel has a table, which goes along with what is moved. */
+static bool has_agents_table(const struct side *side, uint64_t addr, uint64_t len)
+{
+	uint64_t start = addr & ~(HUGE_PAGE - 1);
+	uint64_t end = (addr + len + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+
+	return side->memory.touch && overlap(start, end, side->image_start, side->image_end);
+}
+
 static bool skip_mremap(const struct side *side, const struct side_proc *proc, const uint64_t *a)
 {
 	if (side_hits_agent(side, a[0], a[1]) || side_hits_agent(side, a[0], a[2]) ||
 	    ((a[3] & MREMAP_FIXED) && side_hits_agent(side, a[4], a[2])) ||
-	    leaks_promises(side, proc, a))
+	    leaks_promises(side, proc, a) || has_agents_table(side, a[0], a[1]))
 		return true;
 	if (side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_HUGEPAGE) &&
 	    side_any_flag(proc, a[0], a[1] + DIFF_PAGE, VM_LOCKED))
@@ -417,6 +426,21 @@ static bool skip_access(const struct side *side, const struct side_proc *proc,
 		overlap(addr, last + 1, slot, slot + AGENT_EXEC_BYTES);
 }
 
+/*
+ * process_vm_writev() has all pages before it stores to the first, the library has one after the
+ * other: so a private page of a file may or may not be a copy of what the call itself has stored.
+ */
+static bool may_copy_own_bytes(const struct side_proc *proc, uint64_t addr, uint64_t bytes)
+{
+	if (addr % DIFF_PAGE + bytes <= DIFF_PAGE)
+		return false;
+	for (uint32_t i = 0; i < proc->nr; i++)
+		if (proc->area[i].seen.inode && !(proc->area[i].flags & VM_SHARED) &&
+		    overlap(addr, addr + bytes, proc->area[i].seen.start, proc->area[i].seen.end))
+			return true;
+	return false;
+}
+
 /* Others may be looked into by who may everything. */
 static bool skip_remote(const struct side *side, const struct diff_call *c)
 {
@@ -425,7 +449,9 @@ static bool skip_remote(const struct side *side, const struct diff_call *c)
 	if (a[2] >= AGENT_MAX_PROCS || a[3] >= NR_REMOTE_KINDS || !side->proc[a[2]].mm)
 		return true;
 	return (a[2] != c->proc && !side->start->config.caps) ||
-		skip_access(side, &side->proc[a[2]], c);
+		skip_access(side, &side->proc[a[2]], c) ||
+		(c->op == OP_POKE && a[3] != REMOTE_FORCED &&
+		 may_copy_own_bytes(&side->proc[a[2]], a[0], a[1]));
 }
 
 static bool skip_fill(const struct side *side, const struct side_proc *proc, const uint64_t *a)
