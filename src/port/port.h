@@ -196,8 +196,9 @@
  * neither into a callback nor into a work, so their locks are free.  What had been queued and
  * not run is still queued in the child as well, unless it was queued as shared: its memory is a
  * copy, which has to be freed too.  (So it must not lie on a thread's stack: those of the other
- * threads are used again in the child.)  The thread that forks must be in no read section, and
- * must hold no lock that a work takes.
+ * threads are used again in the child.)  The thread that forks waits for the work that runs and
+ * for the grace period that has begun.  So it must be in no read section, must hold no lock that
+ * a work takes, and no reader may wait for it.
  *
  * A port registers with the host for this when it is loaded, and that may fail: port_panic().
  *

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "port/port.h"
 #include "world.h"
 
 #define NR_PAGES	16ul
@@ -284,11 +285,12 @@ static void a_childs_copy(void **state)
 	mmput(child);
 }
 
-/* All of memory, in pages[]; how many. */
+/* All of memory, in pages[]; how many.  What is on its way back, such as tables, is waited for. */
 static unsigned int take_all(struct page **pages, unsigned int max)
 {
 	unsigned int nr = 0;
 
+	port_rcu_barrier();
 	while (nr < max && (pages[nr] = alloc_page(w.v)))
 		nr++;
 	assert_true(nr > 0 && nr < max);
