@@ -426,21 +426,6 @@ static bool skip_access(const struct side *side, const struct side_proc *proc,
 		overlap(addr, last + 1, slot, slot + AGENT_EXEC_BYTES);
 }
 
-/*
- * process_vm_writev() has all pages before it stores to the first, the library has one after the
- * other: so a private page of a file may or may not be a copy of what the call itself has stored.
- */
-static bool may_copy_own_bytes(const struct side_proc *proc, uint64_t addr, uint64_t bytes)
-{
-	if (addr % DIFF_PAGE + bytes <= DIFF_PAGE)
-		return false;
-	for (uint32_t i = 0; i < proc->nr; i++)
-		if (proc->area[i].seen.inode && !(proc->area[i].flags & VM_SHARED) &&
-		    overlap(addr, addr + bytes, proc->area[i].seen.start, proc->area[i].seen.end))
-			return true;
-	return false;
-}
-
 /* Others may be looked into by who may everything. */
 static bool skip_remote(const struct side *side, const struct diff_call *c)
 {
@@ -449,9 +434,7 @@ static bool skip_remote(const struct side *side, const struct diff_call *c)
 	if (a[2] >= AGENT_MAX_PROCS || a[3] >= NR_REMOTE_KINDS || !side->proc[a[2]].mm)
 		return true;
 	return (a[2] != c->proc && !side->start->config.caps) ||
-		skip_access(side, &side->proc[a[2]], c) ||
-		(c->op == OP_POKE && a[3] != REMOTE_FORCED &&
-		 may_copy_own_bytes(&side->proc[a[2]], a[0], a[1]));
+		skip_access(side, &side->proc[a[2]], c);
 }
 
 static bool skip_fill(const struct side *side, const struct side_proc *proc, const uint64_t *a)

@@ -577,7 +577,8 @@ VMAREA_API size_t mm_write(struct mm_user *mm, unsigned long addr, const void *f
  * the area could be given instead: it reads what mprotect() made unreadable, and writes to a
  * private area that is read-only, into a copy of its page; not to a shared one; and of an area with
  * VM_IO or VM_PFNMAP it asks the driver, if that has access().  A stack grows for MM_REMOTE_FORCED
- * only.
+ * only.  A write without it has up to 1,024 pages before it stores to the first of them, or 16 where
+ * there is no memory for a list.
  */
 #define MM_REMOTE_WRITE		0x1u
 #define MM_REMOTE_FORCED	0x2u

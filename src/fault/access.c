@@ -6,7 +6,9 @@
  *
  *	[ ..xxxx | xxxxxxxx | xxx..... ]	each page is had for the access, and then copied
  *
- * so the copy stops at the first page that cannot be had, with all bytes before it done.
+ * so the copy stops at the first page that cannot be had, with all bytes before it done.  But a
+ * write to another process has many pages before it stores to the first, as Linux's has: to make
+ * one private may copy a page of a file that the same write stores to by a shared area.
  *
  * The page is held while it is copied, and no lock is: the caller's buffer may be anything, memory
  * that faults itself not excepted.  For reading a reference does, and the page may be one that
@@ -27,6 +29,7 @@ struct transfer {
 	const void *from;
 	size_t left;
 	unsigned int how;		/* FAULT_* */
+	size_t done;
 };
 
 /* The page at t->addr, with a reference; *put is how to give it back. */
@@ -55,7 +58,7 @@ static enum mm_fault get_page(const struct transfer *t, struct page **page, u32 
  * Memory that has no page to copy by, for a debugger: its driver does a piece of @bytes.  By a
  * buffer of ours, since the caller's may fault and the driver is called with the mmap lock.
  */
-static size_t ask_driver(const struct transfer *t, size_t done, size_t bytes)
+static size_t ask_driver(const struct transfer *t, size_t bytes)
 	__must_not_hold(vma_stable) __may_sleep
 {
 	char piece[256];
@@ -65,61 +68,147 @@ static size_t ask_driver(const struct transfer *t, size_t done, size_t bytes)
 		return 0;
 	bytes = min(bytes, sizeof(piece));
 	if (!t->to)
-		memcpy(piece, (const char *)t->from + done, bytes);
+		memcpy(piece, (const char *)t->from + t->done, bytes);
 	got = driver_access(t->mm, t->addr, piece, bytes, !t->to);
 	if (got > 0 && t->to)
-		memcpy((char *)t->to + done, piece, (size_t)got);
+		memcpy((char *)t->to + t->done, piece, (size_t)got);
 	return got > 0 ? (size_t)got : 0;
+}
+
+/* As much of what is left as lies in one page. */
+static size_t piece_bytes(const struct transfer *t)
+{
+	return min(t->left, PAGE_SIZE - t->addr % PAGE_SIZE);
+}
+
+static void advance(struct transfer *t, size_t bytes)
+{
+	t->done += bytes;
+	t->left -= bytes;
+	t->addr += bytes;
 }
 
 /*
  * Others store by way of the page, and not of an entry: so it is the page of shared memory that is
  * dirty.  Of other files it is by now.
  */
-static void store_bytes(const struct transfer *t, struct page *page, char *to, const void *from,
-			size_t bytes)
+static void store_bytes(const struct transfer *t, struct page *page, char *to, size_t bytes)
 {
-	frame_store(to, from, bytes);
+	frame_store(to, (const char *)t->from + t->done, bytes);
 	if ((t->how & (FAULT_REMOTE | FAULT_FORCED)) && (page_flags(page) & PG_SHMEM))
 		filemap_mark_dirty(page);
+}
+
+/* The next piece, which lies in @page, whose references are put. */
+static void copy_piece(struct transfer *t, struct page *page, u32 refs)
+{
+	size_t bytes = piece_bytes(t);
+	char *frame = (char *)page_bytes(page) + t->addr % PAGE_SIZE;
+
+	if (t->to)
+		frame_load((char *)t->to + t->done, frame, bytes);
+	else
+		store_bytes(t, page, frame, bytes);
+	page_put_many(page_head(page), refs);
+	advance(t, bytes);
+}
+
+static enum mm_fault transfer_piece(struct transfer *t)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct page *page;
+	size_t bytes;
+	u32 refs;
+	enum mm_fault fault = get_page(t, &page, &refs);
+
+	if (fault == MM_FAULT_ACCERR) {
+		bytes = ask_driver(t, piece_bytes(t));
+		advance(t, bytes);
+		return bytes ? MM_FAULT_DONE : MM_FAULT_ACCERR;
+	}
+	if (fault == MM_FAULT_DONE)
+		copy_piece(t, page, refs);
+	return fault;
+}
+
+static enum mm_fault start_fault(const struct transfer *t)
+{
+	return mm_has_pages(t->mm) || !t->left ? MM_FAULT_DONE : MM_FAULT_BUS;
 }
 
 static size_t transfer(struct transfer *t, enum mm_fault *fault)
 	__must_not_hold(vma_stable) __may_sleep
 {
-	size_t done = 0;
+	*fault = start_fault(t);
+	while (t->left && *fault == MM_FAULT_DONE)
+		*fault = transfer_piece(t);
+	return t->done;
+}
 
-	*fault = mm_has_pages(t->mm) || !t->left ? MM_FAULT_DONE : MM_FAULT_BUS;
-	while (t->left && *fault == MM_FAULT_DONE) {
-		unsigned long offset = t->addr % PAGE_SIZE;
-		unsigned long bytes = min(t->left, PAGE_SIZE - offset);
-		struct page *page;
-		char *frame;
-		u32 refs;
+/* --------------------------------------------------------------------- ahead, to another -- */
 
-		*fault = get_page(t, &page, &refs);
-		if (*fault == MM_FAULT_ACCERR) {
-			bytes = ask_driver(t, done, bytes);
-			*fault = bytes ? MM_FAULT_DONE : MM_FAULT_ACCERR;
-			done += bytes;
-			t->left -= bytes;
-			t->addr += bytes;
-			continue;
+/* Pages that are had before the first is stored to, as process_vm_writev() has them. */
+#define AHEAD_FEW	16ul
+#define AHEAD_MOST	1024ul
+
+struct ahead {
+	struct page **pages;
+	unsigned long room, nr;
+	u32 refs;
+};
+
+/* As many as there is room for, or up to one that cannot be had. */
+static enum mm_fault get_ahead(const struct transfer *t, struct ahead *ahead)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct transfer next = *t;
+	enum mm_fault fault = MM_FAULT_DONE;
+
+	ahead->nr = 0;
+	while (next.left && ahead->nr < ahead->room && fault == MM_FAULT_DONE) {
+		fault = get_page(&next, &ahead->pages[ahead->nr], &ahead->refs);
+		if (fault == MM_FAULT_DONE) {
+			ahead->nr++;
+			advance(&next, piece_bytes(&next));
 		}
-		if (*fault != MM_FAULT_DONE)
-			break;
-		frame = (char *)page_bytes(page) + offset;
-		if (t->to)
-			frame_load((char *)t->to + done, frame, bytes);
-		else
-			store_bytes(t, page, frame, (const char *)t->from + done, bytes);
-		page_put_many(page_head(page), refs);
-		done += bytes;
-		t->left -= bytes;
-		t->addr += bytes;
 	}
+	return fault;
+}
+
+/* Who fails after some has those stored to, and is asked for once more: it may be its turn now. */
+static size_t transfer_ahead(struct transfer *t, struct ahead *ahead, enum mm_fault *fault)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	*fault = start_fault(t);
+	while (t->left && *fault == MM_FAULT_DONE) {
+		*fault = get_ahead(t, ahead);
+		if (ahead->nr)
+			*fault = MM_FAULT_DONE;
+		for (unsigned long i = 0; i < ahead->nr; i++)
+			copy_piece(t, ahead->pages[i], ahead->refs);
+	}
+	return t->done;
+}
+
+/* Without memory for the list there is a shorter one. */
+static size_t write_remote(struct transfer *t, enum mm_fault *fault)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	struct page *few[AHEAD_FEW];
+	struct ahead ahead = { .pages = few, .room = AHEAD_FEW };
+	unsigned long nr = min((t->addr % PAGE_SIZE + t->left - 1) / PAGE_SIZE + 1, AHEAD_MOST);
+	struct page **many = t->left && nr > AHEAD_FEW ? port_alloc(nr * sizeof(*many)) : NULL;
+	size_t done;
+
+	if (many)
+		ahead = (struct ahead){ .pages = many, .room = nr };
+	done = transfer_ahead(t, &ahead, fault);
+	if (many)
+		port_free(many, nr * sizeof(*many));
 	return done;
 }
+
+/* ------------------------------------------------------------------------------- copies -- */
 
 size_t mm_read(struct mm_user *user, unsigned long addr, void *to, size_t len, enum mm_fault *fault)
 {
@@ -154,7 +243,7 @@ size_t mm_access(struct mm_user *user, unsigned long addr, void *buf, size_t len
 		       (forced && !write ? FAULT_PEEK : 0),
 	};
 
-	return transfer(&t, fault);
+	return write && !forced ? write_remote(&t, fault) : transfer(&t, fault);
 }
 
 /* ------------------------------------------------------------------------------- frames -- */

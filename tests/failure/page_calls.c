@@ -103,7 +103,7 @@ static long read_pages(struct mm_user *mm, unsigned long page, unsigned long nr)
 static long access_pages(struct mm_user *mm, unsigned long page, unsigned long nr,
 			 unsigned int flags)
 {
-	static unsigned char bytes[8 * PAGE];
+	static unsigned char bytes[17 * PAGE];
 	enum mm_fault fault;
 	size_t done;
 
@@ -122,6 +122,8 @@ CALL(write_forked, write_pages(mm, 40, 6))
 CALL(read_areas, read_pages(mm, 0, 16))
 CALL(read_file, read_pages(mm, 16, 16))
 CALL(access_write, access_pages(mm, 0, 8, MM_REMOTE_WRITE))
+/* More than has room on the stack; behind the last there is nothing. */
+CALL(access_write_many, access_pages(mm, 16, 17, MM_REMOTE_WRITE))
 CALL(access_read, access_pages(mm, 16, 8, 0))
 CALL(access_forced, access_pages(mm, 8, 8, MM_REMOTE_WRITE | MM_REMOTE_FORCED))
 CALL(access_kin, access_pages(frames_kin(), 40, 5, MM_REMOTE_WRITE))
@@ -553,7 +555,8 @@ const struct scenario page_calls[] = {
 	{ "fault_reuse", fault_copy_of_forked, without_kin },
 
 	S(write_one), S(write_areas), S(write_file), S(write_forked), S(read_areas),
-	S(read_file), S(access_write), S(access_read), S(access_forced), S(access_kin),
+	S(read_file), S(access_write), S(access_write_many), S(access_read), S(access_forced),
+	S(access_kin),
 	S(translate_read), S(translate_write), S(translate_forked), S(translate_file),
 	S(pin_fresh), S(pin_forked), S(pin_file),
 	S(file_write_segment), S(file_read_segment), S(file_read_new), S(file_punch_whole),

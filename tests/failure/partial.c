@@ -70,6 +70,7 @@ static const struct partial partials[] = {
 	{ "write_areas", COPIES }, { "write_file", COPIES }, { "write_forked", COPIES },
 	{ "write_segment", COPIES }, { "read_areas", COPIES }, { "read_file", COPIES },
 	{ "access_write", COPIES }, { "access_read", COPIES }, { "access_forced", COPIES },
+	{ "access_write_many", COPIES, .in_success = true },
 	{ "pin_fresh", PINS }, { "pin_forked", PINS }, { "pin_file", PINS },
 	{ "touch_stack", GROWS }, { "touch_stack_range", GROWS }, { "fault_stack", GROWS },
 	{ "fault_heap", STARTS },

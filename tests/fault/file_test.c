@@ -105,6 +105,58 @@ static void a_file_ends(void **state)
 	memory_close(&m);
 }
 
+/* The file's page is shared at 0 and private at @last: what has its copy of a write to all between? */
+static int byte_of_copy(unsigned long last, unsigned int flags)
+{
+	size_t len = last * 4096 + 200;
+	char *bytes = malloc(len);
+	enum mm_fault fault;
+	struct memory m;
+	struct file *file;
+	int found;
+
+	memory_open(&m);
+	file = open_file(&m, NULL, 0, 4096, NULL);
+	assert_int_equal(space_map_file(&m.s, 0, 1, RW, MAP_SHARED, file, 0), 0);
+	assert_int_equal(space_map(&m.s, 1, last - 1, RW, MAP_PRIVATE | MAP_ANONYMOUS), 0);
+	assert_int_equal(space_map_file(&m.s, last, 1, RW, MAP_PRIVATE, file, 0), 0);
+	assert_non_null(bytes);
+	memset(bytes, 9, len);
+	bytes[len - 1] = 7;
+	assert_int_equal(mm_access(m.s.mm, at(0) + 50, bytes, len, MM_REMOTE_WRITE | flags, &fault),
+			 len);
+	assert_int_equal(fault, MM_FAULT_DONE);
+	memset(bytes, 0, len);
+	assert_int_equal(mm_access(m.s.mm, at(0) + 50, bytes, len, flags, &fault), len);
+	for (size_t i = 0; i + 1 < len; i++)
+		assert_int_equal(bytes[i], 9);
+	assert_int_equal(bytes[len - 1], 7);
+	assert_int_equal(mm_read(m.s.mm, at(last) + 1000, bytes, 1, &fault), 1);
+	found = bytes[0];
+	/* Not past what cannot be had, and all before it. */
+	assert_int_equal(space_unmap(&m.s, last, 1), 0);
+	memset(bytes, 5, len);
+	assert_int_equal(mm_access(m.s.mm, at(0) + 50, bytes, len, MM_REMOTE_WRITE | flags, &fault),
+			 last * 4096 - 50);
+	assert_int_equal(fault, MM_FAULT_MAPERR);
+	assert_int_equal(get(&m, 0), 5);
+	assert_int_equal(get(&m, last - 1), 5);
+	file_put(file);
+	free(bytes);
+	memory_close(&m);
+	return found;
+}
+
+/* process_vm_writev() has up to 1,024 pages before it stores to the first; a debugger has one. */
+static void remote_writes_have_their_pages_first(void **state)
+{
+	assert_int_equal(byte_of_copy(2, 0), 0);
+	assert_int_equal(byte_of_copy(16, 0), 0);
+	assert_int_equal(byte_of_copy(1023, 0), 0);
+	assert_int_equal(byte_of_copy(1024, 0), 9);
+	assert_int_equal(byte_of_copy(2, MM_REMOTE_FORCED), 9);
+}
+
 /* ------------------------------------------------------------------------ filled by a hook -- */
 
 struct source {
@@ -312,6 +364,7 @@ int main(void)
 		cmocka_unit_test(shared_pages_are_the_files),
 		cmocka_unit_test(private_writes_are_nobody_elses),
 		cmocka_unit_test(a_file_ends),
+		cmocka_unit_test(remote_writes_have_their_pages_first),
 		cmocka_unit_test(a_file_need_not_end),
 		cmocka_unit_test(no_hole_where_no_file_is),
 		cmocka_unit_test(pages_are_read_once),
