@@ -197,21 +197,12 @@ static void expect_inherited(void)
 	VM_BUG_ON(atomic_load_relaxed(&callbacks) != 1, "%u callbacks", callbacks);
 }
 
-static void *release_work(void *arg)
-{
-	(void)arg;
-	set(&leave);
-	return NULL;
-}
-
 /*
  * A work runs, another is queued behind it, and so is a callback.  Parent and child each count
  * both, whether they run before the fork or after it.
  */
 static void test_pending_in_child(void **state)
 {
-	pthread_t thread;
-
 	(void)state;
 	atomic_store_relaxed(&works, 0);
 	atomic_store_relaxed(&callbacks, 0);
@@ -221,15 +212,15 @@ static void test_pending_in_child(void **state)
 	wait_for(&inside);
 	assert_int_equal(port_work(&second, count_work), 0);
 	port_call_rcu(&pending, count_callback);
-	/* The fork waits for the running work, so somebody else must let it end. */
-	assert_int_equal(pthread_create(&thread, NULL, release_work, NULL), 0);
+	/* The fork waits for the work that runs. */
+	set(&leave);
 	in_child(expect_inherited);
-	pthread_join(thread, NULL);
 	expect_inherited();
 }
 
 /* ------------------------------------------- what both share is queued in the parent alone -- */
 
+static u32 reader_leave;			/* atomic, futex */
 static u32 shared_works, shared_callbacks;	/* atomic */
 static struct port_work blocker, shared_work;
 static struct {
@@ -267,7 +258,7 @@ static void expect_own(void)
 /* Neither run nor looked at in the child: there it is the parent's, who may have used it again. */
 static void test_shared_is_not_inherited(void **state)
 {
-	pthread_t reader, thread;
+	pthread_t reader;
 
 	(void)state;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -276,7 +267,8 @@ static void test_shared_is_not_inherited(void **state)
 	atomic_store_relaxed(&callbacks, 0);
 	atomic_store_relaxed(&inside, 0);
 	atomic_store_relaxed(&leave, 0);
-	assert_int_equal(pthread_create(&reader, NULL, long_reader, &leave), 0);
+	atomic_store_relaxed(&reader_leave, 0);
+	assert_int_equal(pthread_create(&reader, NULL, long_reader, &reader_leave), 0);
 	wait_for(&inside);
 	atomic_store_relaxed(&inside, 0);
 	assert_int_equal(port_work(&blocker, blocking_work), 0);
@@ -285,11 +277,11 @@ static void test_shared_is_not_inherited(void **state)
 	port_call_rcu_shared(&shared->head, count_shared_callback);
 	port_call_rcu(&pending, count_callback);
 	port_call_rcu_shared(&shared->other_head, count_shared_callback);
-	/* The fork waits for the work that runs, and for the reader if a grace period has begun. */
-	assert_int_equal(pthread_create(&thread, NULL, release_work, NULL), 0);
-	in_child(expect_own);
-	pthread_join(thread, NULL);
+	/* The fork waits for the work that runs, and would for the reader if a grace period had begun. */
+	set(&reader_leave);
 	pthread_join(reader, NULL);
+	set(&leave);
+	in_child(expect_own);
 	port_work_flush();
 	port_rcu_barrier();
 	assert_int_equal(atomic_load_relaxed(&shared_works), 1);
