@@ -6,9 +6,13 @@
  *
  * Left out: LazyFree, which the kernel counts when it comes to it; Referenced where there are pages
  * of files, which for the kernel stay so when the entry goes that they were used by; the header's
- * device, inode and name.  Of each 64 KiB only the first page is touched, since the kernel maps the neighbours of a
- * file's page that is read along with it.  Whoever has swap on may see a page go: the test wants
- * memory enough.
+ * device, inode and name.  Of each 64 KiB only the first page is touched, since the kernel maps the
+ * neighbours of a file's page that is read along with it.  Whoever has swap on may see a page go: the
+ * test wants memory enough.
+ *
+ * Accessed bits have other readers: reclaim, and DAMON where it runs, look at pages at any time and
+ * clear or set what Referenced counts.  So where that line alone differs the steps are made again,
+ * and have to agree once.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -24,6 +28,7 @@
 #define NR_SPOTS	8u		/* that are touched, each the first of its 64 KiB */
 #define NR_PAGES	(STRIDE * NR_SPOTS)
 #define STEPS		400
+#define TRIES		5
 #define TEXT_BYTES	(1u << 19)
 
 enum kind { ANON_PRIVATE, ANON_SHARED, MEMFD_SHARED, MEMFD_PRIVATE, NR_KINDS };
@@ -43,9 +48,11 @@ struct world {
 	int memfd;
 	char log[STEPS][96];
 	int steps;
+	bool looked_at;			/* by somebody else: Referenced, and nothing else, differs */
 };
 
 static char text[2][TEXT_BYTES];
+static int tries_left;
 
 /* ---------------------------------------------------------------------------------- smaps -- */
 
@@ -108,6 +115,20 @@ static void keep_window(char *smaps)
 	*to = 0;
 }
 
+static bool differ_in_referenced_only(const char *a, const char *b)
+{
+	while (*a && *b) {
+		size_t len = strcspn(a, "\n") + 1, other_len = strcspn(b, "\n") + 1;
+
+		if (strncmp(a, "Referenced:", 11) || strncmp(b, "Referenced:", 11))
+			if (len != other_len || memcmp(a, b, len))
+				return false;
+		a += len;
+		b += other_len;
+	}
+	return !*a && !*b;
+}
+
 static void print_log(const struct world *w)
 {
 	for (int i = 0; i < w->steps; i++)
@@ -128,6 +149,10 @@ static void compare_smaps(struct world *w, const struct side *side)
 	keep_window(text[1]);
 	if (!strcmp(a, b))
 		return;
+	if (tries_left && differ_in_referenced_only(a, b)) {
+		w->looked_at = true;
+		return;
+	}
 	while (*a && *a == *b) {
 		a++;
 		b++;
@@ -361,21 +386,30 @@ static void step(struct world *w, unsigned int random)
 		end_child(w);
 }
 
+/* False: somebody else has looked at our pages. */
+static bool run_seed(unsigned int seed)
+{
+	unsigned long x = seed * 0x9e3779b97f4a7c15ul;
+	static struct world w;
+
+	open_world(&w);
+	snprintf(w.log[w.steps++], sizeof(w.log[0]), "seed %u", seed);
+	map(&w, ANON_PRIVATE, 0, NR_PAGES);
+	while (w.steps < STEPS && !w.looked_at) {
+		x = x * 6364136223846793005ul + 1442695040888963407ul;
+		step(&w, (unsigned int)(x >> 40));
+		compare(&w);
+	}
+	close_world(&w);
+	return !w.looked_at;
+}
+
 static void random_steps(void **state)
 {
 	for (unsigned int seed = 1; seed <= 4; seed++) {
-		unsigned long x = seed * 0x9e3779b97f4a7c15ul;
-		static struct world w;
-
-		open_world(&w);
-		snprintf(w.log[w.steps++], sizeof(w.log[0]), "seed %u", seed);
-		map(&w, ANON_PRIVATE, 0, NR_PAGES);
-		while (w.steps < STEPS) {
-			x = x * 6364136223846793005ul + 1442695040888963407ul;
-			step(&w, (unsigned int)(x >> 40));
-			compare(&w);
-		}
-		close_world(&w);
+		tries_left = TRIES;
+		while (!run_seed(seed))
+			tries_left--;
 	}
 }
 
