@@ -369,13 +369,33 @@ static void check_all(void)
 	disk_is_well = false;
 }
 
+static void add_up(int op, unsigned long sum[NR_OUTCOMES])
+{
+	memset(sum, 0, NR_OUTCOMES * sizeof(sum[0]));
+	for (unsigned int t = 0; t < NR_THREADS; t++)
+		for (int o = 0; o < NR_OUTCOMES; o++)
+			sum[o] += counts[t][op][o];
+}
+
+static bool all_was_tested(void)
+{
+	unsigned long sum[NR_OUTCOMES];
+
+	for (int op = 0; op < NR_OPS; op++) {
+		add_up(op, sum);
+		if (!sum[DONE])
+			return false;
+	}
+	return true;
+}
+
 /* Everybody rests; one looks at everything, and says if it goes on. */
 static bool rest(struct thread *t, unsigned long round)
 {
 	pthread_barrier_wait(&barrier);
 	if (t->nr == 0) {
 		check_all();
-		last_round = stress_is_over(&opts, round);
+		last_round = stress_is_over(&opts, round, all_was_tested());
 		nr_rounds = round + 1;
 	}
 	pthread_barrier_wait(&barrier);
@@ -461,11 +481,9 @@ static int report(void)
 
 	printf("%lu rounds, %u threads; done/refused/no memory:", nr_rounds, NR_THREADS);
 	for (int op = 0; op < NR_OPS; op++) {
-		unsigned long sum[NR_OUTCOMES] = { 0 };
+		unsigned long sum[NR_OUTCOMES];
 
-		for (unsigned int t = 0; t < NR_THREADS; t++)
-			for (int o = 0; o < NR_OUTCOMES; o++)
-				sum[o] += counts[t][op][o];
+		add_up(op, sum);
 		printf("%s %s %lu/%lu/%lu", op ? "," : "", op_names[op], sum[DONE], sum[REFUSED],
 		       sum[NO_MEMORY]);
 		if (!sum[DONE]) {

@@ -6,6 +6,8 @@
 #include "census.h"
 #include "options.h"
 
+#define MOST_LONGER	10
+
 unsigned long seed;
 
 static unsigned long number(const char *option, const char *text, unsigned long most)
@@ -32,22 +34,28 @@ void stress_options_read(struct stress_options *o, int argc, char **argv)
 
 	seed = text ? strtoul(text, NULL, 0) : (unsigned long)time(NULL);
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		if (opt == 's')
-			o->end_time = time(NULL) + (time_t)number("seconds", optarg, 1000000);
-		else if (opt == 'r')
+		if (opt == 's') {
+			time_t seconds = (time_t)number("seconds", optarg, 1000000);
+
+			o->end_time = time(NULL) + seconds;
+			o->last_time = time(NULL) + MOST_LONGER * seconds;
+		} else if (opt == 'r') {
 			o->nr_rounds = number("rounds", optarg, 1000000000);
-		else if (opt == 'a')
+		} else if (opt == 'a') {
 			o->arena_mib = number("arena", optarg, 4096);
-		else if (opt == 'e')
+		} else if (opt == 'e') {
 			seed = strtoul(optarg, NULL, 0);
-		else
+		} else {
 			exit(2);
+		}
 	}
 	printf("VMAREA_SEED=%lu\n", seed);
 	fflush(stdout);
 }
 
-bool stress_is_over(const struct stress_options *o, unsigned long round)
+bool stress_is_over(const struct stress_options *o, unsigned long round, bool tested)
 {
-	return o->end_time ? time(NULL) >= o->end_time : round + 1 >= o->nr_rounds;
+	if (o->end_time)
+		return time(NULL) >= (tested ? o->end_time : o->last_time);
+	return round + 1 >= (tested ? 1 : MOST_LONGER) * o->nr_rounds;
 }

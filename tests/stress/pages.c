@@ -241,13 +241,42 @@ void take_census(void)
 		most_leaves = nr_leaves;
 }
 
+static void add_up(int op, unsigned long sum[NR_OUTCOMES])
+{
+	memset(sum, 0, NR_OUTCOMES * sizeof(sum[0]));
+	for (unsigned int t = 0; t < NR_THREADS; t++)
+		for (int o = 0; o < NR_OUTCOMES; o++)
+			sum[o] += counts[t][op][o];
+}
+
+static bool memory_was_short(void)
+{
+	unsigned long stores[NR_OUTCOMES], forks[NR_OUTCOMES];
+
+	add_up(OP_STORE, stores);
+	add_up(OP_FORK, forks);
+	return stores[NO_MEMORY] || forks[NO_MEMORY];
+}
+
+static bool all_was_tested(void)
+{
+	unsigned long sum[NR_OUTCOMES];
+
+	for (int op = 0; op < NR_OPS; op++) {
+		add_up(op, sum);
+		if (!sum[DONE])
+			return false;
+	}
+	return memory_was_short();
+}
+
 /* Everybody rests; one looks at everything, and says if it goes on. */
 static bool rest(struct thread *t, unsigned long round)
 {
 	pthread_barrier_wait(&barrier);
 	if (t->nr == 0) {
 		take_census();
-		last_round = stress_is_over(&opts, round);
+		last_round = stress_is_over(&opts, round, all_was_tested());
 		nr_rounds = round + 1;
 	}
 	pthread_barrier_wait(&barrier);
@@ -311,28 +340,23 @@ static const char *const op_names[NR_OPS] = {
 /* For each kind: done, refused, no memory.  How many kinds never succeeded. */
 static int report(void)
 {
-	unsigned long without_memory = 0;
 	int never = 0;
 
 	printf("%lu rounds, %u threads, up to %lu leaves of 2 MiB; done/refused/no memory:", nr_rounds,
 	       NR_THREADS, most_leaves);
 	for (int op = 0; op < NR_OPS; op++) {
-		unsigned long sum[NR_OUTCOMES] = { 0 };
+		unsigned long sum[NR_OUTCOMES];
 
-		for (unsigned int t = 0; t < NR_THREADS; t++)
-			for (int o = 0; o < NR_OUTCOMES; o++)
-				sum[o] += counts[t][op][o];
+		add_up(op, sum);
 		printf("%s %s %lu/%lu/%lu", op ? "," : "", op_names[op], sum[DONE], sum[REFUSED],
 		       sum[NO_MEMORY]);
 		if (!sum[DONE]) {
 			fprintf(stderr, "%s: it never succeeded (seed %lu)\n", op_names[op], seed);
 			never++;
 		}
-		if (op == OP_STORE || op == OP_FORK)
-			without_memory += sum[NO_MEMORY];
 	}
 	printf("\n");
-	if (!without_memory) {
+	if (!memory_was_short()) {
 		fprintf(stderr, "there was always memory (seed %lu)\n", seed);
 		never++;
 	}
