@@ -86,7 +86,9 @@ VMAREA_API int vmarea_swap_info(struct vmarea *instance, unsigned int id, struct
 
 /*
  * Slot n is byte n * 4096 of a file of the host that is open for reading and writing, and which
- * nobody else writes to.  With O_APPEND every write is -EINVAL: it would go to the end.  The file grows as it is needed; the descriptor stays the embedder's.
+ * nobody else writes to.  With O_APPEND every write is -EINVAL: it would go to the end.  The file
+ * grows as it is needed, past RLIMIT_FSIZE with -EFBIG and no SIGXFSZ; the descriptor stays the
+ * embedder's.
  */
 VMAREA_API const struct swap_ops *swap_fd_ops(void);
 static inline void *swap_fd(int fd)

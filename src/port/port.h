@@ -67,6 +67,7 @@
  *		As many bytes as are there, and then zeros.  0; -errno.
  *	int port_file_write(int fd, u64 offset, const void *from, size_t bytes)
  *		All of them, and the file is as long as needed.  0; -errno: a part may be written.
+ *		-EFBIG of this and port_file_set_bytes() raises no signal.
  *	int port_file_get_bytes(int fd, u64 *bytes), port_file_set_bytes(int fd, u64 bytes)
  *		How long the file is.  0; -errno: nothing changed.
  *	int port_file_punch(int fd, u64 offset, u64 bytes)

@@ -5,6 +5,7 @@
  */
 #include <vmarea/host_file.h>
 #include <vmarea/reclaim.h>
+#include <vmarea/swap.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -502,6 +503,14 @@ static void a_page_that_cannot_be_read_is_a_bus_error(void **state)
 	memory_close(&m);
 }
 
+static volatile sig_atomic_t nr_signals;
+
+static void note_signal(int number)
+{
+	(void)number;
+	nr_signals++;
+}
+
 static void a_page_that_cannot_be_written_is_told_once(void **state)
 {
 	struct rlimit limit, none;
@@ -514,10 +523,10 @@ static void a_page_that_cannot_be_written_is_told_once(void **state)
 	other = open_host(fd, HOST_FILE_DUP);
 	map(file, 0, 2, MAP_SHARED);
 	assert_int_equal(put(&m, 1, 90), MM_FAULT_DONE);
-	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	none = limit;
 	none.rlim_cur = PAGE;
+	signal(SIGXFSZ, note_signal);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
 	assert_int_equal(file_sync(file, 0, UINT64_MAX), -EFBIG);
 	assert_int_equal(file_truncate(file, 4 * PAGE), -EFBIG);
@@ -529,8 +538,59 @@ static void a_page_that_cannot_be_written_is_told_once(void **state)
 	assert_int_equal(file_sync(other, 0, UINT64_MAX), -EFBIG);
 	assert_int_equal(file_sync(other, 0, UINT64_MAX), 0);
 	assert_int_equal(host_byte(fd, byte_at(1) - at(0)), 90);
+	assert_int_equal(nr_signals, 0);
 	file_put(file);
 	file_put(other);
+	close(fd);
+	memory_close(&m);
+}
+
+static bool is_pending(int number)
+{
+	sigset_t pending;
+
+	return !sigpending(&pending) && sigismember(&pending, number) == 1;
+}
+
+/* The signal of a file that is too long is nobody's but the program's that sent it to itself. */
+static void a_file_too_long_is_no_signal(void **state)
+{
+	struct rlimit limit, none;
+	struct file *file;
+	sigset_t xfsz;
+	int fd;
+
+	memory_open(&m);
+	fd = host_fd_of_pages(2);
+	file = open_host(fd, HOST_FILE_DUP);
+	assert_int_equal(file_write(file, PAGE - 1, "ab", 2), 2);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	none = limit;
+	none.rlim_cur = PAGE + 1;
+	nr_signals = 0;
+	signal(SIGXFSZ, note_signal);
+	sigemptyset(&xfsz);
+	sigaddset(&xfsz, SIGXFSZ);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	/* Up to the limit it is written, as pwrite() does. */
+	assert_int_equal(file_sync(file, 0, UINT64_MAX), -EFBIG);
+	assert_int_equal(host_byte(fd, PAGE), 'b');
+	assert_int_equal(swap_fd_ops()->write_page(swap_fd(fd), 1, &m), -EFBIG);
+	assert_false(is_pending(SIGXFSZ));
+	/* The thread has it blocked: nothing comes when it is let in again. */
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, &xfsz, NULL), 0);
+	assert_int_equal(file_truncate(file, 4 * PAGE), -EFBIG);
+	assert_false(is_pending(SIGXFSZ));
+	/* It waits for one already: that stays. */
+	pthread_kill(pthread_self(), SIGXFSZ);
+	assert_int_equal(file_truncate(file, 4 * PAGE), -EFBIG);
+	assert_int_equal(sigtimedwait(&xfsz, NULL, &(struct timespec){ 0 }), SIGXFSZ);
+	assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &xfsz, NULL), 0);
+	assert_int_equal(nr_signals, 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(file_sync(file, 0, UINT64_MAX), 0);
+	file_put(file);
 	close(fd);
 	memory_close(&m);
 }
@@ -598,6 +658,7 @@ int main(void)
 		cmocka_unit_test(pages_are_had_in_advance),
 		cmocka_unit_test(a_page_that_cannot_be_read_is_a_bus_error),
 		cmocka_unit_test(a_page_that_cannot_be_written_is_told_once),
+		cmocka_unit_test(a_file_too_long_is_no_signal),
 		cmocka_unit_test(the_last_who_closes_is_waited_for),
 	};
 

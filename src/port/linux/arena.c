@@ -9,13 +9,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "port/linux/file_size.h"
 #include "port/port.h"
 
 /* A place for @bytes that is aligned: more than that is reserved, and the ends are given back. */
@@ -36,20 +35,14 @@ static char *reserve_aligned(size_t bytes)
 	return base;
 }
 
-/* Past the process's limit of files (RLIMIT_FSIZE) the kernel also sends a signal: not for this. */
 static int set_bytes(int fd, off_t bytes)
 {
-	const struct timespec at_once = { 0 };
-	sigset_t too_long, old;
+	struct file_size_guard guard;
 	int err;
 
-	sigemptyset(&too_long);
-	sigaddset(&too_long, SIGXFSZ);
-	pthread_sigmask(SIG_BLOCK, &too_long, &old);
+	file_size_begin(&guard);
 	err = ftruncate(fd, bytes);
-	if (err && errno == EFBIG && !sigismember(&old, SIGXFSZ))
-		sigtimedwait(&too_long, NULL, &at_once);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	file_size_end(&guard, err ? errno : 0);
 	return err;
 }
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "port/linux/file_size.h"
 #include "port/port.h"
 
 #define EXT4_MAGIC		0xef53ul	/* of ext2 and ext3, too */
@@ -161,8 +162,10 @@ int port_file_read(int fd, u64 offset, void *to, size_t bytes)
 int port_file_write(int fd, u64 offset, const void *from, size_t bytes)
 {
 	int saved = errno, err = 0;
+	struct file_size_guard guard;
 	size_t done = 0;
 
+	file_size_begin(&guard);
 	while (done < bytes) {
 		ssize_t n = syscall(SYS_pwrite64, fd, (const char *)from + done, bytes - done,
 				    offset + done);
@@ -174,6 +177,7 @@ int port_file_write(int fd, u64 offset, const void *from, size_t bytes)
 			break;
 		}
 	}
+	file_size_end(&guard, -err);
 	errno = saved;
 	return err;
 }
@@ -193,11 +197,14 @@ int port_file_get_bytes(int fd, u64 *bytes)
 
 int port_file_set_bytes(int fd, u64 bytes)
 {
+	struct file_size_guard guard;
 	int saved = errno, err;
 
+	file_size_begin(&guard);
 	do
 		err = ftruncate(fd, (off_t)bytes) ? -errno : 0;
 	while (err == -EINTR);
+	file_size_end(&guard, -err);
 	errno = saved;
 	return err;
 }

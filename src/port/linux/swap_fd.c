@@ -7,6 +7,7 @@
 #include <vmarea/swap.h>
 
 #include "base/bits.h"
+#include "port/port.h"
 
 static int fd_of(void *private_data)
 {
@@ -15,42 +16,35 @@ static int fd_of(void *private_data)
 
 static int fd_read(void *private_data, uint64_t slot, void *to)
 {
+	int saved = errno, err = 0;
 	size_t done = 0;
 
-	while (done < PAGE_SIZE) {
+	while (done < PAGE_SIZE && !err) {
 		ssize_t nr = pread(fd_of(private_data), (char *)to + done, PAGE_SIZE - done,
 				   (off_t)(slot * PAGE_SIZE + done));
 
 		if (nr > 0)
 			done += (size_t)nr;
 		else if (!nr)
-			return -EIO;
+			err = -EIO;
 		else if (errno != EINTR)
-			return -errno;
+			err = -errno;
 	}
-	return 0;
+	errno = saved;
+	return err;
 }
 
 static int fd_write(void *private_data, uint64_t slot, const void *from)
 {
-	int flags = fcntl(fd_of(private_data), F_GETFL);
-	size_t done = 0;
+	int saved = errno, flags = fcntl(fd_of(private_data), F_GETFL), err;
 
 	/* It would go to the end, wherever the slot is. */
 	if (flags < 0 || (flags & O_APPEND))
-		return flags < 0 ? -errno : -EINVAL;
-	while (done < PAGE_SIZE) {
-		ssize_t nr = pwrite(fd_of(private_data), (const char *)from + done,
-				    PAGE_SIZE - done, (off_t)(slot * PAGE_SIZE + done));
-
-		if (nr > 0)
-			done += (size_t)nr;
-		else if (!nr)
-			return -EIO;
-		else if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
+		err = flags < 0 ? -errno : -EINVAL;
+	else
+		err = port_file_write(fd_of(private_data), slot * PAGE_SIZE, from, PAGE_SIZE);
+	errno = saved;
+	return err;
 }
 
 const struct swap_ops *swap_fd_ops(void)
