@@ -382,7 +382,10 @@ VMAREA_API struct vma_mixedmap *vma_set_mixedmap(struct vma_new *vma)	__in_mmap_
 #define vma_set_dontcopy(vma)		vm_flags_set((vma), VM_DONTCOPY)
 #define vma_set_dontdump(vma)		vm_flags_set((vma), VM_DONTDUMP)
 
-/* @ops stays until release() has returned.  The last call counts; two NULLs are no owner. */
+/*
+ * @ops stays until release() has returned.  The last call counts; two NULLs are no owner.  VMAs with
+ * different ops or data are never joined, whatever else they have in common.
+ */
 VMAREA_API void vma_set_owner(struct vma_new *vma,
 			      const struct vm_operations_struct *__nullable ops,
 			      void *__nullable data)			__in_mmap_hook;

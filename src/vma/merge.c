@@ -10,6 +10,11 @@
  * flag of VM_SPECIAL is like no other.  Alike areas merge if their anonymous memory lets them
  * (mergeable_anon()), and if what would have to go has no close() hook: its driver counts it.
  *
+ * One rule is not Linux's.  Areas that a driver has given different ops or data (vma_set_owner())
+ * are not alike: the one that goes would be the other's from then on, and its driver asks by that
+ * whether an address is still its own.  Of a new area that is not known, as its hook has not run:
+ * it becomes part of what is there, as on Linux, but does not join two of different owners.
+ *
  * Two questions are asked.  Below, P and N are the neighbours, the range in question is * and what
  * it lies in is M.
  *
@@ -56,6 +61,7 @@ struct likeness {
 	const struct user_faults *user_faults;
 	const struct anon_chain *anon;
 	bool forked;			/* its chain was inherited */
+	const struct vm_area_struct *owned_as;	/* NULL: its driver has not been asked yet */
 };
 
 static bool is_forked(const struct anon_chain *chain)
@@ -63,10 +69,16 @@ static bool is_forked(const struct anon_chain *chain)
 	return chain && !anon_is_singular(chain);
 }
 
+static bool same_owner(const struct vm_area_struct *a, const struct vm_area_struct *b)
+{
+	return a->vm_ops == b->vm_ops && a->vm_private_data == b->vm_private_data;
+}
+
 static bool alike(const struct vm_area_struct *vma, const struct likeness *want)
 	__must_hold_shared(vma_stable)
 {
-	return !((vma->vm_flags ^ want->flags) & ~(VM_IGNORE_MERGE | VM_PLANTED)) &&
+	return (!want->owned_as || same_owner(vma, want->owned_as)) &&
+	       !((vma->vm_flags ^ want->flags) & ~(VM_IGNORE_MERGE | VM_PLANTED)) &&
 	       vma->vm_pgdelta == want->pgdelta && vma->vm_file == want->file &&
 	       vma->user_faults == want->user_faults && anon_name_same(vma->anon_name, want->name);
 }
@@ -115,7 +127,7 @@ static struct vm_area_struct *right_of(const struct mm_struct *mm, unsigned long
 
 	if (!next || next->vm_start != end || !alike(next, want) || !mergeable_anon(next, want))
 		return NULL;
-	if (left && !compatible_anon(left, next))
+	if (left && (!compatible_anon(left, next) || !same_owner(left, next)))
 		return NULL;
 	return next;
 }
@@ -180,6 +192,7 @@ struct vm_area_struct *vma_merge_new(const struct vma_proposal *p)
 		.flags = p->flags, .pgdelta = p->pgdelta, .file = p->file, .name = p->name,
 		.user_faults = p->user_faults, .anon = p->anon,
 		.forked = p->copied_from && is_forked(p->copied_from->anon),
+		.owned_as = p->copied_from,
 	};
 	struct vm_area_struct *left, *right, *target;
 	unsigned long end = p->end;
@@ -226,7 +239,7 @@ bool vma_could_merge(const struct vm_area_struct *low, const struct vm_area_stru
 	const struct likeness want = {
 		.flags = high->vm_flags, .pgdelta = high->vm_pgdelta, .file = high->vm_file,
 		.name = high->anon_name, .user_faults = high->user_faults, .anon = high->anon,
-		.forked = is_forked(high->anon),
+		.forked = is_forked(high->anon), .owned_as = high,
 	};
 
 	return low->vm_end == high->vm_start && !(high->vm_flags & VM_SPECIAL) &&
@@ -248,7 +261,7 @@ static bool plan_merge(const struct vm_area_struct *vma, unsigned long start, un
 	const struct likeness want = {
 		.flags = to->flags, .pgdelta = vma->vm_pgdelta, .file = vma->vm_file,
 		.name = to->name, .user_faults = to->user_faults, .anon = vma->anon,
-		.forked = is_forked(vma->anon),
+		.forked = is_forked(vma->anon), .owned_as = vma,
 	};
 	bool at_start = start == vma->vm_start, at_end = end == vma->vm_end;
 

@@ -310,6 +310,75 @@ static void hook_configures(void **state)
 	space_close(&s);
 }
 
+static const struct vm_operations_struct *next_ops;
+static void *next_data;
+
+static int owning_mmap(struct file *file, struct vma_new *vma)
+{
+	vma_set_owner(vma, next_ops, next_data);
+	return 0;
+}
+
+static const struct file_operations owning_file_ops = { .owner = "owning", .mmap = owning_mmap };
+
+static void assert_owner(struct space *s, unsigned long page,
+			 const struct vm_operations_struct *ops, const void *data)
+{
+	struct mmap_read *lock = mmap_read_lock(s->mm);
+	struct vma_ref *vma = vma_lookup(lock, at(page));
+
+	assert_non_null(vma);
+	assert_true(vma_is_owner(vma, ops, data));
+	mmap_read_unlock(lock);
+}
+
+/* What joins is one driver's, and of one thing of it: whatever else is the same. */
+static void owners_stay_apart(void **state)
+{
+	static const struct {
+		const struct vm_operations_struct *ops;
+		void *data;
+	} others[] = { { &driver_ops, &other_data }, { &other_ops, &driver_data } };
+	struct file *file;
+	struct space s;
+
+	for (size_t i = 0; i < 2; i++) {
+		space_open(&s);
+		file = driver_file(&s, &owning_file_ops);
+		next_ops = &driver_ops;
+		next_data = &driver_data;
+		assert_int_equal(space_map_file(&s, 0, 1, RW, MAP_SHARED, file, 0), 0);
+		assert_int_equal(space_map_file(&s, 8, 1, RW, MAP_SHARED, file, 8), 0);
+		next_ops = others[i].ops;
+		next_data = others[i].data;
+		/* A change in place. */
+		assert_int_equal(space_map_file(&s, 1, 1, PROT_READ, MAP_SHARED, file, 1), 0);
+		assert_int_equal(mm_mprotect(s.mm, at(1), SPACE_PAGE, RW), 0);
+		assert_areas(&s, "[0..1)rw-s [1..2)rw-s [8..9)rw-s");
+		/* A hole between two: part of the left one. */
+		assert_int_equal(space_map_file(&s, 3, 1, RW, MAP_SHARED, file, 3), 0);
+		assert_int_equal(space_map_file(&s, 4, 4, RW, MAP_SHARED, file, 4), 0);
+		assert_areas(&s, "[0..1)rw-s [1..2)rw-s [3..8)rw-s [8..9)rw-s");
+		/* A move, and growing where another begins. */
+		assert_int_equal(mm_mremap(s.mm, at(8), SPACE_PAGE, SPACE_PAGE,
+					   MREMAP_MAYMOVE | MREMAP_FIXED, at(20)), at(20));
+		assert_int_equal(mm_mremap(s.mm, at(7), SPACE_PAGE, SPACE_PAGE,
+					   MREMAP_MAYMOVE | MREMAP_FIXED, at(19)), at(19));
+		assert_int_equal(mm_mremap(s.mm, at(0), SPACE_PAGE, SPACE_PAGE,
+					   MREMAP_MAYMOVE | MREMAP_FIXED, at(12)), at(12));
+		assert_int_equal(mm_mremap(s.mm, at(19), SPACE_PAGE, SPACE_PAGE,
+					   MREMAP_MAYMOVE | MREMAP_FIXED, at(30)), at(30));
+		assert_areas(&s, "[1..2)rw-s [3..7)rw-s [12..13)rw-s [20..21)rw-s [30..31)rw-s");
+		assert_owner(&s, 1, others[i].ops, others[i].data);
+		assert_owner(&s, 6, others[i].ops, others[i].data);
+		assert_owner(&s, 12, &driver_ops, &driver_data);
+		assert_owner(&s, 20, &driver_ops, &driver_data);
+		assert_owner(&s, 30, others[i].ops, others[i].data);
+		file_put(file);
+		space_close(&s);
+	}
+}
+
 static int greedy_mmap(struct file *file, struct vma_new *vma)
 {
 	__vm_flags_set(vma, VM_PFNMAP | VM_MAYWRITE | VM_IO);
@@ -419,6 +488,7 @@ int main(void)
 		cmocka_unit_test(write_lock_is_of_one_vma),
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(hook_configures),
+		cmocka_unit_test(owners_stay_apart),
 		cmocka_unit_test(hook_cannot_set_other_flags),
 		cmocka_unit_test(wrong_vma_attack_fails),
 		cmocka_unit_test(pages_and_ranges),
