@@ -326,9 +326,10 @@ struct area_desc {
 
 /*
  * 0; -EEXIST: it overlaps another; -EINVAL: bounds, an offset that wraps, or in bytes is past
- * 2^63, flags that exclude each other or lack one that they need, shared without a file, shared and touched, huge pages that are
- * not whole or not the file's; -EINTR; -ENOMEM.  Counts towards every total, is checked against no
- * limit, joins no neighbour, and no hook of its file is called.
+ * 2^63, flags that exclude each other or lack one that they need, shared without a file, shared and
+ * touched, huge pages that are not whole or not the file's; -EPERM: VM_SHARED and VM_MAYWRITE, and
+ * the file has F_SEAL_WRITE (file.h); -EINTR; -ENOMEM.  Counts towards every total, is checked
+ * against no limit, joins no neighbour, and no hook of its file is called.
  */
 VMAREA_API int mm_add_area(struct mm_user *mm, const struct area_desc *area) __may_sleep;
 

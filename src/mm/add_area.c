@@ -4,8 +4,12 @@
  *
  * It is taken at its word.  No limit is asked, nothing merges, no hook is called; but it counts in
  * every total, so that what follows is judged rightly.
+ *
+ * What another was promised it cannot break: of a file with F_SEAL_WRITE there is no area that may
+ * be stored through (file/seals.c).  With F_SEAL_FUTURE_WRITE there may be one from before.
  */
 #include "base/atomic.h"
+#include "file/filemap.h"
 #include "mm/mm.h"
 #include "vma/rules.h"
 
@@ -79,6 +83,32 @@ static void insert(struct mm_struct *mm, const struct area_desc *area)
 		VM_BUG_ON(anon_prepare(vma));
 }
 
+static int reserve(struct mm_struct *mm, const struct area_desc *area)
+	__must_hold(vma_stable) __may_sleep
+{
+	int err = map_reserve(mm, 1, 2);
+
+	return !err && area->touched ? anon_reserve(mm, 1) : err;
+}
+
+static int add(struct mm_struct *mm, const struct area_desc *area)
+	__must_hold(vma_stable) __may_sleep
+{
+	const vm_flags_t stores = VM_SHARED | VM_MAYWRITE;
+	struct address_space *inode = area->file ? area->file->mapping : NULL;
+	bool gate = inode && (area->flags & stores) == stores;
+	int err;
+
+	if (gate && !filemap_enter_writable(inode))
+		return -EPERM;
+	err = reserve(mm, area);
+	if (!err)
+		insert(mm, area);
+	if (gate)
+		filemap_leave_writable(inode);
+	return err;
+}
+
 static int add_once(struct mm_struct *mm, const struct area_desc *area)
 	__must_not_hold(vma_stable) __may_sleep
 {
@@ -90,12 +120,8 @@ static int add_once(struct mm_struct *mm, const struct area_desc *area)
 		err = -EINVAL;
 	else if (vma_in(mm, area->start, area->end))
 		err = -EEXIST;
-	if (!err)
-		err = map_reserve(mm, 1, 2);
-	if (!err && area->touched)
-		err = anon_reserve(mm, 1);
-	if (!err)
-		insert(mm, area);
+	else
+		err = add(mm, area);
 	anon_unreserve(mm);
 	mm_write_unlock(mm);
 	return err;

@@ -81,6 +81,41 @@ static void a_pinned_page_keeps_it_open(void **state)
 	memory_close(&m);
 }
 
+static long put_in(struct file *file, unsigned long page, vm_flags_t flags)
+{
+	return mm_add_area(m.s.mm, &(struct area_desc){
+		.start = at(page), .end = at(page + 1), .file = file, .flags = flags });
+}
+
+static void an_area_put_in_is_sealed_off(void **state)
+{
+	const vm_flags_t shared = VM_READ | VM_MAYREAD | VM_SHARED | VM_MAYSHARE;
+	struct file *file;
+
+	memory_open(&m);
+	file = make(FILE_SHMEM | FILE_SEALABLE);
+	assert_int_equal(file_truncate(file, 4096), 0);
+	/* It may be from before. */
+	assert_int_equal(file_add_seals(file, F_SEAL_FUTURE_WRITE), 0);
+	assert_int_equal(put_in(file, 0, shared | VM_WRITE | VM_MAYWRITE), 0);
+	assert_int_equal(file_add_seals(file, F_SEAL_WRITE), -EBUSY);
+	assert_int_equal(space_unmap(&m.s, 0, 1), 0);
+	assert_int_equal(put_in(file, 0, shared | VM_MAYWRITE), 0);
+	assert_int_equal(file_add_seals(file, F_SEAL_WRITE), -EBUSY);
+	assert_int_equal(space_unmap(&m.s, 0, 1), 0);
+	assert_int_equal(file_add_seals(file, F_SEAL_WRITE), 0);
+	/* There is none. */
+	assert_int_equal(put_in(file, 0, shared | VM_WRITE | VM_MAYWRITE), -EPERM);
+	assert_int_equal(put_in(file, 0, shared | VM_MAYWRITE), -EPERM);
+	assert_areas(&m.s, "");
+	assert_int_equal(put_in(file, 0, shared & ~VM_SHARED), 0);
+	assert_int_equal(put_in(file, 1, shared), 0);
+	assert_int_equal(put_in(file, 2, VM_READ | VM_MAYREAD | VM_WRITE | VM_MAYWRITE), 0);
+	assert_int_equal(put_in(file, 1, shared | VM_MAYWRITE), -EEXIST);
+	file_put(file);
+	memory_close(&m);
+}
+
 /* ------------------------------------------------------------------------ beside the kernel */
 
 static struct sides {
@@ -306,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(not_every_file_is_sealed),
 		cmocka_unit_test(a_pinned_page_keeps_it_open),
+		cmocka_unit_test(an_area_put_in_is_sealed_off),
 		cmocka_unit_test(ours_and_theirs_agree),
 		cmocka_unit_test(a_seal_and_a_mapping_exclude_each_other),
 	};
