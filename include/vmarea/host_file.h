@@ -51,6 +51,9 @@ enum host_file_fd {
  * or what the host says when asked about it, -EMFILE for one.  After an error @fd is the caller's,
  * and nothing changed.
  *
+ * With O_DIRECT whole pages are read and written so.  For a last page that is not whole the file has
+ * a second descriptor, without it: also for what the host says when that is opened, by /proc.
+ *
  * Waits while the last file that was open on the same inode is being closed.
  */
 VMAREA_API int host_file_open(struct vmarea *instance, int fd, enum host_file_fd what,

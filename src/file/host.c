@@ -16,6 +16,10 @@
  * pwrite() and ftruncate() made it.  If it is another when it is asked for, others have changed it.
  * It is compared with the invalidate lock held for write, so no pwrite() is under way.
  *
+ * O_DIRECT.  Whole pages go by the descriptor as it was given.  The page that the file ends in has
+ * fewer bytes to be read and written, which such a descriptor refuses; they go by one of its own,
+ * through the host's cache.  Linux keeps the two ways in step.
+ *
  * Ordering
  *  (A) The count of changes grows by a release after the list has changed, and is read by an
  *      acquire before it is looked at: who finds nothing to join sleeps until it is another.
@@ -36,6 +40,7 @@ struct host_inode {
 
 struct host_file {
 	int fd;					/* 1 */
+	int fd_for_parts;			/* 1	of pages; @fd, but for O_DIRECT */
 	struct host_inode *inode;		/* 1 */
 	struct page_cache *cache;		/* 1 */
 	u64 number;				/* 1	of the host's inode */
@@ -51,6 +56,13 @@ static int fd_of(struct file *file)
 	const struct host_file *host = file->private_data;
 
 	return host->fd;
+}
+
+static int fd_for(struct file *file, size_t bytes)
+{
+	const struct host_file *host = file->private_data;
+
+	return bytes == PAGE_SIZE ? host->fd : host->fd_for_parts;
 }
 
 static struct host_inode *inode_of(struct file *file)
@@ -69,14 +81,14 @@ static int host_mmap(struct file *file, struct vma_new *vma)
 
 static int host_read_page(struct file *file, uint64_t offset, void *to, size_t bytes) __may_sleep
 {
-	return port_file_read(fd_of(file), offset, to, bytes);
+	return port_file_read(fd_for(file, bytes), offset, to, bytes);
 }
 
 static int host_write_page(struct file *file, uint64_t offset, const void *from, size_t bytes)
 	__may_sleep
 {
 	struct host_inode *inode = inode_of(file);
-	int err = port_file_write(fd_of(file), offset, from, bytes);
+	int err = port_file_write(fd_for(file, bytes), offset, from, bytes);
 	u64 long_as = atomic_load_relaxed(&inode->bytes);
 
 	if (err)
@@ -184,11 +196,18 @@ static void inode_put(struct host_inode *inode)
 		port_free(inode, sizeof(*inode));
 }
 
+static void close_for_parts(const struct host_file *host)
+{
+	if (host->fd_for_parts != host->fd)
+		port_file_close(host->fd_for_parts);
+}
+
 static void host_release(struct file *file)
 {
 	struct host_file *host = file->private_data;
 
 	leave_list(host);
+	close_for_parts(host);
 	port_file_close(host->fd);
 	inode_put(host->inode);
 	port_free(host, sizeof(*host));
@@ -300,13 +319,21 @@ static int open_fd(struct vmarea *instance, int fd, const struct port_file_info 
 	if (!host)
 		return -ENOMEM;
 	host->fd = fd;
+	host->fd_for_parts = info->what & PORT_FILE_DIRECT ? port_file_open_for_parts(fd) : fd;
+	if (host->fd_for_parts < 0) {
+		err = host->fd_for_parts;
+		port_free(host, sizeof(*host));
+		return err;
+	}
 	host->cache = instance->cache;
 	host->number = info->inode;
 	host->dev_major = info->dev_major;
 	host->dev_minor = info->dev_minor;
 	err = open_listed(instance, host, info, wait_for_list(host), out);
-	if (err)
+	if (err) {
+		close_for_parts(host);
 		port_free(host, sizeof(*host));
+	}
 	return err;
 }
 

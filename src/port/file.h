@@ -18,6 +18,7 @@
 #define PORT_FILE_PLACED_HUGE	0x080u		/* its file system places by 2 MiB */
 #define PORT_FILE_KNOWS_SYNC	0x100u		/* its file system knows MAP_SYNC */
 #define PORT_FILE_DAX		0x200u		/* and can do it for this file */
+#define PORT_FILE_DIRECT	0x400u		/* open for whole blocks only: O_DIRECT */
 
 struct port_file_info {
 	u32 what;				/* PORT_FILE_* */
@@ -29,6 +30,7 @@ struct port_file_info {
 
 int port_file_look(int fd, struct port_file_info *info)		__must_check;
 int port_file_dup(int fd)					__must_check;
+int port_file_open_for_parts(int fd)				__must_check;
 void port_file_close(int fd);
 int port_file_read(int fd, u64 offset, void *to, size_t bytes)	__must_check __may_sleep;
 int port_file_write(int fd, u64 offset, const void *from, size_t bytes)

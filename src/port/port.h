@@ -62,6 +62,9 @@
  *	int port_file_dup(int fd)
  *		Another descriptor of the same open file, that an exec() of the host closes; or
  *		-errno.
+ *	int port_file_open_for_parts(int fd)
+ *		A descriptor, as of port_file_dup(), that the same file is open on for the same, but
+ *		for any number of bytes; or -errno.
  *	void port_file_close(int fd)
  *	int port_file_read(int fd, u64 offset, void *to, size_t bytes)
  *		As many bytes as are there, and then zeros.  0; -errno.

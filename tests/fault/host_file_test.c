@@ -545,6 +545,54 @@ static void a_page_that_cannot_be_written_is_told_once(void **state)
 	memory_close(&m);
 }
 
+/* Whole blocks are all that such a descriptor takes: on file systems where it means anything. */
+static void a_direct_file_has_a_last_page(void **state)
+{
+	struct file *file, *shorter;
+	char path[64], bytes[3] = { 0 };
+	int fd, direct, unused;
+
+	memory_open(&m);
+	fd = host_fd_of_pages(3);
+	unused = dup(fd);
+	close(unused);
+	assert_int_equal(ftruncate(fd, 2 * PAGE + 100), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	direct = open(path, O_RDWR | O_DIRECT);
+	if (direct < 0) {
+		assert_int_equal(errno, EINVAL);
+		close(fd);
+		memory_close(&m);
+		skip();
+	}
+	file = open_host(direct, HOST_FILE_TAKE);
+	assert_int_equal(host_file_fd(file), direct);
+	map(file, 0, 4, MAP_SHARED);
+	assert_int_equal(file_read(file, 2 * PAGE + 98, bytes, 3), 2);
+	assert_memory_equal(bytes, "\3\3\0", 3);
+	assert_int_equal(put(&m, 0, 90), MM_FAULT_DONE);
+	assert_int_equal(file_write(file, 2 * PAGE + 99, "ab", 2), 2);
+	assert_int_equal(file_sync(file, 0, UINT64_MAX), 0);
+	assert_int_equal(host_size(fd), 2 * PAGE + 101);
+	assert_int_equal(host_byte(fd, 2 * PAGE + 98), 3);
+	assert_int_equal(host_byte(fd, 2 * PAGE + 100), 'b');
+	assert_int_equal(host_byte(fd, byte_at(0) - at(0)), 90);
+	/* What others open has it, too, and both descriptors go with the file. */
+	shorter = open_host(fd, HOST_FILE_DUP);
+	assert_int_equal(file_truncate(shorter, PAGE + 7), 0);
+	assert_int_equal(file_write(shorter, PAGE + 6, "c", 1), 1);
+	file_put(shorter);
+	assert_int_equal(file_sync(file, 0, UINT64_MAX), 0);
+	assert_int_equal(host_byte(fd, PAGE + 6), 'c');
+	assert_int_equal(host_size(fd), PAGE + 7);
+	assert_int_equal(space_unmap(&m.s, 0, 4), 0);
+	file_put(file);
+	assert_int_equal(dup(fd), unused);
+	close(unused);
+	close(fd);
+	memory_close(&m);
+}
+
 static bool is_pending(int number)
 {
 	sigset_t pending;
@@ -658,6 +706,7 @@ int main(void)
 		cmocka_unit_test(pages_are_had_in_advance),
 		cmocka_unit_test(a_page_that_cannot_be_read_is_a_bus_error),
 		cmocka_unit_test(a_page_that_cannot_be_written_is_told_once),
+		cmocka_unit_test(a_direct_file_has_a_last_page),
 		cmocka_unit_test(a_file_too_long_is_no_signal),
 		cmocka_unit_test(the_last_who_closes_is_waited_for),
 	};

@@ -52,7 +52,8 @@ static u32 what_of_system(int fd)
 
 static u32 what_of_open(int flags)
 {
-	u32 what = flags & O_APPEND ? PORT_FILE_APPEND : 0;
+	u32 what = (flags & O_APPEND ? PORT_FILE_APPEND : 0) |
+		   (flags & O_DIRECT ? PORT_FILE_DIRECT : 0);
 
 	switch (flags & O_ACCMODE) {
 	case O_RDONLY:
@@ -125,6 +126,21 @@ int port_file_dup(int fd)
 		copy = -errno;
 	errno = saved;
 	return copy;
+}
+
+/* By the name that Linux gives to what is open: a file may have no other. */
+int port_file_open_for_parts(int fd)
+{
+	int saved = errno, flags = fcntl(fd, F_GETFL), own = -1;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (flags >= 0)
+		own = open(name, (flags & O_ACCMODE) | O_CLOEXEC);
+	if (own < 0)
+		own = -errno;
+	errno = saved;
+	return own;
 }
 
 void port_file_close(int fd)

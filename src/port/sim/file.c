@@ -16,6 +16,12 @@ int port_file_dup(int fd)
 	return -EOPNOTSUPP;
 }
 
+int port_file_open_for_parts(int fd)
+{
+	(void)fd;
+	return -EOPNOTSUPP;
+}
+
 /* Nobody has a file to call these with. */
 void port_file_close(int fd)
 {
