@@ -431,9 +431,10 @@ struct file_operations {
 	 * as zeros; nor are those of a file without this hook.
 	 *
 	 * No mmap lock and no VMA lock is held, only the lock of this page, and that of the file
-	 * against truncation, for read.  So it may take its time, and ask about other files; on
-	 * this inode it must not change the size, punch, read or write, nor fault in a mapping of
-	 * it.  Two pages may be asked for at once, never one twice at the same time.
+	 * against truncation, for read, or for write by a file_write() that appends.  So it may take
+	 * its time, and ask about other files; on this inode it must not change the size, punch,
+	 * read or write, nor fault in a mapping of it.  Two pages may be asked for at once, never
+	 * one twice at the same time.
 	 */
 	int (*__nullable read_page)(struct file *file, uint64_t offset, void *to, size_t bytes);
 

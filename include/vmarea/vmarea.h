@@ -217,11 +217,13 @@ VMAREA_API uint64_t file_size(const struct file *file);
  * file_read() returns how many bytes, fewer than @bytes only at the end of the file or before an
  * error; 0 at the end.  A hole in a file of zeros costs no memory.
  * file_write() returns how many bytes, fewer only before an error, and makes the file longer as
- * needed.  What is written is in the pages until it is written back (file.h).
+ * needed.  What is written is in the pages until it is written back (file.h).  FILE_APPEND_ONLY: it
+ * is written to the end of the file, whatever @offset is, since such an inode is opened for writing
+ * with O_APPEND alone; what others append comes before it or behind.
  *
  * -EBADF: not open for that; -EINVAL: @offset is 2^63 or more, or a write to FILE_HUGETLB; -EPERM:
- * sealed; -EFBIG: @offset is at or past max_bytes; -ENOMEM; -EOPNOTSUPP: no arena; or what
- * read_page() returned.
+ * sealed; -EFBIG: @offset, or the end that is appended to, is at or past max_bytes; -ENOMEM;
+ * -EOPNOTSUPP: no arena; or what read_page() returned.
  */
 VMAREA_API long file_read(struct file *file, uint64_t offset, void *to, size_t bytes)
 	__may_sleep __must_check;

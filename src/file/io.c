@@ -9,6 +9,11 @@
  *
  * A page that is written as a whole is not read before: a new frame gets the bytes, and then it is
  * added, so that nobody sees it half done.
+ *
+ * A file that may only be appended to is written at its end, wherever the caller says.  Where that
+ * is has to stay so until all is written, so it holds the lock for write: what two threads append
+ * is one behind the other.  Only to take back pages does it let go; has the file grown meanwhile,
+ * that was all, as a write that finds no memory may do less than it was asked for.
  */
 #include "base/str.h"
 #include "file/swapped.h"
@@ -163,44 +168,42 @@ static int check_seals(struct file *file, u64 end)
 	return (seals & F_SEAL_GROW) && end > file_size(file) ? -EPERM : 0;
 }
 
+/* And makes the file as long. */
+static int write_locked(struct file *file, u64 at, const void *from, size_t bytes)
+	__must_hold_shared(&file->mapping->invalidate_lock) __may_sleep
+{
+	struct page *page = NULL;
+	int err = check_seals(file, at + bytes);
+
+	if (!err)
+		err = put_bytes(file, at, from, bytes, &page);
+	if (err)
+		return err;
+	mapping_grow(file->mapping, at + bytes);
+	/* Now: a write-back before it would have ended at the old size. */
+	filemap_mark_dirty(page);
+	page_touch(page);
+	page_put(page);
+	return 0;
+}
+
 static int write_part(struct file *file, u64 at, const void *from, size_t bytes) __may_sleep
 {
 	struct address_space *mapping = file->mapping;
-	struct page *page = NULL;
 	int err;
 
 	rwsem_read_lock(&mapping->invalidate_lock);
-	err = check_seals(file, at + bytes);
-	if (!err)
-		err = put_bytes(file, at, from, bytes, &page);
-	if (!err) {
-		mapping_grow(mapping, at + bytes);
-		/* Now: a write-back before it would have ended at the old size. */
-		filemap_mark_dirty(page);
-		page_touch(page);
-		page_put(page);
-	}
+	err = write_locked(file, at, from, bytes);
 	rwsem_read_unlock(&mapping->invalidate_lock);
 	return err;
 }
 
-long file_write(struct file *file, uint64_t offset, const void *from, size_t bytes)
+static long write_at(struct file *file, u64 offset, const char *from, size_t bytes) __may_sleep
 {
 	u64 limit = most_bytes(file);
 	size_t done = 0;
 	int err = 0;
-	witness_call();
 
-	if (offset > INT64_MAX)
-		return -EINVAL;
-	if (!(file_flags(file) & FILE_WRITE))
-		return -EBADF;
-	if (file_flags(file) & FILE_HUGETLB)
-		return -EINVAL;
-	if (!file->instance->arena)
-		return -EOPNOTSUPP;
-	if (!bytes)
-		return 0;
 	if (offset >= limit)
 		return -EFBIG;
 	bytes = min(bytes, (size_t)(limit - offset));
@@ -211,12 +214,81 @@ long file_write(struct file *file, uint64_t offset, const void *from, size_t byt
 		unsigned int nr_tries = 0;
 
 		do
-			err = write_part(file, offset + done, (const char *)from + done, part);
+			err = write_part(file, offset + done, from + done, part);
 		while (filemap_try_again(file->mapping, err, &nr_tries));
 		if (!err)
 			done += part;
 	}
 	return done ? (long)done : err;
+}
+
+/* What is written to the end of a file, and how much of it is there. */
+struct append {
+	const char *from;
+	size_t bytes, done;
+	u64 end;			/* of what is there */
+};
+
+static int append_locked(struct file *file, struct append *a)
+	__must_hold(&file->mapping->invalidate_lock) __may_sleep
+{
+	u64 limit = most_bytes(file);
+	int err = 0;
+
+	if (!a->done)
+		a->end = file_size(file);
+	else if (a->end != file_size(file))
+		return 0;
+	if (a->end >= limit)
+		return a->done ? 0 : -EFBIG;
+	a->bytes = min(a->bytes, a->done + (size_t)(limit - a->end));
+	while (a->done < a->bytes && !err) {
+		size_t part = part_of_page(a->end, a->bytes - a->done);
+
+		err = write_locked(file, a->end, a->from + a->done, part);
+		if (!err) {
+			a->done += part;
+			a->end += part;
+		}
+	}
+	return err;
+}
+
+static long append(struct file *file, const char *from, size_t bytes) __may_sleep
+{
+	struct append a = { .from = from, .bytes = bytes };
+	unsigned int nr_tries = 0;
+	int err;
+
+	do {
+		size_t before = a.done;
+
+		rwsem_write_lock(&file->mapping->invalidate_lock);
+		err = append_locked(file, &a);
+		rwsem_write_unlock(&file->mapping->invalidate_lock);
+		if (a.done > before)
+			nr_tries = 0;
+	} while (filemap_try_again(file->mapping, err, &nr_tries));
+	return a.done ? (long)a.done : err;
+}
+
+long file_write(struct file *file, uint64_t offset, const void *from, size_t bytes)
+{
+	u32 flags = file_flags(file);
+	witness_call();
+
+	if (offset > INT64_MAX)
+		return -EINVAL;
+	if (!(flags & FILE_WRITE))
+		return -EBADF;
+	if (flags & FILE_HUGETLB)
+		return -EINVAL;
+	if (!file->instance->arena)
+		return -EOPNOTSUPP;
+	if (!bytes)
+		return 0;
+	return flags & FILE_APPEND_ONLY ? append(file, from, bytes) :
+					  write_at(file, offset, from, bytes);
 }
 
 /* --------------------------------------------------------------------------------- holes -- */

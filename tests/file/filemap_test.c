@@ -513,6 +513,43 @@ static void test_modes_and_limits(void **state)
 	machine_close(&m);
 }
 
+/* An inode that may only be appended to is open with O_APPEND: pwrite() goes to the end then. */
+static void test_appends(void **state)
+{
+	struct file_desc desc = { .size = sizeof(desc), .name = "/log", .size_bytes = PAGE - 2,
+				  .flags = FILE_READ | FILE_WRITE | FILE_SHMEM | FILE_SEALABLE |
+					   FILE_APPEND_ONLY, .max_bytes = 2 * PAGE };
+	static u8 bytes[PAGE_SIZE];
+	struct file *file;
+	struct machine m;
+	u8 seen[8];
+
+	machine_open(&m);
+	assert_int_equal(file_create(m.v, &desc, &file), 0);
+	memset(bytes, 'w', sizeof(bytes));
+	assert_int_equal(file_write(file, 1ul << 63, "abcd", 4), -EINVAL);
+	assert_int_equal(file_write(file, 0, "abcd", 4), 4);
+	assert_int_equal(file_size(file), PAGE + 2);
+	assert_int_equal(file_write(file, 5 * PAGE, "ef", 2), 2);
+	assert_int_equal(file_write(file, 5 * PAGE, "ef", 0), 0);
+	assert_int_equal(file_size(file), PAGE + 4);
+	assert_int_equal(byte_at(file, 0), 0);
+	assert_int_equal(file_read(file, PAGE - 3, seen, sizeof(seen)), 7);
+	assert_memory_equal(seen, "\0abcdef", 7);
+	/* As far as it can be long; and not at all. */
+	assert_int_equal(file_write(file, 0, bytes, PAGE), PAGE - 4);
+	assert_int_equal(byte_at(file, 2 * PAGE - 1), 'w');
+	assert_int_equal(file_write(file, 0, bytes, 1), -EFBIG);
+	file_put(file);
+	desc.size_bytes = 1;
+	assert_int_equal(file_create(m.v, &desc, &file), 0);
+	assert_int_equal(file_add_seals(file, F_SEAL_GROW), 0);
+	assert_int_equal(file_write(file, 0, bytes, 1), -EPERM);
+	assert_int_equal(file_size(file), 1);
+	file_put(file);
+	machine_close(&m);
+}
+
 /* Near 2^62: a path of nodes, a page, and nothing for what lies before. */
 static void test_sparse(void **state)
 {
@@ -671,6 +708,7 @@ int main(void)
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_modes_and_limits),
+		cmocka_unit_test(test_appends),
 		cmocka_unit_test(test_sparse),
 		cmocka_unit_test(test_walker),
 		cmocka_unit_test(test_no_frames),

@@ -240,12 +240,52 @@ static void test_writers(void **state)
 	machine_close(&machine);
 }
 
+/* Records that lie across pages now and then: each is in one piece, and none is lost. */
+#define RECORD		24
+
+static void *append_to_end(void *arg)
+{
+	u8 record[RECORD];
+
+	memset(record, 1 + (int)(uintptr_t)arg, sizeof(record));
+	for (int i = 0; i < 2000; i++)
+		VM_BUG_ON(file_write(growing, 0, record, sizeof(record)) != sizeof(record),
+			  "append");
+	return NULL;
+}
+
+static void appends_are_whole(void **state)
+{
+	unsigned int nr[WORKERS] = { 0 };
+	pthread_t workers[WORKERS];
+	u8 record[RECORD];
+
+	machine_open(&machine);
+	growing = file_make(&machine, FILE_SHMEM | FILE_APPEND_ONLY, NULL, 0, NULL);
+	for (uintptr_t i = 0; i < WORKERS; i++)
+		workers[i] = start(append_to_end, (void *)i);
+	for (int i = 0; i < WORKERS; i++)
+		finish(workers[i]);
+	assert_int_equal(file_size(growing), 2000 * WORKERS * RECORD);
+	for (u64 i = 0; i < 2000 * WORKERS; i++) {
+		assert_int_equal(file_read(growing, i * RECORD, record, RECORD), RECORD);
+		assert_in_range(record[0], 1, WORKERS);
+		assert_memory_equal(record, record + 1, RECORD - 1);
+		nr[record[0] - 1]++;
+	}
+	for (int i = 0; i < WORKERS; i++)
+		assert_int_equal(nr[i], 2000);
+	file_put(growing);
+	machine_close(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_fill),
 		cmocka_unit_test(test_storm),
 		cmocka_unit_test(test_writers),
+		cmocka_unit_test(appends_are_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
