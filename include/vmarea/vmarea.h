@@ -609,8 +609,9 @@ VMAREA_API void mm_translation_put(struct mm_translation *translation);
 
 /*
  * The same for @nr_pages pages from that of @addr on, as pin_user_pages().  How many were pinned;
- * if that is none (and @nr_pages is not 0) -EFAULT or -ENOMEM.  Unpin each.  One page, and all that
- * has never been written to is one, can have a million pins; then it is out of memory.
+ * if that is none (and @nr_pages is not 0) -EFAULT, -ENOMEM, or -EINTR: killed while it waits for an
+ * answer (user_fault.h).  Unpin each.  One page, and all that has never been written to is one, can
+ * have a million pins; then it is out of memory.
  */
 VMAREA_API long mm_pin_pages(struct mm_user *mm, unsigned long addr, unsigned long nr_pages,
 			     enum mm_access access, struct page **pages) __may_sleep;

@@ -282,18 +282,18 @@ long mm_pin_pages(struct mm_user *user, unsigned long addr, unsigned long nr_pag
 {
 	witness_call();
 	struct mm_struct *mm = mm_from_user(user);
-	enum mm_fault fault = mm_has_pages(mm) ? MM_FAULT_DONE : MM_FAULT_BUS;
+	enum mm_fault fault = MM_FAULT_DONE;
 	unsigned long done = 0;
 	struct pinned pinned;
 
+	if (nr_pages && !mm_has_pages(mm))
+		return -EFAULT;
 	while (done < nr_pages && fault == MM_FAULT_DONE) {
 		fault = fault_pin(mm, addr + done * PAGE_SIZE, access, FAULT_KEEP, &pinned);
 		if (fault == MM_FAULT_DONE)
 			pages[done++] = pinned.page;
 	}
-	if (done || !nr_pages)
-		return (long)done;
-	return fault == MM_FAULT_OOM ? -ENOMEM : -EFAULT;
+	return done ? (long)done : fault_errno(fault);
 }
 
 void mm_unpin_pages(struct page **pages, unsigned long nr_pages)

@@ -89,6 +89,21 @@ struct fault {
 #define FAULT_RETRY	((enum mm_fault)101)	/* not with this lock: let go and come again */
 #define FAULT_FULL	((enum mm_fault)102)	/* the page has as many pins as can be counted */
 
+/* What a call says that could not have a page. */
+static inline int fault_errno(enum mm_fault fault)
+{
+	switch (fault) {
+	case MM_FAULT_DONE:
+		return 0;
+	case MM_FAULT_OOM:
+		return -ENOMEM;
+	case MM_FAULT_KILLED:
+		return -EINTR;
+	default:
+		return -EFAULT;
+	}
+}
+
 /*
  * The whole fault: takes and drops the locks it needs, grows a stack, waits.  MM_FAULT_DONE: the
  * page was there and allowed the access at one moment, and is pinned if f->pin says so; FAULT_FULL:

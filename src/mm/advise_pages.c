@@ -28,7 +28,7 @@ int mm_advise_touch(struct mm_struct *mm, unsigned long start, unsigned long end
 			return -EINVAL;
 		fault = fault_populate(&f, min(f.vma->vm_end, end));
 		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
-			return mm_populate_error(fault);
+			return fault_errno(fault);
 	}
 	return 0;
 }
@@ -82,7 +82,7 @@ int mm_advise_poison(struct mm_struct *mm, unsigned long start, unsigned long en
 			return -EFAULT;
 		fault = fault_populate(&f, min(f.vma->vm_end, end));
 		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
-			return mm_populate_error(fault);
+			return fault_errno(fault);
 	}
 	return 0;
 }

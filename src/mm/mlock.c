@@ -149,7 +149,7 @@ static int populate_area(struct fault *f, unsigned long end)
 		return 0;
 	f->access = write ? MM_ACCESS_WRITE : MM_ACCESS_READ;
 	fault = fault_populate(f, end);
-	return fault == FAULT_RETRY ? -EAGAIN : mm_populate_error(fault);
+	return fault == FAULT_RETRY ? -EAGAIN : fault_errno(fault);
 }
 
 enum populate_mode {

@@ -140,21 +140,6 @@ void user_faults_forget_area(struct vm_area_struct *vma)
 
 /* ---- mlock.c */
 
-/* What a call says that could not have a page made: the outcome of fault_populate(). */
-static inline int mm_populate_error(enum mm_fault fault)
-{
-	switch (fault) {
-	case MM_FAULT_DONE:
-		return 0;
-	case MM_FAULT_OOM:
-		return -ENOMEM;
-	case MM_FAULT_KILLED:
-		return -EINTR;
-	default:
-		return -EFAULT;
-	}
-}
-
 /* What MAP_POPULATE, VM_LOCKED and their kind do after the lock is dropped: touch the range. */
 void mm_populate(struct mm_struct *mm, unsigned long addr, unsigned long len)
 	__must_not_hold(vma_stable) __may_sleep;

@@ -695,6 +695,8 @@ static void what_ends_a_wait(void **state)
 /* A call that waits to have a page made says what has ended it. */
 static void calls_are_killed_waiting(void **state)
 {
+	struct page *pages[8];
+
 	setup();
 	assert_int_equal(faults_register(uf, 4, 4, MISSING), 0);
 	assert_int_equal(mm_set_caps(m.s.mm, MM_CAP_SYS_ADMIN), 0);
@@ -702,6 +704,9 @@ static void calls_are_killed_waiting(void **state)
 	assert_int_equal(mm_madvise(m.s.mm, at(0), 8 * PAGE, MADV_POPULATE_READ), -EINTR);
 	assert_int_equal(mm_madvise(m.s.mm, at(0), 8 * PAGE, MADV_POPULATE_WRITE), -EINTR);
 	assert_int_equal(mm_madvise(m.s.mm, at(0), 8 * PAGE, MADV_SOFT_OFFLINE), -EINTR);
+	assert_int_equal(mm_pin_pages(m.s.mm, at(4), 1, MM_ACCESS_READ, pages), -EINTR);
+	assert_int_equal(mm_pin_pages(m.s.mm, at(2), 8, MM_ACCESS_READ, pages), 2);
+	mm_unpin_pages(pages, 2);
 	assert_int_equal(mm_mlock(m.s.mm, at(0), 8 * PAGE), -EINTR);
 	assert_true(flags_at(7) & VM_LOCKED);
 	/* Who does not tell goes on behind it. */
