@@ -362,13 +362,7 @@ static void free_areas(struct mm_struct *mm) __may_sleep
 static void free_spares(struct mm_struct *mm)
 	__context_unsafe("nobody else can reach them")
 {
-	while (mm->spare) {
-		struct vm_area_struct *vma = mm->spare;
-
-		mm_set(mm, spare, vma->next_free);
-		mm_sub(mm, nr_spare, 1);
-		vma_pool_free(mm->instance, vma);
-	}
+	map_unreserve(mm, 0);
 	anon_unreserve(mm);
 }
 

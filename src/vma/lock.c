@@ -69,8 +69,12 @@
 #include "vma/anon.h"
 #include "vma/instance.h"
 #include "vma/lock.h"
+#include "vma/map.h"
 
-/* Removed VMAs that an mm keeps for its next split; the rest go back to the pool. */
+/*
+ * VMAs that an mm keeps for its next split, removed ones or those that a call reserved and did not
+ * need; the rest go back to the pool.
+ */
 #define MAX_SPARE	8u
 
 void mm_read_lock(struct mm_struct *mm)
@@ -302,6 +306,8 @@ static struct vm_area_struct *mm_write_end(struct mm_struct *mm)
 	VM_DEBUG_ON(!(seq & 1), "mm_lock_seq %u", seq);
 	rt_publish(&mm->areas);
 	late = detach_dead(mm);
+	/* A call over many areas has reserved for the worst. */
+	map_unreserve(mm, MAX_SPARE);
 	/* (G): pairs with (D) and with the acquire load of mmap_lock_speculate_try_begin(). */
 	atomic_store_release(&mm->mm_lock_seq, seq + 1);
 	return late;

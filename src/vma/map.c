@@ -7,7 +7,8 @@
  * mm_write_unlock() publishes.
  *
  * Reserve first: map_reserve() puts VMAs on mm->spare and nodes into the tree's pool, so that
- * nothing after it can fail for want of memory.  What is left over serves the next call.
+ * nothing after it can fail for want of memory.  What is left over serves the next call, as far as
+ * it is not much.
  */
 #include "pgtable/pgtable.h"
 #include "port/port.h"
@@ -77,13 +78,27 @@ int map_reserve_range(struct mm_struct *mm, unsigned long start, unsigned long e
 	return map_reserve(mm, nr_new + 2, vma_count(mm, start, end) + 4);
 }
 
-struct vm_area_struct *vma_new(struct mm_struct *mm)
+static struct vm_area_struct *spare_pop(struct mm_struct *mm)
+	__must_hold(vma_stable)
 {
 	struct vm_area_struct *vma = mm->spare;
 
 	VM_BUG_ON(!vma, "a VMA beyond what map_reserve() was asked for");
 	mm_set(mm, spare, vma->next_free);
 	mm_sub(mm, nr_spare, 1);
+	return vma;
+}
+
+void map_unreserve(struct mm_struct *mm, unsigned int keep)
+{
+	while (mm->nr_spare > keep)
+		vma_pool_free(mm->instance, spare_pop(mm));
+}
+
+struct vm_area_struct *vma_new(struct mm_struct *mm)
+{
+	struct vm_area_struct *vma = spare_pop(mm);
+
 	/* A late reader may look at the two words behind it: those stay as detaching left them. */
 	__builtin_memset(vma, 0, offsetof(struct vm_area_struct, vm_lock_seq));
 	vma_set_next(vma, &mm->mmap_lock, NULL);

@@ -4,6 +4,7 @@
  */
 #include <limits.h>
 
+#include "mm/mm.h"
 #include "steps.h"
 
 #define MAYMOVE		MREMAP_MAYMOVE
@@ -415,6 +416,29 @@ static void test_huge_pages(void **state)
 }
 
 /* Before Linux 6.17: one area at a time. */
+/* A move of many areas reserves five for each, and uses one or two. */
+static void what_was_reserved_goes_back(void **state)
+{
+	enum { NR = 1000, FEW = 8 };
+	const struct mm_struct *mm;
+	struct space s;
+
+	(void)state;
+	space_open(&s);
+	mm = mm_from_user(s.mm);
+	for (unsigned long i = 0; i < NR; i++)
+		assert_int_equal(space_map(&s, i, 1, i % 2 ? PROT_READ : RW, ANON), 0);
+	assert_int_equal(mm_mremap(s.mm, at(0), NR * SPACE_PAGE, NR * SPACE_PAGE,
+				   MREMAP_MAYMOVE | MREMAP_FIXED, at(4 * NR)), at(4 * NR));
+	assert_in_range(mm->nr_spare, 0, FEW);
+	/* The same when it is refused at the first of them. */
+	assert_int_equal(mm_mseal(s.mm, at(4 * NR), SPACE_PAGE, 0), 0);
+	assert_int_equal(mm_mremap(s.mm, at(4 * NR), NR * SPACE_PAGE, NR * SPACE_PAGE,
+				   MREMAP_MAYMOVE | MREMAP_FIXED, at(0)), -EPERM);
+	assert_in_range(mm->nr_spare, 0, FEW);
+	space_close(&s);
+}
+
 static void test_single_areas_only(void **state)
 {
 	struct space s;
@@ -591,6 +615,7 @@ int main(void)
 		cmocka_unit_test(test_area_limit),
 		cmocka_unit_test(test_promised),
 		cmocka_unit_test(test_huge_pages),
+		cmocka_unit_test(what_was_reserved_goes_back),
 		cmocka_unit_test(test_single_areas_only),
 		cmocka_unit_test(test_driver_is_told),
 		cmocka_unit_test(test_driver_refuses),
