@@ -664,22 +664,6 @@ static int reserve_ranges(struct mm_struct *mm, const struct mm_range *ranges, u
 	return reserve(mm, &need);
 }
 
-static int swap_in_ranges(struct mm_struct *mm, const struct mm_range *ranges, unsigned long left,
-			  const struct advice *advice)
-	__must_not_hold(vma_stable) __may_sleep
-{
-	int err = 0;
-
-	for (size_t i = 0; left && !err; i++) {
-		unsigned long len = min(ranges[i].len, left), end;
-
-		if (!mm_check_advised(ranges[i].addr, len, &end))
-			err = swap_in_for(mm, advice, ranges[i].addr, end);
-		left -= len;
-	}
-	return err;
-}
-
 /*
  * Up to the first error; an empty range is looked at only if it comes first, as in Linux.  *left is
  * what was not advised, of *left bytes.
@@ -704,15 +688,12 @@ static int advise_ranges(struct mm_struct *mm, const struct mm_range *ranges, un
 	return 0;
 }
 
-static int advise_ranges_once(struct mm_struct *mm, const struct mm_range *ranges,
-			      unsigned long *left, const struct advice *advice)
+static int advise_together(struct mm_struct *mm, const struct mm_range *ranges,
+			   unsigned long *left, const struct advice *advice)
 	__must_not_hold(vma_stable) __may_sleep
 {
-	int err = swap_in_ranges(mm, ranges, *left, advice);
+	int err = lock_for(mm, advice);
 
-	if (err)
-		return err;
-	err = lock_for(mm, advice);
 	if (err)
 		return err;
 	err = reserve_ranges(mm, ranges, *left, advice);
@@ -720,6 +701,27 @@ static int advise_ranges_once(struct mm_struct *mm, const struct mm_range *range
 		err = advise_ranges(mm, ranges, left, advice);
 	unlock_for(mm, advice);
 	return err;
+}
+
+/* As advise_ranges(), but what comes before a range's lock is not done for those behind it. */
+static int advise_one_by_one(struct mm_struct *mm, const struct mm_range *ranges,
+			     unsigned long *left, const struct advice *advice)
+	__must_not_hold(vma_stable) __may_sleep
+{
+	for (size_t i = 0; *left; i++) {
+		unsigned long len = min(ranges[i].len, *left), end;
+		int err;
+
+		if (!len && i)
+			continue;
+		err = mm_check_advised(ranges[i].addr, len, &end);
+		if (!err)
+			err = advise_once(mm, ranges[i].addr, end, advice);
+		if (err < 0)
+			return err;
+		*left -= len;
+	}
+	return 0;
 }
 
 /* As advise_ranges() has gone: the range that it ended in, too, as far as the areas allow. */
@@ -762,7 +764,9 @@ long mm_process_madvise(struct mm_user *user, const struct mm_range *ranges, siz
 		return total ? -EINVAL : 0;
 	do {
 		left = total;
-		ret = advise_ranges_once(mm, ranges, &left, advice);
+		ret = advice->kind == ADVISE_COLLAPSE ?
+		      advise_one_by_one(mm, ranges, &left, advice) :
+		      advise_together(mm, ranges, &left, advice);
 	} while (mm_call_again(mm->instance, &ret, &nr_tries));
 	if (left < total || !ret)
 		ret = (long)(total - left);

@@ -321,6 +321,35 @@ static void a_collapse_brings_in_what_it_needs(void **state)
 }
 
 /* It may be read later. */
+/* The first error ends it: what is behind that stays where it is. */
+static void ranges_are_collapsed_one_by_one(void **state)
+{
+	const unsigned long huge = 512 * PAGE_SIZE;
+	const struct mm_range ranges[] = { { at(512), huge }, { at(1024), huge }, { at(1536), huge } };
+
+	memory_open_with(&m, 8 * huge);
+	store_on(&s, m.s.v, 2048, 0);
+	map_and_fill(512, 512);
+	map_and_fill(1536, 512);
+	/* Never touched, it has nothing to collapse. */
+	assert_int_equal(space_map(&m.s, 1024, 512, PROT_READ, ANON), 0);
+	for (unsigned long i = 0; i < 8; i++) {
+		assert_int_equal(swap_out_at(512 + i), 0);
+		assert_int_equal(swap_out_at(1536 + i), 0);
+	}
+	assert_int_equal(mm_process_madvise(m.s.mm, ranges, 3, MADV_COLLAPSE, 0, false), (long)huge);
+	assert_int_equal(mm_swapped(m.s.mm), 8);
+	assert_int_equal(mm_process_madvise(m.s.mm, ranges + 1, 2, MADV_COLLAPSE, 0, false),
+			 -EINVAL);
+	assert_int_equal(mm_swapped(m.s.mm), 8);
+	assert_int_equal(mm_process_madvise(m.s.mm, ranges + 2, 1, MADV_COLLAPSE, 0, false),
+			 (long)huge);
+	assert_int_equal(mm_swapped(m.s.mm), 0);
+	assert_int_equal(get(&m, 515), (515 + 1) % 256);
+	assert_int_equal(get(&m, 1540), (1540 + 1) % 256);
+	close_with_swap();
+}
+
 static void a_collapse_loses_nothing(void **state)
 {
 	open_with_swap(8);
@@ -693,6 +722,7 @@ int main(void)
 		cmocka_unit_test(mremap_and_mprotect_take_it_along),
 		cmocka_unit_test(mlock_and_willneed_read_in),
 		cmocka_unit_test(a_collapse_brings_in_what_it_needs),
+		cmocka_unit_test(ranges_are_collapsed_one_by_one),
 		cmocka_unit_test(a_collapse_loses_nothing),
 		cmocka_unit_test(a_pin_of_a_swapped_page_brings_it_back_and_keeps_it),
 		cmocka_unit_test(a_page_that_is_held_stays_in_the_cache),
