@@ -21,7 +21,8 @@
  *
  * What fails: a page that pread() refuses is MM_FAULT_BUS to who needs it; one that pwrite() refuses
  * stays dirty, and file_sync() tells of it (file.h).  A file that would be longer than the process is
- * allowed (RLIMIT_FSIZE) is -EFBIG, and no SIGXFSZ.
+ * allowed (RLIMIT_FSIZE) is -EFBIG, and no SIGXFSZ.  While somebody has set O_APPEND on the
+ * descriptor, or on one that it was copied from or to, writing back is -EINVAL.
  *
  * All that are open on one inode of the host, by its device and number, are files of one inode here
  * (file_desc.same_inode), whoever opened them.

@@ -69,7 +69,8 @@
  *	int port_file_read(int fd, u64 offset, void *to, size_t bytes)
  *		As many bytes as are there, and then zeros.  0; -errno.
  *	int port_file_write(int fd, u64 offset, const void *from, size_t bytes)
- *		All of them, and the file is as long as needed.  0; -errno: a part may be written.
+ *		All of them, and the file is as long as needed.  0; -errno: a part may be written;
+ *		-EINVAL, too, while the file is open to append, and nothing is.
  *		-EFBIG of this and port_file_set_bytes() raises no signal.
  *	int port_file_get_bytes(int fd, u64 *bytes), port_file_set_bytes(int fd, u64 bytes)
  *		How long the file is.  0; -errno: nothing changed.

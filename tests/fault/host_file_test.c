@@ -545,6 +545,29 @@ static void a_page_that_cannot_be_written_is_told_once(void **state)
 	memory_close(&m);
 }
 
+/* Whoever else has the open file can make it one that is appended to: then no page is in its place. */
+static void what_is_open_to_append_is_not_written(void **state)
+{
+	struct file *file;
+	int fd;
+
+	memory_open(&m);
+	fd = host_fd_of_pages(2);
+	file = open_host(fd, HOST_FILE_DUP);
+	map(file, 0, 2, MAP_SHARED);
+	assert_int_equal(put(&m, 0, 90), MM_FAULT_DONE);
+	assert_int_equal(fcntl(fd, F_SETFL, O_APPEND), 0);
+	assert_int_equal(file_sync(file, 0, UINT64_MAX), -EINVAL);
+	assert_int_equal(host_size(fd), 2 * PAGE);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	assert_int_equal(file_sync(file, 0, UINT64_MAX), 0);
+	assert_int_equal(host_size(fd), 2 * PAGE);
+	assert_int_equal(host_byte(fd, byte_at(0) - at(0)), 90);
+	file_put(file);
+	close(fd);
+	memory_close(&m);
+}
+
 /* Whole blocks are all that such a descriptor takes: on file systems where it means anything. */
 static void a_direct_file_has_a_last_page(void **state)
 {
@@ -706,6 +729,7 @@ int main(void)
 		cmocka_unit_test(pages_are_had_in_advance),
 		cmocka_unit_test(a_page_that_cannot_be_read_is_a_bus_error),
 		cmocka_unit_test(a_page_that_cannot_be_written_is_told_once),
+		cmocka_unit_test(what_is_open_to_append_is_not_written),
 		cmocka_unit_test(a_direct_file_has_a_last_page),
 		cmocka_unit_test(a_file_too_long_is_no_signal),
 		cmocka_unit_test(the_last_who_closes_is_waited_for),

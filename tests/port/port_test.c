@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -310,6 +311,39 @@ static void test_flush_with_nothing(void **state)
 	port_work_flush();
 }
 
+static volatile sig_atomic_t nr_signals;
+
+static void note_signal(int number)
+{
+	(void)number;
+	nr_signals++;
+}
+
+/* Whoever reads the program's errors has gone: that ends no program that was only warned. */
+static void test_nobody_reads_messages(void **state)
+{
+	int pipes[2], own = dup(STDERR_FILENO), seen;
+
+	(void)state;
+	assert_true(own >= 0);
+	assert_int_equal(pipe(pipes), 0);
+	close(pipes[0]);
+	signal(SIGPIPE, note_signal);
+	dup2(pipes[1], STDERR_FILENO);
+	errno = EXDEV;
+	port_log("nobody reads this");
+	seen = errno;
+	dup2(own, STDERR_FILENO);
+	assert_int_equal(seen, EXDEV);
+	assert_int_equal(nr_signals, 0);
+	/* The program's own are as before. */
+	assert_int_equal(write(pipes[1], "x", 1), -1);
+	assert_int_equal(nr_signals, 1);
+	signal(SIGPIPE, SIG_DFL);
+	close(pipes[1]);
+	close(own);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_work_frees_itself),
 		cmocka_unit_test(test_work_queues_itself),
 		cmocka_unit_test(test_flush_with_nothing),
+		cmocka_unit_test(test_nobody_reads_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

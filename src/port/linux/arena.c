@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
-#include "port/linux/file_size.h"
+#include "port/linux/write_guard.h"
 #include "port/port.h"
 
 /* A place for @bytes that is aligned: more than that is reserved, and the ends are given back. */
@@ -37,12 +37,12 @@ static char *reserve_aligned(size_t bytes)
 
 static int set_bytes(int fd, off_t bytes)
 {
-	struct file_size_guard guard;
+	struct write_guard guard;
 	int err;
 
-	file_size_begin(&guard);
+	write_guard_begin(&guard);
 	err = ftruncate(fd, bytes);
-	file_size_end(&guard, err ? errno : 0);
+	write_guard_end(&guard, err ? errno : 0);
 	return err;
 }
 

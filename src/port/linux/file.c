@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
-#include "port/linux/file_size.h"
+#include "port/linux/write_guard.h"
 #include "port/port.h"
 
 #define EXT4_MAGIC		0xef53ul	/* of ext2 and ext3, too */
@@ -177,11 +177,17 @@ int port_file_read(int fd, u64 offset, void *to, size_t bytes)
 
 int port_file_write(int fd, u64 offset, const void *from, size_t bytes)
 {
-	int saved = errno, err = 0;
-	struct file_size_guard guard;
+	int saved = errno, flags = fcntl(fd, F_GETFL), err = 0;
+	struct write_guard guard;
 	size_t done = 0;
 
-	file_size_begin(&guard);
+	/* It would go to the end, whatever @offset is. */
+	if (flags < 0 || (flags & O_APPEND)) {
+		err = flags < 0 ? -errno : -EINVAL;
+		errno = saved;
+		return err;
+	}
+	write_guard_begin(&guard);
 	while (done < bytes) {
 		ssize_t n = syscall(SYS_pwrite64, fd, (const char *)from + done, bytes - done,
 				    offset + done);
@@ -193,7 +199,7 @@ int port_file_write(int fd, u64 offset, const void *from, size_t bytes)
 			break;
 		}
 	}
-	file_size_end(&guard, -err);
+	write_guard_end(&guard, -err);
 	errno = saved;
 	return err;
 }
@@ -213,14 +219,14 @@ int port_file_get_bytes(int fd, u64 *bytes)
 
 int port_file_set_bytes(int fd, u64 bytes)
 {
-	struct file_size_guard guard;
+	struct write_guard guard;
 	int saved = errno, err;
 
-	file_size_begin(&guard);
+	write_guard_begin(&guard);
 	do
 		err = ftruncate(fd, (off_t)bytes) ? -errno : 0;
 	while (err == -EINTR);
-	file_size_end(&guard, -err);
+	write_guard_end(&guard, -err);
 	errno = saved;
 	return err;
 }

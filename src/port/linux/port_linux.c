@@ -47,6 +47,7 @@
 #include <unistd.h>
 
 #include "port/linux/bg.h"
+#include "port/linux/write_guard.h"
 
 /* -------------------------------------------------------------------- per-thread state -- */
 
@@ -310,16 +311,17 @@ static int thread_state_init(void)
 /* One write() a line, so that lines of several threads do not mix. */
 static void write_line(const char *prefix, const char *fmt, va_list args)
 {
+	struct write_guard guard;
 	char line[LINE_BYTES];
-	int at, n;
-	ssize_t ignored;
+	int at, n, saved = errno;
 
 	at = snprintf(line, sizeof(line) - 1, "vmarea: %s", prefix);
 	n = vsnprintf(line + at, sizeof(line) - 1 - (size_t)at, fmt, args);
 	at = min(at + n, (int)sizeof(line) - 2);
 	line[at++] = '\n';
-	ignored = write(STDERR_FILENO, line, (size_t)at);
-	(void)ignored;
+	write_guard_begin(&guard);
+	write_guard_end(&guard, write(STDERR_FILENO, line, (size_t)at) < 0 ? errno : 0);
+	errno = saved;
 }
 
 void port_log(const char *fmt, ...)

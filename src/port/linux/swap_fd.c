@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Slots of a swap area in a file of the host. */
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <vmarea/swap.h>
@@ -36,15 +35,7 @@ static int fd_read(void *private_data, uint64_t slot, void *to)
 
 static int fd_write(void *private_data, uint64_t slot, const void *from)
 {
-	int saved = errno, flags = fcntl(fd_of(private_data), F_GETFL), err;
-
-	/* It would go to the end, wherever the slot is. */
-	if (flags < 0 || (flags & O_APPEND))
-		err = flags < 0 ? -errno : -EINVAL;
-	else
-		err = port_file_write(fd_of(private_data), slot * PAGE_SIZE, from, PAGE_SIZE);
-	errno = saved;
-	return err;
+	return port_file_write(fd_of(private_data), slot * PAGE_SIZE, from, PAGE_SIZE);
 }
 
 const struct swap_ops *swap_fd_ops(void)
