@@ -17,7 +17,8 @@
  * With 1024 it is out of memory.
  *
  * A batch, not a page: whoever had to reclaim frees a 64th of the limit, between 32 and 512 pages,
- * so that the next faults find some.
+ * so that the next faults find some.  Of a small limit 32 pages are much, or all: there it is an
+ * eighth, and a page at least.
  *
  * A memory call (mm/retry.c) may want many frames at once, and does not know how many: a fork wants
  * a table for each 2 MiB.  So each try asks for twice as much, up to 16 batches.  What the try
@@ -37,11 +38,14 @@
 #define BATCH_PART	64u
 #define BATCH_LEAST	32ul
 #define BATCH_MOST	512ul
+#define BATCH_LARGEST_PART 8u
 #define MOST_DOUBLINGS	4u
 
 static unsigned long batch_of(unsigned long limit)
 {
-	return max(BATCH_LEAST, min(limit / BATCH_PART, BATCH_MOST));
+	unsigned long nr = max(BATCH_LEAST, min(limit / BATCH_PART, BATCH_MOST));
+
+	return max(min(nr, limit / BATCH_LARGEST_PART), 1ul);
 }
 
 static unsigned long resident(const struct mm_struct *mm)

@@ -93,20 +93,24 @@ static bool get_candidate(const struct reclaim *r, struct page *page)
 	return evict_is_candidate(r, page) && page_try_get(page);
 }
 
-static void sweep_frames(struct reclaim *r, struct arena_span span)
+/* No more than are wanted go: the hand comes back to where that was. */
+static void sweep_frames(struct reclaim *r, struct arena_span span, unsigned long goal)
 	__may_sleep
 {
 	unsigned long nr = span.end - span.first;
 	/* Relaxed: whose turn it is, and nothing behind it. */
 	u64 at = atomic_add_relaxed(&r->instance->reclaim.hand, HAND_FRAMES);
 	struct page *frames = arena_frames(r->instance->arena);
+	unsigned int i;
 
-	for (unsigned int i = 0; i < HAND_FRAMES; i++) {
+	for (i = 0; i < HAND_FRAMES && r->nr_freed < goal; i++) {
 		struct page *page = pfn_page(frames, span.first + (at + i) % nr);
 
 		if (get_candidate(r, page))
 			evict_page(r, page);
 	}
+	if (i < HAND_FRAMES)
+		atomic_sub_relaxed(&r->instance->reclaim.hand, HAND_FRAMES - i);
 }
 
 /* Shrinkers are asked for as large a part as was gone past, of a whole round at most. */
@@ -130,7 +134,7 @@ static void round_of_frames(struct reclaim *r, unsigned long goal)
 	unsigned long all = span.end - span.first, done = 0;
 
 	while (done < all && r->nr_freed < goal) {
-		sweep_frames(r, span);
+		sweep_frames(r, span, goal);
 		done += HAND_FRAMES;
 	}
 	ask_shrinkers(r, done, all);
@@ -145,6 +149,7 @@ struct mm_sweep {
 	unsigned int nr;
 	unsigned long next;			/* where it stopped */
 	struct page *pages[HAND_FRAMES];
+	unsigned long addrs[HAND_FRAMES];	/* where they were found */
 };
 
 /* The table is not locked, so what the entry says may not be so any more. */
@@ -166,14 +171,33 @@ static int collect(void *arg, unsigned long addr, unsigned int level, pte_t e)
 	page = page_head(page);
 	if (sweep->nr && sweep->pages[sweep->nr - 1] == page)
 		return 0;
-	if (get_candidate(sweep->r, page))
+	if (get_candidate(sweep->r, page)) {
+		sweep->addrs[sweep->nr] = addr;
 		sweep->pages[sweep->nr++] = page;
+	}
 	return 0;
 }
 
-/* From @addr on, a batch.  Where to go on, or @end. */
+/* Of what was collected as many as are wanted.  True: all of it was looked at. */
+static bool evict_collected(struct mm_sweep *sweep, unsigned long goal)
+	__may_sleep
+{
+	struct reclaim *r = sweep->r;
+	unsigned int i;
+
+	for (i = 0; i < sweep->nr && r->nr_freed < goal; i++)
+		evict_page(r, sweep->pages[i]);
+	if (i == sweep->nr)
+		return true;
+	sweep->next = sweep->addrs[i];
+	for (; i < sweep->nr; i++)
+		page_put(sweep->pages[i]);
+	return false;
+}
+
+/* From @addr on, a batch, until r->nr_freed is @goal.  Where to go on, or @end. */
 static unsigned long sweep_range(struct reclaim *r, const struct reclaim_from *from,
-				 unsigned long addr, unsigned long end)
+				 unsigned long addr, unsigned long end, unsigned long goal)
 	__may_sleep
 {
 	struct mm_sweep sweep = {
@@ -184,9 +208,7 @@ static unsigned long sweep_range(struct reclaim *r, const struct reclaim_from *f
 	rcu_read_lock();
 	full = pt_walk(from->mm->pgt, addr, end, collect, &sweep);
 	rcu_read_unlock();
-	for (unsigned int i = 0; i < sweep.nr; i++)
-		evict_page(r, sweep.pages[i]);
-	return full ? sweep.next : end;
+	return evict_collected(&sweep, goal) && !full ? end : sweep.next;
 }
 
 /* Once around, from where the last one stopped. */
@@ -198,11 +220,11 @@ static void round_of_mm(struct reclaim *r, const struct reclaim_from *from, unsi
 	unsigned long limit = pt_limit(mm->pgt);
 
 	while (at < limit && r->nr_freed < goal)
-		at = sweep_range(r, from, at, limit);
+		at = sweep_range(r, from, at, limit, goal);
 	if (at >= limit)
 		at = 0;
 	while (at < start && r->nr_freed < goal)
-		at = sweep_range(r, from, at, start);
+		at = sweep_range(r, from, at, start, goal);
 	atomic_store_relaxed(&mm->reclaim_hand, at);
 }
 
@@ -238,7 +260,7 @@ static void range_at_once(struct reclaim *r, struct reclaim_from range)
 	r->mind = RECLAIM_ANY;
 	while (range.start < range.end) {
 		unsigned long nr_split = r->nr_split;
-		unsigned long next = sweep_range(r, &range, range.start, range.end);
+		unsigned long next = sweep_range(r, &range, range.start, range.end, ~0ul);
 
 		if (r->nr_split == nr_split)
 			range.start = next;

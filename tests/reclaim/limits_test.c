@@ -38,6 +38,41 @@ static void fill(unsigned long page)
 	assert_int_equal(put(&m, page + LIMIT, 5), MM_FAULT_OOM);
 }
 
+/* Each of @nr pages of the file is read, and no more than @most go for any. */
+static void read_one_by_one(unsigned long nr, unsigned long most)
+{
+	for (unsigned long i = 0; i < nr; i++) {
+		u64 before = reclaim_stats(&m).dropped;
+
+		assert_int_equal(get(&m, i), disk_byte(i));
+		assert_in_range(reclaim_stats(&m).dropped - before, 0, most);
+	}
+	assert_true(reclaim_stats(&m).dropped >= nr / 2);
+}
+
+/* A batch is a part of what one has, not all of it. */
+static void test_few_go_of_few(void **state)
+{
+	for (unsigned long limit = 1; limit <= 512; limit *= 2) {
+		open_with(1024);
+		assert_int_equal(mm_set_limit(m.s.mm, limit * PAGE_SIZE), 0);
+		read_one_by_one(1024, limit < 16 ? 1 : min(limit / 8, 32ul));
+		assert_true(mm_rss(m.s.mm) >= limit - limit / 8);
+		close_all();
+	}
+}
+
+static void test_few_frames_go_of_few(void **state)
+{
+	for (unsigned long limit = 64; limit <= 512; limit *= 2) {
+		open_with(1024);
+		assert_int_equal(mm_set_limit(m.s.mm, 0), 0);
+		assert_int_equal(vmarea_set_limit(m.s.v, limit * PAGE_SIZE), 0);
+		read_one_by_one(1024, min(limit / 8, 32ul));
+		close_all();
+	}
+}
+
 /* The zero page is nobody's, so there is always room for it. */
 static void test_zeros_do_not_count(void **state)
 {
@@ -146,6 +181,8 @@ static void test_a_collapse_of_swap_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_few_go_of_few),
+		cmocka_unit_test(test_few_frames_go_of_few),
 		cmocka_unit_test(test_zeros_do_not_count),
 		cmocka_unit_test(test_pages_near_by_count),
 		cmocka_unit_test(test_answers_to_user_faults_count),
