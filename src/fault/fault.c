@@ -11,7 +11,8 @@
  *	fault_run		the locks
  *	  the VMA lock		lock_vma_under_rcu(); what cannot be done with it comes again
  *	  the mmap lock		for read; here a stack is seen to grow (for write: stack.c)
- *	  no lock		to wait for a page of a file, or of swap, or an answer (user.c)
+ *	  no lock		to wait for a page of a file, or of swap, or an answer (user.c);
+ *				the page is held until the fault has come again
  *	fault_in_area		one VMA, stable
  *	  touch_admit		rights, the end of the file, an anon_vma: all that areas decide
  *	  look at the entry
@@ -33,6 +34,11 @@
  * wait for a page lock inside it.  Such a fault says FAULT_RETRY, and comes again with the mmap
  * lock, or after having waited without any.  Taking the mmap lock while the VMA lock is held would
  * deadlock: it is dropped first, and the VMA is looked up anew.
+ *
+ * Progress.  Whoever has waited for a page has it when it comes again: reclaim does not take what
+ * others hold, so where frames are few each of two that take them from one another is done after
+ * its turn, and does not find again and again that the other has taken what it had read.  Nobody
+ * holds one while it asks for a frame outside of the locks: that may be the one that is missing.
  *
  * Ordering
  *  (A) What is written to a new frame comes before its entry (pgtable's (A)), so who sees the entry
@@ -238,6 +244,7 @@ static enum mm_fault run_once(struct fault *f)
 		if (outcome == MM_FAULT_DONE)
 			outcome = FAULT_RETRY;
 	}
+	fault_let_go(f);
 	return outcome;
 }
 
@@ -263,6 +270,8 @@ static enum mm_fault wait_unlocked(struct fault *f, enum mm_fault outcome)
 	f->vma = NULL;
 	if (outcome == FAULT_RETRY)
 		outcome = fault_wait(f);
+	else
+		fault_let_go(f);
 	if (outcome == MM_FAULT_OOM && reclaim_for_retry(f->mm, &f->nr_reclaims))
 		outcome = MM_FAULT_DONE;
 	mm_read_lock(f->mm);
@@ -283,6 +292,7 @@ enum mm_fault fault_populate(struct fault *f, unsigned long end)
 		outcome = fault_in_area(f);
 		if (outcome != MM_FAULT_DONE)
 			break;
+		fault_let_go(f);
 		f->addr += PAGE_SIZE;
 		f->nr_reclaims = 0;
 	}

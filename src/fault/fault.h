@@ -79,6 +79,7 @@ struct fault {
 	unsigned long wait_pgoff;
 	u64 wait_swap;			/* or this, a slot's number + 1 */
 	struct user_wait user;		/* with FAULT_RETRY, the same */
+	struct page *held;		/* a reference: what was waited for, not mapped yet */
 	unsigned int nr_reclaims;	/* for this page, by fault_populate() */
 	unsigned int nr_in_vain;	/* a driver's answers that did not do, since the lock */
 	bool by_page;			/* huge_fault() has said no, since the lock */
@@ -118,12 +119,20 @@ enum mm_fault fault_in_area(struct fault *f)
 	__must_hold_shared(vma_stable) __may_sleep;
 /* MM_FAULT_DONE: come again, what there was to wait for has come; else it will not. */
 enum mm_fault fault_wait(struct fault *f)	__must_not_hold(vma_stable) __may_sleep;
-/* Instead of waiting. */
+/* Instead of waiting, and for who has waited and does not come again. */
 void fault_forget(struct fault *f);
+/* The page that was waited for, if any, need not stay any longer. */
+static inline void fault_let_go(struct fault *f)
+{
+	if (f->held)
+		page_put(f->held);
+	f->held = NULL;
+}
 
 /*
  * The pages from f->addr to @end, inside f->vma; f->addr is where it stopped.  The mmap lock is
- * held for read.  FAULT_RETRY: it was let go of meanwhile, look the VMA up again.
+ * held for read.  FAULT_RETRY: it was let go of meanwhile, look the VMA up again, and in the end
+ * call fault_forget().
  */
 enum mm_fault fault_populate(struct fault *f, unsigned long end)
 	__must_hold_shared(vma_stable) __may_sleep;

@@ -129,19 +129,20 @@ enum mm_fault file_missing(struct fault *f)
 
 enum mm_fault fault_wait(struct fault *f)
 {
-	struct page *page;
+	struct page *page = NULL;
 	int err;
 
+	if (!f->wait_swap && !f->user.faults && !f->wait_file)
+		return MM_FAULT_DONE;
+	fault_let_go(f);
 	if (f->wait_swap)
 		return swap_wait(f);
 	if (f->user.faults)
 		return user_wait(f);
-	if (!f->wait_file)
-		return MM_FAULT_DONE;
 	err = filemap_get_page(f->wait_file, f->wait_pgoff, FILEMAP_WAIT, &page);
-	if (!err)
-		page_put(page);
 	fault_forget(f);
+	if (!err)
+		f->held = page;
 	/* If it is past the end by now, that is for the next look to say. */
 	return !err || err == -EPASTEND ? MM_FAULT_DONE : outcome_of(err);
 }
@@ -153,6 +154,7 @@ void fault_forget(struct fault *f)
 	f->wait_file = NULL;
 	f->wait_swap = 0;
 	user_wait_end(&f->user);
+	fault_let_go(f);
 }
 
 /* ---------------------------------------------------------------------------- questions -- */

@@ -2,7 +2,8 @@
 /*
  * A fault on a swap entry.
  *
- *	find the page in the cache	not there: read it, without any lock (fault_wait())
+ *	find the page in the cache	not there: read it, without any lock (fault_wait()), and
+ *					hold it until its lock is there
  *	try its page lock		taken: it is being read or written; wait, without any lock
  *	look again: is it the slot's?
  *	lock the table, look again
@@ -102,6 +103,8 @@ enum mm_fault swap_missing(struct fault *f, pte_t seen)
 	enum mm_fault outcome = FAULT_RETRY;
 
 	if (page && page_trylock(page)) {
+		/* Its lock keeps it, too, and who claims it has to be alone. */
+		fault_let_go(f);
 		outcome = map_page(f, seen, page);
 		page_unlock(page);
 	} else {
@@ -129,7 +132,7 @@ enum mm_fault swap_wait(struct fault *f)
 
 	f->wait_swap = 0;
 	if (!err)
-		page_put(page);
+		f->held = page;
 	if (err == -ENOMEM)
 		return MM_FAULT_OOM;
 	/* Where the slot is not wanted any more there is another entry to look at, or none. */

@@ -7,6 +7,15 @@
 #include "file/filemap.h"
 #include "mm/advise.h"
 
+/* Pages of f->vma up to @end.  0: f->addr is where it got, look the area up again. */
+static int advance(struct fault *f, unsigned long end)
+	__must_hold_shared(vma_stable) __may_sleep
+{
+	enum mm_fault fault = fault_populate(f, min(f->vma->vm_end, end));
+
+	return fault == FAULT_RETRY ? 0 : fault_errno(fault);
+}
+
 /*
  * Ends at the first page that cannot be had: -ENOMEM in a hole, -EINVAL if the area does not allow
  * the access, -EFAULT beyond the end of a file, -EINTR if nobody answers before mm_kill().  Guard
@@ -17,20 +26,19 @@ int mm_advise_touch(struct mm_struct *mm, unsigned long start, unsigned long end
 {
 	vm_flags_t right = access == MM_ACCESS_WRITE ? VM_WRITE : VM_READ;
 	struct fault f = { .mm = mm, .addr = start, .access = access, .how = FAULT_POPULATE };
+	int err = 0;
 
-	while (f.addr < end) {
-		enum mm_fault fault;
-
+	while (!err && f.addr < end) {
 		f.vma = vma_at(mm, f.addr);
 		if (!f.vma)
-			return -ENOMEM;
-		if ((f.vma->vm_flags & (VM_IO | VM_PFNMAP)) || !(f.vma->vm_flags & right))
-			return -EINVAL;
-		fault = fault_populate(&f, min(f.vma->vm_end, end));
-		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
-			return fault_errno(fault);
+			err = -ENOMEM;
+		else if ((f.vma->vm_flags & (VM_IO | VM_PFNMAP)) || !(f.vma->vm_flags & right))
+			err = -EINVAL;
+		else
+			err = advance(&f, end);
 	}
-	return 0;
+	fault_forget(&f);
+	return err;
 }
 
 /* Area by area, as mm_advise_range(); others may change the map while the lock is let go of. */
@@ -70,19 +78,18 @@ int mm_advise_read(struct mm_struct *mm, unsigned long start, unsigned long end)
 int mm_advise_poison(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	struct fault f = { .mm = mm, .addr = start, .access = MM_ACCESS_READ };
+	int err = 0;
 
 	if (!mm_capable(mm, MM_CAP_SYS_ADMIN))
 		return -EPERM;
-	while (f.addr < end) {
-		enum mm_fault fault;
-
+	while (!err && f.addr < end) {
 		f.vma = vma_at(mm, f.addr);
 		if (!f.vma || (f.vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
 		    !(f.vma->vm_flags & VM_READ))
-			return -EFAULT;
-		fault = fault_populate(&f, min(f.vma->vm_end, end));
-		if (fault != MM_FAULT_DONE && fault != FAULT_RETRY)
-			return fault_errno(fault);
+			err = -EFAULT;
+		else
+			err = advance(&f, end);
 	}
-	return 0;
+	fault_forget(&f);
+	return err;
 }

@@ -180,6 +180,7 @@ static int populate(struct mm_struct *mm, unsigned long start, unsigned long end
 		err = 0;
 		f.addr = area_end;
 	}
+	fault_forget(&f);
 	/* What the caller's write section laid in. */
 	anon_unreserve(mm);
 	mm_read_unlock(mm);

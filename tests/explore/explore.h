@@ -103,10 +103,13 @@ extern const struct vt_scenario
 	/* cow.c */
 	cow_fork, cow_fork_fresh, cow_both, cow_reuse, cow_discard, cow_pin_fork, cow_pin_zap, cow_pin_tables,
 	cow_pin_shared, cow_peek_write,
-	swap_out_write, swap_out_fork, swap_fork_swapped, swap_out_pin, swap_in_both, swap_in_zap, swap_out_zap, swap_in_reused, swap_off_write,
+	/* swap.c */
+	swap_out_write, swap_out_fork, swap_fork_swapped, swap_out_pin, swap_in_both, swap_in_zap,
+	swap_out_zap, swap_in_reused, swap_in_awaited, swap_off_write,
 	/* reclaim.c */
 	reclaim_load, reclaim_fault, reclaim_truncate, reclaim_dirty_truncate, reclaim_pin,
-	reclaim_dirty_pin, reclaim_store, reclaim_dirty_store, reclaim_call, reclaim_tlb,
+	reclaim_dirty_pin, reclaim_store, reclaim_dirty_store, reclaim_call, reclaim_awaited,
+	reclaim_tlb,
 	/* reclaim_anon.c */
 	reclaim_free_store, reclaim_free_pin, reclaim_free_fork, reclaim_free_unmap,
 	reclaim_two_looks, reclaim_used,

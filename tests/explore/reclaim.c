@@ -23,10 +23,12 @@ static unsigned char kept[PAGE];	/* where the file's bytes are kept */
 static struct file *file;
 static struct page *frame;		/* that had the file's page when the threads began */
 static bool stored;			/* by who could not know before whether it would */
+static unsigned int nr_reads;
 
 static int read_kept(struct file *of, uint64_t offset, void *to, size_t bytes)
 {
 	memcpy(to, kept, bytes);
+	nr_reads++;
 	return 0;
 }
 
@@ -268,6 +270,37 @@ const struct vt_scenario reclaim_call = {
 	.name = "reclaim-call", .about = "what is written by a call to a page that goes is in the file",
 	.setup = setup_clean, .finish = finish_new, .flags = VT_NO_MEMORY,
 	.threads = { THREAD(hand), THREAD(caller) },
+};
+
+/* ---- a page that is taken as soon as it has been read */
+
+static void setup_awaited(void)
+{
+	setup_clean();
+	VT_CHECK(stage_evict(frame, RECLAIM_ANY) == 1);
+	nr_reads = 0;
+}
+
+static void toucher(void)
+{
+	if (fault_done(mm_touch(mm, AT(0), MM_ACCESS_READ)))
+		VT_CHECK(nr_reads == 1, "read %u times", nr_reads);
+}
+
+static void follower(void)
+{
+	struct page *page = filemap_find_page(file->mapping, 0);
+
+	if (!page)
+		return;
+	page_put(page);
+	stage_evict(page, RECLAIM_ANY);
+}
+
+const struct vt_scenario reclaim_awaited = {
+	.name = "reclaim-awaited", .about = "nobody takes what another has waited for",
+	.setup = setup_awaited, .finish = finish_old, .flags = VT_NO_MEMORY,
+	.threads = { THREAD(toucher), THREAD(follower) },
 };
 
 /* ---- a translation */

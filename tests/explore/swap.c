@@ -22,10 +22,13 @@ static unsigned char slots[SLOTS][PAGE];
 static unsigned int area;
 static struct mm_user *kin;		/* made in set-up, or by the forker */
 static uint64_t seen;			/* in the child, once it was there */
+static unsigned int nr_reads;		/* of slots */
+static u64 number;			/* of the slot that page 0 is in */
 
 static int read_slot(void *private_data, uint64_t slot, void *to)
 {
 	memcpy(to, slots[slot], PAGE);
+	nr_reads++;
 	return 0;
 }
 
@@ -49,6 +52,7 @@ static void setup(void)
 	VT_CHECK(stage_put(mm, 0, OLD) == MM_FAULT_DONE);
 	VT_CHECK(stage_put(mm, 2, OTHERS) == MM_FAULT_DONE);
 	kin = NULL;
+	nr_reads = 0;
 }
 
 /* 0, or why not. */
@@ -95,6 +99,13 @@ static void finish_written(void)
 {
 	if (!vt_memory_was_refused())
 		stage_expect(mm, 0, NEW);
+	stage_end();
+}
+
+static void finish_old(void)
+{
+	if (!vt_memory_was_refused())
+		stage_expect(mm, 0, OLD);
 	stage_end();
 }
 
@@ -223,6 +234,38 @@ const struct vt_scenario swap_in_reused = {
 	.name = "swap-in-reused", .about = "who comes too late for a slot does not see its next page",
 	.setup = setup_swapped, .finish = finish_discarded, .flags = VT_NO_MEMORY,
 	.threads = { THREAD(own_reader), THREAD(discarder) },
+};
+
+/* ---- one that is taken as soon as it has been read */
+
+static void setup_awaited(void)
+{
+	unsigned int level;
+
+	setup_swapped();
+	number = pte_soft_number(pt_look(mm_from_user(mm)->pgt, AT(0), &level));
+}
+
+static void toucher(void)
+{
+	if (fault_done(mm_touch(mm, AT(0), MM_ACCESS_READ)))
+		VT_CHECK(nr_reads == 1, "read %u times", nr_reads);
+}
+
+static void hand(void)
+{
+	struct page *page = swap_find(machine->swap, number);
+
+	if (!page)
+		return;
+	page_put(page);
+	stage_evict(page, RECLAIM_ANY);
+}
+
+const struct vt_scenario swap_in_awaited = {
+	.name = "swap-in-awaited", .about = "nobody takes what another has waited for",
+	.setup = setup_awaited, .finish = finish_old, .flags = VT_NO_MEMORY,
+	.threads = { THREAD(toucher), THREAD(hand) },
 };
 
 /* ---- swapoff */
