@@ -56,6 +56,8 @@ enum mm_fault fault_install(struct fault *f, pte_t leaf, struct page *page)
 {
 	int err;
 
+	if (page && page_is_full(page_head(page)))
+		return FAULT_FULL;
 	if (page)
 		atomic_add_relaxed(&page->mapcount, 1);
 	err = pt_install(f->mm->pgt, NULL, f->addr, PT_PTE, PTE_NONE, leaf);

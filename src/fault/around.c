@@ -43,7 +43,7 @@ static void find(const struct fault *f, struct batch *b)
 	}
 }
 
-/* The reference becomes the entry's.  False: it is not the file's any more, or locked. */
+/* The reference becomes the entry's.  False: it is not the file's any more, locked, or full. */
 static bool map_one(struct fault *f, struct pt_slot *slot, struct page *page)
 	__must_hold(slot) __must_hold_shared(vma_stable)
 {
@@ -52,7 +52,8 @@ static bool map_one(struct fault *f, struct pt_slot *slot, struct page *page)
 
 	if (!page_trylock(page))
 		return false;
-	mapped = filemap_is_at(page, vma->vm_file->mapping, vma_pgoff_at(vma, slot->addr));
+	mapped = filemap_is_at(page, vma->vm_file->mapping, vma_pgoff_at(vma, slot->addr)) &&
+		 !page_is_full(page);
 	if (mapped) {
 		atomic_add_relaxed(&page->mapcount, 1);
 		pt_slot_exchange(slot, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page),

@@ -49,6 +49,8 @@ static int insert_in_table(struct pages_row *row, struct pt_slot *slot)
 		if (!pte_none(pt_slot_get(slot)))
 			return -EBUSY;
 		if (row->pages) {
+			if (page_is_full(page_head(*row->pages)))
+				return -ENOMEM;
 			page_get(page_head(*row->pages));
 			atomic_add_relaxed(&(*row->pages)->mapcount, 1);
 		}

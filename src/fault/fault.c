@@ -156,6 +156,12 @@ static enum mm_fault fault_entry(struct fault *f)
 	return outcome;
 }
 
+/* For who does not look what to do about it. */
+static enum mm_fault plainly(enum mm_fault outcome)
+{
+	return outcome == FAULT_FULL ? MM_FAULT_OOM : outcome;
+}
+
 enum mm_fault fault_in_area(struct fault *f)
 {
 	enum mm_fault outcome = touch_admit(f);
@@ -256,7 +262,7 @@ enum mm_fault fault_run(struct fault *f)
 	do
 		outcome = run_once(f);
 	while (outcome == MM_FAULT_OOM && reclaim_for_retry(f->mm, &nr_tries));
-	return outcome;
+	return plainly(outcome);
 }
 
 /* ---------------------------------------------------------------------------- populate -- */
@@ -296,8 +302,9 @@ enum mm_fault fault_populate(struct fault *f, unsigned long end)
 		f->addr += PAGE_SIZE;
 		f->nr_reclaims = 0;
 	}
-	return outcome == FAULT_RETRY || outcome == MM_FAULT_OOM ? wait_unlocked(f, outcome) :
-								    outcome;
+	if (outcome == FAULT_RETRY || outcome == MM_FAULT_OOM)
+		return wait_unlocked(f, outcome);
+	return plainly(outcome);
 }
 
 /* ------------------------------------------------------------------------------- calls -- */

@@ -88,7 +88,7 @@ struct fault {
 /* What the steps of a fault say to one another, beside what enum mm_fault says to the program. */
 #define FAULT_AGAIN	((enum mm_fault)100)	/* an entry has changed: look again */
 #define FAULT_RETRY	((enum mm_fault)101)	/* not with this lock: let go and come again */
-#define FAULT_FULL	((enum mm_fault)102)	/* the page has as many pins as can be counted */
+#define FAULT_FULL	((enum mm_fault)102)	/* page_is_full(): out of memory, and no reclaim */
 
 /* What a call says that could not have a page. */
 static inline int fault_errno(enum mm_fault fault)
@@ -107,9 +107,8 @@ static inline int fault_errno(enum mm_fault fault)
 
 /*
  * The whole fault: takes and drops the locks it needs, grows a stack, waits.  MM_FAULT_DONE: the
- * page was there and allowed the access at one moment, and is pinned if f->pin says so; FAULT_FULL:
- * it could not be.  Any other outcome: nothing changed, but for a stack that has grown and an area
- * that was touched.
+ * page was there and allowed the access at one moment, and is pinned if f->pin says so.  Any other
+ * outcome: nothing changed, but for a stack that has grown and an area that was touched.
  */
 enum mm_fault fault_run(struct fault *f)
 	__must_not_hold(vma_stable) __may_sleep;
@@ -173,7 +172,7 @@ enum mm_fault fault_present(struct fault *f)
 /* The marks and rights of an entry for @f's page; PT_WRITE only if @writable. */
 u32 fault_attrs(const struct fault *f, bool writable)
 	__must_hold_shared(vma_stable);
-/* From none to @leaf, which holds a reference to @page (NULL: special). */
+/* From none to @leaf, which holds a reference to @page (NULL: special).  FAULT_FULL. */
 enum mm_fault fault_install(struct fault *f, pte_t leaf, struct page *page)
 	__must_hold_shared(vma_stable);
 

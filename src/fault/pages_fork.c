@@ -19,6 +19,11 @@
  * Meanwhile no fault can change the parent's entry, since its area is write-locked; only the bytes
  * may change, which is in the nature of a pin.  Who comes by the reverse map when the pin has gone
  * may change it: then it is looked at again.
+ *
+ * How often.  A page that is shared so often that its count ends soon is not shared once more: the
+ * fork is out of memory.  An anonymous page and its slot of swap turn into one another, so they
+ * have one bound, together (swap_is_full()); and a leaf of 2 MiB counts as what it is when it is
+ * split, which cannot fail.
  */
 #include "phys/copy.h"
 #include "fault/huge.h"
@@ -28,6 +33,8 @@
 
 /* Not an error: the page at ->next is one to be copied at once. */
 #define COPY_NOW	(-EBUSY)
+/* There must be no more entries of it. */
+#define COPY_NONE	(-EOVERFLOW)
 
 /* The entry holds no reference to a page that is being moved, but counts as a mapping of it. */
 static int share_moved(const struct pt_copy *copy, pte_t entry)
@@ -41,24 +48,45 @@ static int share_moved(const struct pt_copy *copy, pte_t entry)
 	return PT_COPY_COW;
 }
 
+static int share_soft(const struct pt_copy *copy, pte_t entry)
+{
+	struct swap_space *space = copy->from->swap;
+
+	if (pte_soft_type(copy->from->format, entry) != PT_SOFT_SWAP)
+		return PT_COPY_SHARED;
+	if (swap_is_full(space, pte_soft_number(entry)))
+		return COPY_NONE;
+	swap_get(space, pte_soft_number(entry));
+	return PT_COPY_SHARED;
+}
+
+/* As many as there are when each leaf has been split. */
+static bool anon_is_full(struct page *head)
+{
+	u64 leaves = (u64)page_nr_leaves(head);
+
+	return page_refs(head) + leaves * (PT_ENTRIES - 1) >= SWAP_MOST_USERS;
+}
+
 /* Under the locks of both tables. */
 static int decide(struct pt_copy *copy, unsigned long addr, unsigned int level, pte_t entry,
 		  struct page *page)
 {
 	if (pte_is_migrate(copy->from->format, entry))
 		return share_moved(copy, entry);
-	if (!page) {
-		if (pte_soft_type(copy->from->format, entry) == PT_SOFT_SWAP)
-			swap_get(copy->from->swap, pte_soft_number(entry));
-		return PT_COPY_SHARED;
-	}
+	if (!page)
+		return share_soft(copy, entry);
 	if (page_flags(page) & PG_ANON) {
 		if ((page_flags(page) & PG_EXCLUSIVE) && page_is_pinned(page_head(page)))
 			return COPY_NOW;
+		if (anon_is_full(page_head(page)))
+			return COPY_NONE;
 		page_clear_flags(page, PG_EXCLUSIVE);
 		atomic_add_relaxed(page_map_counter(page, level == PT_PMD), 1);
 		return PT_COPY_COW;
 	}
+	if (page_is_full(page_head(page)))
+		return COPY_NONE;
 	atomic_add_relaxed(&page->mapcount, 1);
 	return PT_COPY_SHARED;
 }
@@ -152,6 +180,8 @@ int pages_fork(struct vm_area_struct *child, struct vm_area_struct *vma)
 			continue;
 		err = copy_now(&copy, child);
 	}
+	if (err == COPY_NONE)
+		return -ENOMEM;
 	/* What tables and copies lie in, and nothing else. */
 	return err ? -ENOFRAME : 0;
 }

@@ -22,12 +22,6 @@
  */
 #include "fault/fault.h"
 
-/*
- * A pin is PIN_BIAS references, and of the zero page, or a file's, there is no end of them: here is
- * one, half of what a count can hold, so that as many threads as there may be do not get past that.
- */
-#define MOST_REFS	(1u << 30)
-
 /* May the page, or the head, of this entry be pinned for the access?  Its table is locked. */
 static bool allows_pin(const struct fault *f, pte_t e, const struct page *page)
 {
@@ -96,7 +90,7 @@ static enum mm_fault pin_slot(const struct fault *f, struct pt_slot *slot, struc
 	if ((f->how & FAULT_KEEP) && !f->vma && (page_flags(page) & PG_DRIVER))
 		return FAULT_AGAIN;
 	page += (f->addr - slot->addr) >> PAGE_SHIFT;
-	if (!(f->how & FAULT_PEEK) && page_refs(page_head(page)) >= MOST_REFS)
+	if (!(f->how & FAULT_PEEK) && page_is_full(page_head(page)))
 		return FAULT_FULL;
 	if (!get_refs(f, slot, e, page))
 		return FAULT_AGAIN;
@@ -138,7 +132,6 @@ enum mm_fault fault_pin(struct mm_struct *mm, unsigned long addr, enum mm_access
 		outcome = pin_mapped(&f, out);
 	if (outcome == FAULT_AGAIN)
 		outcome = fault_run(&f);
-	/* To take pages back would not help. */
 	return outcome == FAULT_FULL ? MM_FAULT_OOM : outcome;
 }
 

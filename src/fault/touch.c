@@ -210,7 +210,7 @@ enum mm_fault mm_touch_locked(struct vm_area_struct *vma, unsigned long start, u
 			fault_forget(&f);
 			result = MM_FAULT_BUS;
 		} else if (fault != MM_FAULT_DONE) {
-			return fault;
+			return fault == FAULT_FULL ? MM_FAULT_OOM : fault;
 		}
 	}
 	return result;

@@ -82,7 +82,9 @@ void user_faults_init(struct user_faults *uf, struct mm_struct *mm,
 struct user_faults *user_faults_hold(struct user_faults *uf)
 {
 	/* Relaxed: the caller has one, or the lock of the list that has. */
-	atomic_add_relaxed(&uf->refs, 1);
+	u32 before = atomic_add_relaxed(&uf->refs, 1);
+
+	VM_BUG_ON(!before, "those who answer are gone");
 	return uf;
 }
 

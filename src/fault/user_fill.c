@@ -85,6 +85,8 @@ static int install_page(const struct user_fill *fill, const struct fault *f, str
 
 	if (mm_over_limit(f->mm, 1))
 		return -ENOMEM;
+	if (page_is_full(page))
+		return -EOVERFLOW;
 	atomic_add_relaxed(&page->mapcount, 1);
 	err = install(fill, f, pte_leaf(f->mm->pgt->format, PT_PTE, page_pfn(page), attrs));
 	if (err)
@@ -270,6 +272,8 @@ int user_fill_page(struct user_fill *fill)
 	if (fill->page)
 		page_put(fill->page);
 	fill->page = NULL;
+	if (err == -EOVERFLOW)
+		return -ENOMEM;
 	/* Pages, tables, nodes of the file's index: all lies in frames.  Or it is one too many. */
 	return err == -ENOMEM ? -ENOFRAME : err;
 }

@@ -225,6 +225,19 @@ static inline void *pfn_bytes(struct page *frames, unsigned long pfn)
 
 /* -------------------------------------------------------------------------------- counts -- */
 
+/*
+ * An entry is a reference, and a pin many; whoever has the memory for tables can make them without
+ * end.  Here it is: half of what a count can hold, so that as many threads as there may be, which
+ * all find room for one more, do not get past that.
+ */
+#define PAGE_MOST_REFS	(1u << 30)
+
+/* Must there be no more entries and pins?  To take other pages back does not help. */
+static inline bool page_is_full(const struct page *head)
+{
+	return unlikely(atomic_load_relaxed(&head->refs) >= PAGE_MOST_REFS);
+}
+
 /* One more, or @nr more, for who has one already.  @head is no tail. */
 static inline void page_get_many(struct page *head, u32 nr)
 {

@@ -13,7 +13,7 @@
  * back by a fault:
  *
  *	-ENOSPC		no swap, or none free
- *	-EBUSY		somebody has pinned it; a page of a block that others use, too
+ *	-EBUSY		somebody has pinned it; a page of a block that others use, too; 2^29 have it
  *	-EAGAIN		somebody uses it just now, or with RMAP_TRY changes who maps it
  *	-EIO		it could not be written
  */

@@ -47,6 +47,11 @@
  * out of the cache without its page lock: who has that and found no entry has no use for the page;
  * and who works on the slot itself, because he fills the page or writes it, is a user of it.
  *
+ * Counts.  A fork makes users without end, so at SWAP_MOST_USERS it is refused, and a page that has
+ * as many references, or a slot with as many users, does not go out.  What turns into one another
+ * is then less than three times that: SWAP_MOST_USERS of each when a page goes out, which makes
+ * users of all, and as many leaves again while there are less of those.
+ *
  * Ordering
  *  (A) A page is found in an RCU read section: a reference, and a second look whether the slot
  *	still has it.  The store of pfn is a release after page->private, the load an acquire.
@@ -142,6 +147,18 @@ u32 swap_users(struct swap_space *space, u64 number)
 		users = atomic_load_relaxed(&slot->users);
 	rcu_read_unlock();
 	return users;
+}
+
+bool swap_is_full(struct swap_space *space, u64 number)
+{
+	u64 nr = swap_users(space, number);
+	struct page *page = swap_find(space, number);
+
+	if (page) {
+		nr += page_refs(page);
+		page_put(page);
+	}
+	return nr >= SWAP_MOST_USERS;
 }
 
 /* Its page is in the cache no more; the reference that the cache had is the caller's. */
@@ -330,18 +347,24 @@ int swap_take_slot(struct swap_space *space, u64 *number)
 int swap_hold_page(struct swap_space *space, struct page *page, u64 *number)
 {
 	struct swap_area *area;
+	u32 *users;
 	int err = 0;
 
+	if (page_refs(page) >= SWAP_MOST_USERS)
+		return -EBUSY;
 	spin_lock(&space->lock);
 	if (!(page_flags(page) & PG_SWAPPED)) {
 		err = give_slot(space, page, number);
 	} else {
 		*number = page->private;
 		area = area_of(space, *number);
-		if (area->open)
-			atomic_add_relaxed(&area->slots[swap_offset_of(*number)].users, 1);
-		else
+		users = &area->slots[swap_offset_of(*number)].users;
+		if (!area->open)
 			err = -ENOSPC;
+		else if (atomic_load_relaxed(users) >= SWAP_MOST_USERS)
+			err = -EBUSY;
+		else
+			atomic_add_relaxed(users, 1);
 	}
 	spin_unlock(&space->lock);
 	return err;

@@ -74,6 +74,12 @@ void swap_space_destroy(struct vmarea *instance)		__may_sleep;
 void swap_get(struct swap_space *space, u64 number);
 /* One less.  The last lets go of the slot and of its page. */
 void swap_put(struct swap_space *space, u64 number);
+/*
+ * Must there be no more?  Entries become leaves of the slot's page, and leaves entries; so both are
+ * counted, and a quarter of what a count can hold is the end.  As swap_get().
+ */
+#define SWAP_MOST_USERS	(1u << 29)
+bool swap_is_full(struct swap_space *space, u64 number);
 /* For who has a number that may be nobody's by now: false. */
 bool swap_try_get(struct swap_space *space, u64 number)	__must_check;
 /* Right now. */
@@ -101,7 +107,8 @@ int swap_read_page(struct swap_space *space, u64 number, struct page **out)
 
 /*
  * A slot for the page, or the one that it has, with the caller as a user: swap_put().  0; -ENOSPC:
- * there is none, or it is in an area that is being emptied.
+ * there is none, or it is in an area that is being emptied; -EBUSY: so many have it that they could
+ * not all be users.
  */
 int swap_hold_page(struct swap_space *space, struct page *page, u64 *number)
 	__must_hold(page) __must_check;

@@ -31,8 +31,11 @@ struct anon_name *anon_name_create(const char *text)
 
 struct anon_name *anon_name_get(struct anon_name *name)
 {
-	if (name)
-		atomic_add_relaxed(&name->refs, 1);
+	if (name) {
+		u32 before = atomic_add_relaxed(&name->refs, 1);
+
+		VM_BUG_ON(!before, "the name %s is gone", name->text);
+	}
 	return name;
 }
 
