@@ -17,11 +17,12 @@
 #include "cli.h"
 #include "cmds.h"
 #include "feed.h"
+#include "output.h"
 
 struct core {
 	const char *path;
 	unsigned long pid, filter;	/* pid 0: the first process */
-	int fd;
+	struct output out;
 	unsigned long written;		/* times */
 	uint64_t bytes, holes;		/* of what is there now */
 	unsigned long areas;
@@ -61,7 +62,7 @@ static int write_some(void *arg, const char *bytes, size_t nr)
 
 	core->bytes += nr;
 	while (nr) {
-		ssize_t n = write(core->fd, bytes, nr);
+		ssize_t n = write(core->out.fd, bytes, nr);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -79,7 +80,7 @@ static int skip_some(void *arg, uint64_t bytes)
 
 	core->bytes += bytes;
 	core->holes += bytes;
-	return lseek(core->fd, (off_t)bytes, SEEK_CUR) < 0 ? -errno : 0;
+	return lseek(core->out.fd, (off_t)bytes, SEEK_CUR) < 0 ? -errno : 0;
 }
 
 static int count_area(const struct area_info *info, void *arg)
@@ -110,13 +111,14 @@ static int write_core(struct core *core, const struct play_task *task)
 	config.name = last_part(core->program);
 	config.arguments = core->program;
 	config.skip = skip_some;
-	if (lseek(core->fd, 0, SEEK_SET) < 0 || ftruncate(core->fd, 0))
-		return -errno;
+	error = output_begin(&core->out);
+	if (error)
+		return -error;
 	error = mm_report_core(task->mm->user, &config, write_some, core);
 	if (error)
 		return error;
 	/* A hole at the end. */
-	if (ftruncate(core->fd, (off_t)core->bytes))
+	if (ftruncate(core->out.fd, (off_t)core->bytes))
 		return -errno;
 	return mm_for_each_area(task->mm->user, 0, ~0ul, count_area, core);
 }
@@ -194,28 +196,28 @@ static int done(struct player *p, const struct trace_header *h, const char *kind
 
 static int open_and_feed(struct core *core, const struct feed *feed, const char *path)
 {
-	struct stat st;
-	int status;
+	int status, error;
 
 	if (cli_same_file(path, core->path))
 		return cli_usage("core", "%s is the file to be read: another one for -o", core->path);
-	core->fd = open(core->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-	if (core->fd < 0 || fstat(core->fd, &st)) {
-		cli_error("core", "%s: %s", core->path, strerror(errno));
+	error = output_open(&core->out, core->path, O_NONBLOCK, 0600);
+	if (error) {
+		cli_error("core", "%s: %s", core->path, strerror(error));
 		return EXIT_USAGE;
 	}
-	if (!S_ISREG(st.st_mode)) {
-		close(core->fd);
+	if (!core->out.regular) {
+		output_drop(&core->out);
 		return cli_usage("core", "%s: not a regular file: a core file has holes", core->path);
 	}
 	status = feed_file(feed, path);
-	if (close(core->fd) && status == EXIT_GOOD) {
-		cli_error("core", "%s: %s", core->path, strerror(errno));
+	if (core->error || !core->written)
+		output_drop(&core->out);
+	else
+		error = output_keep(&core->out);
+	if (error) {
+		cli_error("core", "%s: %s", core->path, strerror(error));
 		status = EXIT_DEFECT;
 	}
-	/* Half a file is none; what was there before and has not been written to stays. */
-	if (core->error || (!core->written && !st.st_size))
-		unlink(core->path);
 	free(core->program);
 	return status;
 }

@@ -13,6 +13,7 @@
 #include "cli.h"
 #include "cmds.h"
 #include "feed.h"
+#include "output.h"
 
 #define DEFAULT_COLUMNS	4
 #define MAX_COLUMNS	16
@@ -209,23 +210,42 @@ static void ends(struct player *p, struct play_task *task, void *arg)
 		collect(d, p, task, "at its end");
 }
 
+static bool draw_to(struct draw *d, FILE *to)
+{
+	int failed = d->text ? draw_text(to, &d->picture, isatty(fileno(to)))
+			     : draw_svg(to, &d->picture);
+
+	return !fflush(to) && !failed;
+}
+
+static bool draw_file(struct draw *d, struct output *out)
+{
+	FILE *to = fdopen(dup(out->fd), "w");
+	bool drawn = to && !output_begin(out) && draw_to(d, to);
+
+	if (to && fclose(to))
+		drawn = false;
+	if (drawn)
+		return !output_keep(out);
+	output_drop(out);
+	return false;
+}
+
 static int write_picture(struct draw *d)
 {
 	bool standard = !d->output || !strcmp(d->output, "-");
-	FILE *to = standard ? stdout : fopen(d->output, "w");
-	int failed;
+	struct output out;
+	int error;
 
-	if (!to) {
-		cli_error("draw", "%s: %s", d->output, strerror(errno));
+	error = standard ? 0 : output_open(&out, d->output, 0, 0666);
+	if (error) {
+		cli_error("draw", "%s: %s", d->output, strerror(error));
 		return EXIT_USAGE;
 	}
-	failed = d->text ? draw_text(to, &d->picture, isatty(fileno(to)))
-			 : draw_svg(to, &d->picture);
-	if ((standard ? fflush(to) : fclose(to)) || failed) {
-		cli_error("draw", "%s: cannot be written", standard ? "the output" : d->output);
-		return EXIT_DEFECT;
-	}
-	return EXIT_GOOD;
+	if (standard ? draw_to(d, stdout) : draw_file(d, &out))
+		return EXIT_GOOD;
+	cli_error("draw", "%s: cannot be written", standard ? "the output" : d->output);
+	return EXIT_DEFECT;
 }
 
 static void collect_living(struct draw *d, struct player *p)

@@ -518,7 +518,7 @@ static int finish(struct recorder *r, const char *output, const char *program, i
 
 	if (!r->started && read(tell, &exec_error, sizeof(exec_error)) == sizeof(exec_error)) {
 		cli_error("record", "%s: %s", program, strerror(exec_error));
-		text_abandon(r->out, output);
+		text_abandon(r->out);
 		return exec_error == ENOENT ? 127 : 126;
 	}
 	error = text_finish(r->out);
@@ -550,7 +550,7 @@ static int record(struct recorder *r, const char *output, char **command, bool q
 	error = start(r, command, &tell);
 	if (error) {
 		cli_error("record", "cannot trace %s: %s", command[0], strerror(-error));
-		text_abandon(r->out, output);
+		text_abandon(r->out);
 		return EXIT_DEFECT;
 	}
 	set_signals();

@@ -19,6 +19,7 @@
 #include <zstd.h>
 
 #include "cli.h"
+#include "output.h"
 
 #define RAW_BYTES	(128u << 10)
 #define TEXT_MAX	(64u << 20)
@@ -186,9 +187,8 @@ void text_close(struct text_in *in)
 }
 
 struct text_out {
-	int fd;
-	bool made;		/* the file was not there before */
-	bool old;		/* what was in it still is */
+	struct output file;
+	bool standard;		/* the standard output: then of file the fd only */
 	ZSTD_CCtx *zstd;	/* NULL: plain */
 	char *buf;
 	size_t used;
@@ -197,21 +197,20 @@ struct text_out {
 
 struct text_out *text_create(const char *path, enum text_packing packing)
 {
-	struct text_out *out;
-	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
-	bool standard = !strcmp(path, "-");
+	struct text_out *out = cli_alloc(sizeof(*out));
 	size_t len = strlen(path);
-	int fd = standard ? fcntl(1, F_DUPFD_CLOEXEC, 3) : open(path, flags | O_EXCL, 0666);
-	bool made = !standard && fd >= 0;
+	int error = 0;
 
-	if (!standard && fd < 0 && errno == EEXIST)
-		fd = open(path, flags, 0666);
-	if (fd < 0)
+	out->standard = !strcmp(path, "-");
+	if (!out->standard)
+		error = output_open(&out->file, path, 0, 0666);
+	else if ((out->file.fd = fcntl(1, F_DUPFD_CLOEXEC, 3)) < 0)
+		error = errno;
+	if (error) {
+		free(out);
+		errno = error;
 		return NULL;
-	out = cli_alloc(sizeof(*out));
-	out->fd = fd;
-	out->made = made;
-	out->old = !standard;
+	}
 	out->buf = cli_alloc(RAW_BYTES);
 	if (len > 4 && !strcmp(path + len - 4, ".zst")) {
 		out->zstd = ZSTD_createCCtx();
@@ -224,12 +223,10 @@ struct text_out *text_create(const char *path, enum text_packing packing)
 
 static void put(struct text_out *out, const char *bytes, size_t n)
 {
-	/* What has no length, a device or a pipe, has nothing that could be lost. */
-	if (out->old && ftruncate(out->fd, 0) && errno != EINVAL)
-		out->error = errno;
-	out->old = false;
+	if (!out->standard && !out->file.begun)
+		out->error = output_begin(&out->file);
 	while (n && !out->error) {
-		ssize_t done = write(out->fd, bytes, n);
+		ssize_t done = write(out->file.fd, bytes, n);
 
 		if (done < 0 && errno != EINTR)
 			out->error = errno;
@@ -299,25 +296,34 @@ void text_printf(struct text_out *out, const char *fmt, ...)
 		free(text);
 }
 
-static int end(struct text_out *out)
+static void free_out(struct text_out *out)
 {
-	int error = close(out->fd) && !out->error ? errno : out->error;
-
 	ZSTD_freeCCtx(out->zstd);
 	free(out->buf);
 	free(out);
-	return error;
 }
 
 int text_finish(struct text_out *out)
 {
+	int error;
+
 	flush(out, ZSTD_e_end);
-	return end(out);
+	error = out->error;
+	if (out->standard)
+		error = close(out->file.fd) && !error ? errno : error;
+	else if (error)
+		output_drop(&out->file);
+	else
+		error = output_keep(&out->file);
+	free_out(out);
+	return error;
 }
 
-void text_abandon(struct text_out *out, const char *path)
+void text_abandon(struct text_out *out)
 {
-	if (out->made)
-		unlink(path);
-	(void)end(out);
+	if (out->standard)
+		close(out->file.fd);
+	else
+		output_drop(&out->file);
+	free_out(out);
 }

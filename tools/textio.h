@@ -29,14 +29,17 @@ void text_close(struct text_in *in);
 
 /* For text that is packed: little of it, or much. */
 enum text_packing { TEXT_SMALL, TEXT_QUICK };
-/* "-" is standard output.  What is in the file stays until the first text gets there. */
+/*
+ * "-" is standard output.  What is in the file stays until text_finish(), or, where it cannot be
+ * replaced (output.h), until the first text gets there.  NULL: errno.
+ */
 struct text_out *text_create(const char *path, enum text_packing packing);
 void text_write(struct text_out *out, const char *text, size_t bytes);
 void text_printf(struct text_out *out, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull(2)));
-/* 0, or the errno of the first write that failed. */
+/* 0, or the errno of the first write that failed: then it is as after text_abandon(). */
 int text_finish(struct text_out *out);
-/* There is nothing to be written after all: @path is as it was. */
-void text_abandon(struct text_out *out, const char *path);
+/* There is nothing to be written after all: what was there is. */
+void text_abandon(struct text_out *out);
 
 #endif

@@ -371,6 +371,56 @@ class Tests:
                 with open(path, encoding='utf-8') as f:
                     assert f.read() == text, command
 
+    def on_a_small_disk(self, *args):
+        """No file there gets longer than 16 KiB."""
+        return subprocess.run(['sh', '-c', 'ulimit -f 32; trap "" XFSZ; exec "$@"', 'sh',
+                               self.vmarea, *args], capture_output=True, text=True, timeout=240,
+                              cwd=self.dir)
+
+    def test_half_a_file_is_none(self):
+        """What cannot be written whole leaves what was there, be it nothing."""
+        trace = os.path.join(self.traces, 'gcc.vtrace.zst')
+        loop = 'for i in 1 2 3 4 5 6 7 8; do ls / >/dev/null; done'
+        os.mkdir(os.path.join(self.dir, 'half'))
+        os.symlink('old', os.path.join(self.dir, 'half', 'link'))
+        for command in (['draw', trace, '-o'],
+                        ['record', '-q', '-o', '{}', '--', 'sh', '-c', loop]):
+            for name in ('old', 'link', 'new'):
+                old = self.write('half/old', 'kept')
+                args = [arg.format(f'half/{name}') for arg in command]
+                args += [] if '--' in args else [f'half/{name}']
+                done = self.on_a_small_disk(*args)
+                assert done.returncode == DEFECT and f'half/{name}: ' in done.stderr, done
+                with open(old, encoding='utf-8') as f:
+                    assert f.read() == 'kept', args
+                assert sorted(os.listdir(os.path.dirname(old))) == ['link', 'old'], args
+
+    def test_whole_files_take_the_place_of_old_ones(self):
+        def mode(name):
+            return os.stat(os.path.join(self.dir, name)).st_mode & 0o7777
+
+        trace = self.write('good.vtrace', HEADER + FILE + EXEC + RUN)
+        os.chmod(self.write('private', 'old'), 0o640)
+        os.link(self.write('one', 'o' * 100000), os.path.join(self.dir, 'two'))
+        os.symlink('private', os.path.join(self.dir, 'link'))
+        os.symlink('late', os.path.join(self.dir, 'early'))
+        umask = os.umask(0o027)
+        try:
+            for name in ('private', 'link', 'one', 'early', 'created'):
+                assert self.run('draw', trace, '-o', name) == (GOOD, '', ''), name
+                xml.dom.minidom.parse(os.path.join(self.dir, name))
+        finally:
+            os.umask(umask)
+        assert mode('private') == 0o640 and mode('created') == 0o640
+        assert os.path.islink(os.path.join(self.dir, 'link'))
+        assert os.path.islink(os.path.join(self.dir, 'early'))
+        xml.dom.minidom.parse(os.path.join(self.dir, 'late'))
+        # What has two names keeps both.
+        assert os.stat(os.path.join(self.dir, 'one')).st_nlink == 2
+        status, _, err = self.run('draw', trace, '-o', '/dev/full')
+        assert status == DEFECT and err == 'vmarea draw: /dev/full: cannot be written\n', err
+        assert not [name for name in os.listdir(self.dir) if '.new-' in name]
+
     def test_numbers_are_not_octal(self):
         path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN * 4)
         for number in ('010', '10', '0xa'):

@@ -224,12 +224,17 @@ class Tests:
 
     def test_a_disk_that_is_full(self):
         path = self.small()     # 4 TiB, and there may be 10 MiB
-        done = subprocess.run(['sh', '-c', f'ulimit -f 20480; trap "" XFSZ; exec "{self.vmarea}" '
-                               f'core --arena 4 -o x.core {path}'], capture_output=True, text=True,
-                              timeout=120, cwd=self.dir)
-        assert done.returncode == 3, done
-        assert done.stderr == 'vmarea core: x.core: File too large\n', done.stderr
-        assert not os.path.exists(os.path.join(self.dir, 'x.core'))
+        with open(os.path.join(self.dir, 'old.core'), 'w', encoding='utf-8') as f:
+            f.write('kept')
+        for name in ('x.core', 'old.core'):
+            done = subprocess.run(['sh', '-c', 'ulimit -f 20480; trap "" XFSZ; exec "$@"', 'sh',
+                                   self.vmarea, 'core', '--arena', '4', '-o', name, path],
+                                  capture_output=True, text=True, timeout=120, cwd=self.dir)
+            assert done.returncode == 3, done
+            assert done.stderr == f'vmarea core: {name}: File too large\n', done.stderr
+        with open(os.path.join(self.dir, 'old.core'), encoding='utf-8') as f:
+            assert f.read() == 'kept'
+        assert not [name for name in os.listdir(self.dir) if name.startswith('x.core')]
 
     def test_known_bytes(self):
         core, told = self.core(self.small())
