@@ -338,8 +338,8 @@ vma_as_owned_mixedmap(struct vma_ref *vma, const struct vm_operations_struct *__
  *
  * -EFAULT: @addr is outside the VMA.  -EINVAL: @addr is not page-aligned, or @page is no page of
  * alloc_page() from this mm's instance.  -EBUSY: something is at @addr already.  -ENOMEM: no frame
- * for a page table, or the page is mapped 2^30 times.  -EOPNOTSUPP: the mm keeps areas only and has nowhere to put a page.  Nothing
- * changed.
+ * for a page table, or the page is mapped 2^30 times.  -EOPNOTSUPP: the mm keeps areas only and has
+ * nowhere to put a page.  Nothing changed.
  */
 VMAREA_API int vm_insert_page(struct vma_mixedmap *vma, unsigned long addr, struct page *page)
 	__must_hold_shared(vma_stable) __may_sleep __must_check;
