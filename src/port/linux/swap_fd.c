@@ -33,7 +33,7 @@ static int fd_read(void *private_data, uint64_t slot, void *to)
 	return err;
 }
 
-static int fd_write(void *private_data, uint64_t slot, const void *from)
+static int fd_write(void *private_data, uint64_t slot, const void *from) __may_sleep
 {
 	return port_file_write(fd_of(private_data), slot * PAGE_SIZE, from, PAGE_SIZE);
 }
