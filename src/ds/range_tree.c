@@ -164,6 +164,11 @@ void rt_abort(struct range_tree *t)
 	t->work = t->published;
 }
 
+void rt_unreserve(struct range_tree *t)
+{
+	rt_pool_unreserve(t);
+}
+
 void rt_trim(struct range_tree *t)
 {
 	rt_pool_trim(t);

@@ -115,6 +115,12 @@ void rt_publish(struct range_tree *t);
 void rt_abort(struct range_tree *t);
 
 /*
+ * After rt_publish() or rt_abort(): of what was reserved, and not used, up to 256 KB stay for the
+ * next changes.
+ */
+void rt_unreserve(struct range_tree *t);
+
+/*
  * Gives pooled memory back; a tree that is changed all day keeps 50 KB, beside busy
  * readers 1 MB, for the next changes.  The next rt_reserve() will have to allocate.
  */

@@ -20,16 +20,20 @@
  *	its grace period.
  *
  * So what a tree keeps beside its live nodes is some three bags and what rt_reserve() was last
- * asked for.  How much a bag holds follows from what waiting costs.  It starts with 4 nodes.  If
- * waits turn out dear for each node that shares them, it doubles: a writer who is alone settles
- * at 64, one beside busy readers at 1,000 or so.  If waits are cheap, or way 1 is enough, it
- * halves.
+ * asked for; of that a little only, after rt_unreserve(): who changes thousands of entries reserves
+ * for the worst, and may be the last for long.  How much a bag holds follows from what waiting
+ * costs.  It starts with 4 nodes.  If waits turn out dear for each node that shares them, it
+ * doubles: a writer who is alone settles at 64, one beside busy readers at 1,000 or so.  If waits
+ * are cheap, or way 1 is enough, it halves.
  */
 #include "base/errno.h"
 #include "ds/range_tree_pool.h"
 
 #define BAG_NODES_MIN		4
 #define BAG_NODES_MAX		4096
+
+/* What a pool keeps of a reserve.  More than that is a large call's, which can pay for it. */
+#define RESERVE_KEPT		256u
 
 /*
  * A wait is dear above, and cheap below, so many ns for each node that it brings back.  As long
@@ -322,6 +326,14 @@ void rt_pool_recall(struct range_tree *t)
 }
 
 /* ------------------------------------------------------------------------ less memory -- */
+
+void rt_pool_unreserve(struct range_tree *t)
+{
+	if (likely(t->need <= RESERVE_KEPT))
+		return;
+	t->need = RESERVE_KEPT;
+	pool_shrink(t, pool_limit(t));
+}
 
 void rt_pool_trim(struct range_tree *t)
 {

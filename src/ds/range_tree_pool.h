@@ -43,6 +43,7 @@ void rt_pool_settle(struct range_tree *t);
 /* At an abort: all fresh nodes go back to the pool, the retired ones are retired no more. */
 void rt_pool_recall(struct range_tree *t);
 
+void rt_pool_unreserve(struct range_tree *t);
 void rt_pool_trim(struct range_tree *t);
 
 /* All that is not in the tree. */

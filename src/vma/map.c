@@ -93,6 +93,7 @@ void map_unreserve(struct mm_struct *mm, unsigned int keep)
 {
 	while (mm->nr_spare > keep)
 		vma_pool_free(mm->instance, spare_pop(mm));
+	rt_unreserve(&mm->areas);
 }
 
 struct vm_area_struct *vma_new(struct mm_struct *mm)

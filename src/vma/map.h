@@ -48,7 +48,7 @@ int map_reserve_range(struct mm_struct *mm, unsigned long start, unsigned long e
 		      unsigned long nr_new)
 	__must_hold(vma_stable) __may_sleep __must_check;
 
-/* What was reserved of areas goes back to the instance, but for @keep. */
+/* What was reserved goes back, but for @keep VMAs and a few nodes.  All is published. */
 void map_unreserve(struct mm_struct *mm, unsigned int keep)	__must_hold(vma_stable);
 
 /* A zeroed VMA from the reserve, with vm_mm set; not in the tree.  Never NULL. */

@@ -627,6 +627,34 @@ static void test_series_fill_leaves(void **state)
 	rt_destroy(&t);
 }
 
+/* The worst that a large call has to think of hardly ever comes, and it may be the last for long. */
+static void test_reserve_goes_back(void **state)
+{
+	struct range_tree t;
+	size_t live;
+
+	rt_init(&t);
+	assert_int_equal(rt_reserve(&t, 0, 20000), 0);
+	for (unsigned long i = 0; i < 20000; i++)
+		rt_insert(&t, 2 * i * PAGE, (2 * i + 1) * PAGE, NULL, 0);
+	rt_publish(&t);
+	trim_all(&t);
+	live = rt_memory_bytes(&t);
+	assert_int_equal(rt_reserve(&t, 20000, 20000), 0);
+	assert_true(rt_memory_bytes(&t) > live + 2000 * RT_NODE_BYTES);
+	rt_update(&t, 0, 0, PAGE, NULL, 1);
+	rt_publish(&t);
+	rt_unreserve(&t);
+	assert_true(rt_memory_bytes(&t) < live + 300 * RT_NODE_BYTES);
+	/* Nor when nothing was changed. */
+	assert_int_equal(rt_reserve(&t, 20000, 20000), 0);
+	rt_publish(&t);
+	rt_unreserve(&t);
+	assert_true(rt_memory_bytes(&t) < live + 300 * RT_NODE_BYTES);
+	check_tree(&t);
+	rt_destroy(&t);
+}
+
 /* What a tree keeps after it was large is bounded by what it was asked for last. */
 static void test_memory_goes_back(void **state)
 {
@@ -908,6 +936,7 @@ int main(void)
 		cmocka_unit_test(test_reserve_suffices_in_full_trees),
 		cmocka_unit_test(test_erase_range_of_many),
 		cmocka_unit_test(test_series_fill_leaves),
+		cmocka_unit_test(test_reserve_goes_back),
 		cmocka_unit_test(test_memory_goes_back),
 		cmocka_unit_test(test_million),
 		cmocka_unit_test(test_tall_and_high),
