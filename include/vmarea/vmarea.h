@@ -329,7 +329,7 @@ struct area_desc {
 /*
  * 0; -EEXIST: it overlaps another; -EINVAL: bounds, an offset that wraps, or in bytes is past
  * 2^63, flags that exclude each other or lack one that they need, shared without a file, shared and
- * touched, huge pages that are not whole or not the file's; -EPERM: VM_SHARED and VM_MAYWRITE, and
+ * touched, a file of another instance, huge pages that are not whole or not the file's; -EPERM: VM_SHARED and VM_MAYWRITE, and
  * the file has F_SEAL_WRITE (file.h); -EINTR; -ENOMEM.  Counts towards every total, is checked
  * against no limit, joins no neighbour, and no hook of its file is called.
  */
@@ -355,7 +355,8 @@ VMAREA_API int mm_exec(struct mm_user *mm, const struct mm_config *config) __may
  * @addr is a hint, 0 for none, or with MAP_FIXED the place.  The address; or
  *
  * -EINVAL	@len is 0; @offset_bytes or a fixed @addr is not page-aligned; no type of mapping
- *		in @flags, or one that the rest excludes; no huge pages of that size
+ *		in @flags, or one that the rest excludes; no huge pages of that size; a file of
+ *		another instance
  * -EBADF	neither a file nor MAP_ANONYMOUS
  * -EACCES	the file is not open for reading; shared and writable: not for writing, or it is
  *		append-only
@@ -489,7 +490,7 @@ VMAREA_API long mm_remap_file_pages(struct mm_user *mm, unsigned long addr, unsi
 
 /*
  * shmat()/shmdt() of a segment: a FILE_SHMEM file of @segment's size, which is kept for as long as
- * it is attached.  The address; -EINVAL: not page-aligned without SHM_RND, something is there
+ * it is attached.  The address; -EINVAL: of another instance, not page-aligned without SHM_RND, something is there
  * without SHM_REMAP, SHM_REMAP at 0; -EACCES: the segment is not FILE_WRITE, without SHM_RDONLY;
  * else as mm_mmap().  mm_shmdt(): 0; -EINVAL: nothing is attached at @addr.
  */

@@ -40,6 +40,9 @@ static bool is_sane(const struct mm_struct *mm, const struct area_desc *area)
 	/* What is shared is a file's, and has no copies of pages. */
 	if ((area->flags & VM_MAYSHARE) && (!area->file || area->touched))
 		return false;
+	/* Its pages are frames of the mm's own arena. */
+	if (area->file && area->file->instance != mm->instance)
+		return false;
 	/* Huge pages are what their file says, and whole. */
 	if (huge != !!(area->flags & VM_HUGETLB) || (huge && !is_whole(area)))
 		return false;

@@ -464,6 +464,8 @@ static int file_to_map(struct mm_struct *mm, unsigned long map_flags, struct fil
 	if (!(map_flags & MAP_ANONYMOUS)) {
 		if (!given)
 			return -EBADF;
+		if (given->instance != mm->instance)
+			return -EINVAL;
 		*file = given;
 		if (file_flags(given) & FILE_HUGETLB)
 			*len = ALIGN(*len, BIT(given->huge_shift));

@@ -151,6 +151,8 @@ long mm_shmat(struct mm_user *user, struct file *segment, unsigned long addr, in
 
 	if (ret)
 		return ret;
+	if (segment->instance != mm->instance)
+		return -EINVAL;
 	if (!(flags & SHM_RDONLY) && !(file_flags(segment) & FILE_WRITE))
 		return -EACCES;
 	file = attach_create(segment, flags);

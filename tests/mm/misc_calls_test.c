@@ -409,6 +409,31 @@ static void guards_in_shared_memory_are_sound(void **state)
 	space_close(&s);
 }
 
+/* Their pages are frames of another arena. */
+static void files_of_others_are_refused(void **state)
+{
+	struct space s, other;
+	struct file *file;
+
+	(void)state;
+	space_open(&s);
+	space_open(&other);
+	file = space_file(&other, 2, FILE_SHMEM, FILE_PLACE_SHMEM);
+	assert_int_equal(space_map_file(&s, 0, 2, RW, MAP_SHARED, file, 0), -EINVAL);
+	assert_int_equal(space_map_file(&s, 0, 2, PROT_READ, MAP_PRIVATE, file, 0), -EINVAL);
+	assert_int_equal(mm_shmat(s.mm, file, at(0), 0), -EINVAL);
+	assert_int_equal(mm_add_area(s.mm, &(struct area_desc){
+		.start = at(0), .end = at(2), .file = file, .flags = VM_READ | VM_MAYREAD }),
+		-EINVAL);
+	assert_areas(&s, "");
+	/* Where no file is asked for, none is looked at. */
+	assert_int_equal(space_map_file(&s, 0, 2, RW, ANON, file, 0), 0);
+	assert_int_equal(space_map_file(&other, 0, 2, RW, MAP_SHARED, file, 0), 0);
+	file_put(file);
+	space_close(&s);
+	space_close(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +448,7 @@ int main(void)
 		cmocka_unit_test(huge_pages_can_be_switched_off),
 		cmocka_unit_test(added_area_is_sane),
 		cmocka_unit_test(guards_in_shared_memory_are_sound),
+		cmocka_unit_test(files_of_others_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
