@@ -329,9 +329,10 @@ struct area_desc {
 /*
  * 0; -EEXIST: it overlaps another; -EINVAL: bounds, an offset that wraps, or in bytes is past
  * 2^63, flags that exclude each other or lack one that they need, shared without a file, shared and
- * touched, a file of another instance, huge pages that are not whole or not the file's; -EPERM: VM_SHARED and VM_MAYWRITE, and
- * the file has F_SEAL_WRITE (file.h); -EINTR; -ENOMEM.  Counts towards every total, is checked
- * against no limit, joins no neighbour, and no hook of its file is called.
+ * touched, a file of another instance, huge pages that are not whole or not the file's; -EPERM:
+ * VM_SHARED and VM_MAYWRITE, and the file has F_SEAL_WRITE (file.h); -EINTR; -ENOMEM.  Counts
+ * towards every total, is checked against no limit, joins no neighbour, and no hook of its file is
+ * called.
  */
 VMAREA_API int mm_add_area(struct mm_user *mm, const struct area_desc *area) __may_sleep;
 
@@ -490,9 +491,10 @@ VMAREA_API long mm_remap_file_pages(struct mm_user *mm, unsigned long addr, unsi
 
 /*
  * shmat()/shmdt() of a segment: a FILE_SHMEM file of @segment's size, which is kept for as long as
- * it is attached.  The address; -EINVAL: of another instance, not page-aligned without SHM_RND, something is there
- * without SHM_REMAP, SHM_REMAP at 0; -EACCES: the segment is not FILE_WRITE, without SHM_RDONLY;
- * else as mm_mmap().  mm_shmdt(): 0; -EINVAL: nothing is attached at @addr.
+ * it is attached.  The address; -EINVAL: not page-aligned without SHM_RND, something is there
+ * without SHM_REMAP, SHM_REMAP at 0, a segment of another instance; -EACCES: the segment is not
+ * FILE_WRITE, without SHM_RDONLY; else as mm_mmap().  mm_shmdt(): 0; -EINVAL: nothing is attached at
+ * @addr.
  */
 VMAREA_API long mm_shmat(struct mm_user *mm, struct file *segment, unsigned long addr, int flags)
 	__may_sleep;
