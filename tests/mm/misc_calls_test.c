@@ -409,6 +409,22 @@ static void guards_in_shared_memory_are_sound(void **state)
 	space_close(&s);
 }
 
+/* It has come to be in another way, and is what it was all the same. */
+static void remapped_to_its_place_it_joins(void **state)
+{
+	struct space s;
+
+	(void)state;
+	space_open(&s);
+	assert_int_equal(space_map(&s, 1, 4, RW, MAP_SHARED | MAP_ANONYMOUS), 0);
+	assert_int_equal(mm_mprotect(s.mm, at(2), SPACE_PAGE, PROT_READ), 0);
+	assert_int_equal(mm_remap_file_pages(s.mm, at(2), SPACE_PAGE, 0, 1, 0), 0);
+	assert_areas(&s, "[1..2)rw-s [2..3)r--s [3..5)rw-s");
+	assert_int_equal(mm_mprotect(s.mm, at(2), SPACE_PAGE, RW), 0);
+	assert_areas(&s, "[1..5)rw-s");
+	space_close(&s);
+}
+
 /* Their pages are frames of another arena. */
 static void files_of_others_are_refused(void **state)
 {
@@ -448,6 +464,7 @@ int main(void)
 		cmocka_unit_test(huge_pages_can_be_switched_off),
 		cmocka_unit_test(added_area_is_sane),
 		cmocka_unit_test(guards_in_shared_memory_are_sound),
+		cmocka_unit_test(remapped_to_its_place_it_joins),
 		cmocka_unit_test(files_of_others_are_refused),
 	};
 
