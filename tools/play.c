@@ -54,10 +54,7 @@ void player_defect(struct player *p, const char *fmt, ...)
 
 struct play_task *player_task(struct player *p, long tid)
 {
-	for (struct play_task *t = p->tasks; t; t = t->next)
-		if (t->tid == tid)
-			return t;
-	return NULL;
+	return numbers_get(&p->by_tid, tid);
 }
 
 struct play_mm *player_mm(struct player *p, unsigned int id)
@@ -91,7 +88,11 @@ struct play_task *player_add_task(struct player *p, long tid, struct play_proces
 	task->process = process;
 	process->nr_tasks++;
 	task->next = p->tasks;
+	task->link = &p->tasks;
+	if (task->next)
+		task->next->link = &task->next;
 	p->tasks = task;
+	numbers_put(&p->by_tid, tid, task);
 	if (tid != process->pid) {
 		p->threads = cli_realloc(p->threads, (p->nr_threads + 1) * sizeof(*p->threads));
 		p->threads[p->nr_threads++] = (struct play_thread){ tid, process->pid };
@@ -122,6 +123,9 @@ struct play_mm *player_add_mm(struct player *p, unsigned int id, struct mm_user 
 	mm->caps = config->caps;
 	memcpy(mm->rlimit, config->rlimit, sizeof(mm->rlimit));
 	mm->next = p->mms;
+	mm->link = &p->mms;
+	if (mm->next)
+		mm->next->link = &mm->next;
 	p->mms = mm;
 	return mm;
 }
@@ -133,14 +137,11 @@ void player_join_mm(struct play_task *task, struct play_mm *mm)
 }
 
 /* Takes it off the list; its mm_user is the caller's now. */
-static void unlist_mm(struct player *p, struct play_mm *mm)
+static void unlist_mm(struct play_mm *mm)
 {
-	for (struct play_mm **slot = &p->mms; *slot; slot = &(*slot)->next) {
-		if (*slot == mm) {
-			*slot = mm->next;
-			break;
-		}
-	}
+	*mm->link = mm->next;
+	if (mm->next)
+		mm->next->link = mm->link;
 }
 
 void player_leave_mm(struct player *p, struct play_task *task)
@@ -154,7 +155,7 @@ void player_leave_mm(struct player *p, struct play_task *task)
 	task->mm = NULL;
 	if (--mm->nr_tasks)
 		return;
-	unlist_mm(p, mm);
+	unlist_mm(mm);
 	mmput(mm->user);
 	free(mm);
 }
@@ -162,12 +163,11 @@ void player_leave_mm(struct player *p, struct play_task *task)
 void player_drop_task(struct player *p, struct play_task *task)
 {
 	player_leave_mm(p, task);
-	for (struct play_task **slot = &p->tasks; *slot; slot = &(*slot)->next) {
-		if (*slot == task) {
-			*slot = task->next;
-			break;
-		}
-	}
+	*task->link = task->next;
+	if (task->next)
+		task->next->link = task->link;
+	if (player_task(p, task->tid) == task)
+		numbers_take(&p->by_tid, task->tid);
 	if (!--task->process->nr_tasks) {
 		free(task->process->path);
 		free(task->process);
@@ -299,7 +299,7 @@ static struct mm_user *exec_user(struct player *p, struct play_task *task,
 			p->mm_ends(p, task, p->arg);
 		user = old->user;
 		task->mm = NULL;
-		unlist_mm(p, old);
+		unlist_mm(old);
 		free(old);
 		error = mm_exec(user, config);
 		for (int i = 0; !error && i < MM_NR_RLIMITS; i++)
@@ -381,7 +381,10 @@ static void on_leader(struct player *p, const struct trace_event *e, struct play
 
 	if (old && old != task)
 		player_drop_task(p, old);
+	if (player_task(p, task->tid) == task)
+		numbers_take(&p->by_tid, task->tid);
 	task->tid = e->child;
+	numbers_put(&p->by_tid, task->tid, task);
 }
 
 static void tell_call(struct player *p, struct play_task *task, const struct call *call,
@@ -634,6 +637,7 @@ void player_free(struct player *p)
 	for (size_t i = 0; i < p->nr_names; i++)
 		free(p->names[i]);
 	free(p->names);
+	numbers_free(&p->by_tid);
 	free(p->threads);
 	free(p->reasons);
 	free(p->files);

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 
+#include "numbers.h"
 #include "trace.h"
 
 struct play_mm {
@@ -23,7 +24,8 @@ struct play_mm {
 	unsigned long rlimit[MM_NR_RLIMITS];	/* as the library was last told */
 	unsigned int caps;
 	unsigned long areas_peak;
-	struct play_mm *next;
+	struct known *known;		/* strace_play.c's */
+	struct play_mm *next, **link;	/* link: where the pointer to this one is */
 };
 
 /* What the threads of a process share besides the mm. */
@@ -39,7 +41,7 @@ struct play_task {
 	long tid;
 	struct play_process *process;
 	struct play_mm *mm;		/* NULL: not followed (a 32-bit program) */
-	struct play_task *next;
+	struct play_task *next, **link;
 };
 
 /* Of which process a thread is, or was. */
@@ -70,6 +72,7 @@ struct player {
 	unsigned long line;		/* where we are */
 	struct vmarea *vmarea;
 	struct play_task *tasks;
+	struct numbers by_tid;		/* the same; of two with one number the later */
 	struct play_mm *mms;
 	struct play_thread *threads;	/* all there ever were, but for those a process begins with */
 	size_t nr_threads;

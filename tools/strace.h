@@ -5,6 +5,7 @@
  *	strace_read.c	lines to calls: tasks, arguments by name or number, calls in two halves
  *	strace_files.c	which file a descriptor was
  *	strace_elf.c	what exec() mapped, if the program's file is still there
+ *	strace_index.c	calls by their task, or the child that they made
  *	strace_play.c	the calls on the library, and what may explain a result that differs
  */
 #ifndef TOOLS_STRACE_H
@@ -48,10 +49,16 @@ struct strace_log {
 	unsigned long lines;
 };
 
-/* The file that a descriptor of a process is; 0: closed. */
 struct strace_fd {
-	long process, fd;
+	long fd;
 	unsigned int file;
+};
+
+/* Those of a process that are open. */
+struct strace_fds {
+	struct strace_fd *fds;
+	size_t nr;
+	struct strace_fds *next;	/* of another process */
 };
 
 struct strace_segment {
@@ -61,18 +68,41 @@ struct strace_segment {
 
 struct strace_files {
 	struct player *player;
-	struct strace_fd *fds;
-	size_t nr_fds;
+	struct numbers by_process;	/* strace_fds */
+	struct strace_fds *all;
 	struct strace_segment *segments;
 	size_t nr_segments;
 	unsigned int last_file;
 };
+
+/* Numbers of calls, by a number of the call and then by their own. */
+struct strace_index {
+	struct strace_index_entry {
+		long key;
+		size_t call;
+	} *entries;
+	size_t nr;
+};
+
+/* ---- strace_index.c */
+/* Empty, for @most entries; strace_index_free(). */
+void strace_index_open(struct strace_index *index, size_t most);
+void strace_index_add(struct strace_index *index, long key, size_t call);
+/* After the last one was added, before any is looked for. */
+void strace_index_sort(struct strace_index *index);
+/* Where the first entry of @key is, or would be, whose call is number @from or a later one. */
+size_t strace_index_find(const struct strace_index *index, long key, size_t from);
+/* Is there one of @key at @at? */
+bool strace_index_has(const struct strace_index *index, size_t at, long key);
+void strace_index_free(struct strace_index *index);
 
 /* ---- strace_files.c */
 void strace_fd_set(struct strace_files *s, long process, long fd, unsigned int file);
 unsigned int strace_fd_get(struct strace_files *s, long process, long fd);
 /* fork(): the child has what its parent has. */
 void strace_fds_copy(struct strace_files *s, long from, long to);
+/* The process is gone. */
+void strace_fds_end(struct strace_files *s, long process);
 /* A new open file: placed as the file system says, if @path is still there to be asked. */
 unsigned int strace_file_new(struct strace_files *s, const char *path, unsigned int flags,
 			     enum file_placement placement);

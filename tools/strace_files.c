@@ -9,32 +9,68 @@
 #include "cli.h"
 #include "strace.h"
 
-static struct strace_fd *find_fd(struct strace_files *s, long process, long fd)
+static struct strace_fds *fds_of(struct strace_files *s, long process)
 {
-	for (size_t i = s->nr_fds; i-- > 0;)
-		if (s->fds[i].process == process && s->fds[i].fd == fd)
-			return &s->fds[i];
+	struct strace_fds *of = numbers_get(&s->by_process, process);
+
+	if (of)
+		return of;
+	of = cli_alloc(sizeof(*of));
+	of->next = s->all;
+	s->all = of;
+	numbers_put(&s->by_process, process, of);
+	return of;
+}
+
+/* NULL: closed, or never seen. */
+static struct strace_fd *find_fd(const struct strace_fds *of, long fd)
+{
+	for (size_t i = of->nr; i-- > 0;)
+		if (of->fds[i].fd == fd)
+			return &of->fds[i];
 	return NULL;
 }
 
 void strace_fd_set(struct strace_files *s, long process, long fd, unsigned int file)
 {
-	struct strace_fd *slot = find_fd(s, process, fd);
+	struct strace_fds *of = fds_of(s, process);
+	struct strace_fd *slot = find_fd(of, fd);
 
-	if (!slot) {
-		s->fds = cli_realloc(s->fds, (s->nr_fds + 1) * sizeof(*s->fds));
-		slot = &s->fds[s->nr_fds++];
+	if (!file) {
+		if (slot)
+			*slot = of->fds[--of->nr];
+		return;
 	}
-	*slot = (struct strace_fd){ process, fd, file };
+	if (!slot) {
+		of->fds = cli_realloc(of->fds, (of->nr + 1) * sizeof(*of->fds));
+		slot = &of->fds[of->nr++];
+	}
+	*slot = (struct strace_fd){ fd, file };
 }
 
 void strace_fds_copy(struct strace_files *s, long from, long to)
 {
-	size_t n = s->nr_fds;
+	const struct strace_fds *parents = fds_of(s, from);
+	struct strace_fds *childs = fds_of(s, to);
 
-	for (size_t i = 0; i < n; i++)
-		if (s->fds[i].process == from && s->fds[i].file)
-			strace_fd_set(s, to, s->fds[i].fd, s->fds[i].file);
+	if (childs == parents)
+		return;
+	/* What it has was another's, whose number this was. */
+	childs->fds = cli_realloc(childs->fds, parents->nr * sizeof(*childs->fds));
+	childs->nr = parents->nr;
+	if (parents->nr)
+		memcpy(childs->fds, parents->fds, parents->nr * sizeof(*childs->fds));
+}
+
+void strace_fds_end(struct strace_files *s, long process)
+{
+	struct strace_fds *of = numbers_get(&s->by_process, process);
+
+	if (!of)
+		return;
+	free(of->fds);
+	of->fds = NULL;
+	of->nr = 0;
 }
 
 /* What the file system says of the path; false if it is not there to be asked. */
@@ -70,13 +106,13 @@ unsigned int strace_file_new(struct strace_files *s, const char *path, unsigned 
 unsigned int strace_file_of_mmap(struct strace_files *s, const struct strace_call *c,
 				 long process)
 {
-	struct strace_fd *fd = find_fd(s, process, c->fd);
+	unsigned int open = strace_fd_get(s, process, c->fd);
 	unsigned int file;
 
 	if (c->fd < 0)
 		return 0;
-	if (fd && fd->file)
-		return fd->file;
+	if (open)
+		return open;
 	file = strace_file_new(s, c->path, FILE_READ | FILE_WRITE, FILE_PLACE_HUGE);
 	strace_fd_set(s, process, c->fd, file);
 	return file;
@@ -84,7 +120,8 @@ unsigned int strace_file_of_mmap(struct strace_files *s, const struct strace_cal
 
 unsigned int strace_fd_get(struct strace_files *s, long process, long fd)
 {
-	struct strace_fd *slot = find_fd(s, process, fd);
+	struct strace_fds *of = numbers_get(&s->by_process, process);
+	const struct strace_fd *slot = of ? find_fd(of, fd) : NULL;
 
 	return slot ? slot->file : 0;
 }
@@ -118,6 +155,13 @@ unsigned int strace_segment_file(const struct strace_files *s, unsigned long shm
 
 void strace_files_free(struct strace_files *s)
 {
-	free(s->fds);
+	while (s->all) {
+		struct strace_fds *of = s->all;
+
+		s->all = of->next;
+		free(of->fds);
+		free(of);
+	}
+	numbers_free(&s->by_process);
 	free(s->segments);
 }

@@ -20,6 +20,9 @@
  * When a result differs, those that overlap are tried before it.  (A mmap() that came out otherwise
  * is taken back by munmap(), which restores all that later results hang on.)
  *
+ * What a task did, and which clone made it, is looked up and not searched for (order, makers), so a
+ * log of many tasks costs by its length.
+ *
  * A result that differs after all that is undetermined if one of the reasons in brackets could
  * explain it, and a difference if none can.  Either way the kernel's result is taken over.
  */
@@ -47,16 +50,15 @@ static const char why_touched[] = "which pages had been touched";
 
 /* What is known of an mm beside what the library has. */
 struct known {
-	struct play_mm *mm;
 	struct ranges seen;		/* addresses that calls of the log have mapped */
-	struct known *next;
 };
 
 struct session {
 	struct player *p;
 	const struct strace_log *log;
 	bool *done;			/* by call */
-	struct known *known;
+	struct strace_index order;		/* all, by task */
+	struct strace_index makers;		/* clones, by child */
 	struct strace_files files;
 	unsigned int last_mm;
 	unsigned int nesting;		/* of task_of() */
@@ -64,38 +66,25 @@ struct session {
 
 /* ------------------------------------------------------------------------- tasks and mms -- */
 
-static struct known *known_of(struct session *s, struct play_mm *mm)
+static struct known *known_of(struct play_mm *mm)
 {
-	struct known *k;
-
-	for (k = s->known; k; k = k->next)
-		if (k->mm == mm)
-			return k;
-	k = cli_alloc(sizeof(*k));
-	k->mm = mm;
-	k->next = s->known;
-	s->known = k;
-	return k;
+	if (!mm->known)
+		mm->known = cli_alloc(sizeof(*mm->known));
+	return mm->known;
 }
 
-static void forget_known(struct session *s, struct play_mm *mm)
+static void forget_known(struct play_mm *mm)
 {
-	for (struct known **slot = &s->known; *slot; slot = &(*slot)->next) {
-		struct known *k = *slot;
-
-		if (k->mm != mm)
-			continue;
-		*slot = k->next;
-		free(k->seen.r);
-		free(k);
-		return;
-	}
+	if (mm->known)
+		free(mm->known->seen.r);
+	free(mm->known);
+	mm->known = NULL;
 }
 
 static void leave(struct session *s, struct play_task *task)
 {
 	if (task->mm && task->mm->nr_tasks == 1)
-		forget_known(s, task->mm);
+		forget_known(task->mm);
 	player_leave_mm(s->p, task);
 }
 
@@ -117,8 +106,11 @@ static bool is_placed(const struct strace_call *c)
 }
 
 /* Tasks in the mm whose life is looked at. */
+#define MOST_TASKS	512
+
 struct crowd {
-	long tid[512];
+	long tid[MOST_TASKS];
+	size_t at[MOST_TASKS];		/* in the order: its next call */
 	size_t nr;
 };
 
@@ -130,24 +122,56 @@ static bool in_crowd(const struct crowd *crowd, long tid)
 	return false;
 }
 
+static void join_crowd(const struct session *s, struct crowd *crowd, long tid, size_t from)
+{
+	if (crowd->nr == MOST_TASKS || in_crowd(crowd, tid))
+		return;
+	crowd->tid[crowd->nr] = tid;
+	crowd->at[crowd->nr++] = strace_index_find(&s->order, tid, from);
+}
+
+/* Those without another call go. */
+static bool next_of_crowd(const struct session *s, struct crowd *crowd, size_t *member, size_t *call)
+{
+	*call = s->log->nr;
+	for (size_t k = 0; k < crowd->nr;) {
+		size_t its;
+
+		if (!strace_index_has(&s->order, crowd->at[k], crowd->tid[k])) {
+			crowd->tid[k] = crowd->tid[--crowd->nr];
+			crowd->at[k] = crowd->at[crowd->nr];
+			continue;
+		}
+		its = s->order.entries[crowd->at[k]].call;
+		if (its < *call) {
+			*call = its;
+			*member = k;
+		}
+		k++;
+	}
+	return *call < s->log->nr;
+}
+
 /* What can be learnt of an image from the calls after its exec. */
 static void learn_layout(const struct session *s, size_t from, long tid, struct mm_config *config)
 {
-	struct crowd crowd = { { tid }, 1 };
+	struct crowd crowd = { .nr = 0 };
 	unsigned long highest = 0, lowest = ~0ul, first = 0, second = 0, end;
+	size_t member = 0, i;
 
-	for (size_t i = from; i < s->log->nr && crowd.nr; i++) {
+	join_crowd(s, &crowd, tid, from);
+	while (next_of_crowd(s, &crowd, &member, &i)) {
 		const struct strace_call *c = &s->log->calls[i];
 
-		if (s->done[i] || !in_crowd(&crowd, c->tid))
+		crowd.at[member]++;
+		if (s->done[i])
 			continue;
-		if (c->kind == ST_CLONE && !is_error(c->call.result) && crowd.nr < 512) {
-			crowd.tid[crowd.nr++] = (long)c->call.result;
+		if (c->kind == ST_CLONE && !is_error(c->call.result)) {
+			join_crowd(s, &crowd, (long)c->call.result, i + 1);
 		} else if (c->kind == ST_EXIT ||
 			   (c->kind == ST_EXEC && !is_error(c->call.result))) {
-			for (size_t k = 0; k < crowd.nr; k++)
-				if (crowd.tid[k] == c->tid)
-					crowd.tid[k] = crowd.tid[--crowd.nr];
+			crowd.tid[member] = crowd.tid[--crowd.nr];
+			crowd.at[member] = crowd.at[crowd.nr];
 		} else if (c->kind == ST_MEMORY && c->call.id == CALL_BRK && !config->start_brk &&
 			   c->call.result <= TASK_SIZE) {
 			config->start_brk = config->brk = c->call.result;
@@ -193,13 +217,13 @@ static struct play_task *task_of(struct session *s, size_t at)
 	struct play_process *process;
 
 	s->nesting++;
-	for (size_t i = at; !task && i < s->log->nr && s->nesting <= MAX_NESTING; i++) {
-		const struct strace_call *maker = &s->log->calls[i];
+	for (size_t i = strace_index_find(&s->makers, c->tid, at);
+	     !task && strace_index_has(&s->makers, i, c->tid) && s->nesting <= MAX_NESTING; i++) {
+		size_t maker = s->makers.entries[i].call;
 
-		if (s->done[i] || maker->kind != ST_CLONE || maker->begin > c->begin ||
-		    (long)maker->call.result != c->tid)
+		if (s->done[maker] || s->log->calls[maker].begin > c->begin)
 			continue;
-		run_clone(s, i);
+		run_clone(s, maker);
 		task = player_task(s->p, c->tid);
 	}
 	s->nesting--;
@@ -243,7 +267,7 @@ static void run_clone(struct session *s, size_t at)
 		mm = player_add_mm(s->p, ++s->last_mm, user, &mm->config);
 		memcpy(mm->rlimit, parent->mm->rlimit, sizeof(mm->rlimit));
 		mm->caps = parent->mm->caps;
-		ranges_copy(&known_of(s, mm)->seen, &known_of(s, parent->mm)->seen);
+		ranges_copy(&known_of(mm)->seen, &known_of(parent->mm)->seen);
 	}
 	if (mm)
 		player_join_mm(child, mm);
@@ -266,7 +290,7 @@ static bool frees(const struct strace_call *c)
 
 static void note_result(struct session *s, struct play_task *task, const struct call *call)
 {
-	struct known *k = known_of(s, task->mm);
+	struct known *k = known_of(task->mm);
 
 	if (!is_error(call->result) && (call->id == CALL_MMAP || call->id == CALL_MREMAP))
 		ranges_add(&k->seen, call->result, call->result + bytes_of(call));
@@ -301,7 +325,7 @@ static bool overlaps_any(struct session *s, size_t at, const struct play_mm *mm)
 {
 	const struct strace_call *calls = s->log->calls, *c = &calls[at];
 
-	for (size_t i = at; i-- > 0 && calls[i].end > c->begin;)
+	for (size_t i = at; i-- > 0 && i + WINDOW > at && calls[i].end > c->begin;)
 		if (calls[i].kind == ST_MEMORY && same_mm(s, &calls[i], mm))
 			return true;
 	for (size_t i = at + 1; i < s->log->nr && i < at + WINDOW; i++)
@@ -399,7 +423,7 @@ static bool make_room(struct session *s, size_t at, struct play_task *task)
 static bool may_be_unseen(struct session *s, struct play_mm *mm, unsigned long start,
 			  unsigned long len)
 {
-	return !ranges_meet(&known_of(s, mm)->seen, start, start + len);
+	return !ranges_meet(&known_of(mm)->seen, start, start + len);
 }
 
 /* An area that must have been there, with the call's own range or less. */
@@ -411,7 +435,7 @@ static bool add_unseen(struct session *s, struct play_mm *mm, unsigned long star
 		.flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT |
 			 also,
 	};
-	struct known *k = known_of(s, mm);
+	struct known *k = known_of(mm);
 	bool any = false;
 
 	for (unsigned long at = area.start, end = area.end; at < end;) {
@@ -620,7 +644,7 @@ static void run_exec(struct session *s, size_t at)
 		return;
 	task = task_of(s, at);
 	/* Of the threads of a process only the one that execs is left. */
-	for (struct play_task *t = s->p->tasks, *next; t; t = next) {
+	for (struct play_task *t = s->p->tasks, *next; t && task->process->nr_tasks > 1; t = next) {
 		next = t->next;
 		if (t->process != task->process || t == task)
 			continue;
@@ -684,6 +708,8 @@ static void run_exit(struct session *s, const struct strace_call *c)
 	if (!task)
 		return;
 	leave(s, task);
+	if (task->process->nr_tasks == 1)
+		strace_fds_end(&s->files, task->process->pid);
 	player_drop_task(s->p, task);
 }
 
@@ -728,11 +754,27 @@ static void run(struct session *s, size_t at)
 	}
 }
 
+static void index_calls(struct session *s)
+{
+	strace_index_open(&s->order, s->log->nr);
+	strace_index_open(&s->makers, s->log->nr);
+	for (size_t i = 0; i < s->log->nr; i++) {
+		const struct strace_call *c = &s->log->calls[i];
+
+		strace_index_add(&s->order, c->tid, i);
+		if (c->kind == ST_CLONE)
+			strace_index_add(&s->makers, (long)c->call.result, i);
+	}
+	strace_index_sort(&s->order);
+	strace_index_sort(&s->makers);
+}
+
 void strace_play(struct player *p, const struct strace_log *log)
 {
 	struct session s = { .p = p, .log = log, .files = { .player = p } };
 
 	s.done = cli_alloc(log->nr * sizeof(*s.done));
+	index_calls(&s);
 	for (size_t i = 0; i < log->nr && !p->defect; i++) {
 		if (p->stop_after && p->calls >= p->stop_after)
 			break;
@@ -741,8 +783,10 @@ void strace_play(struct player *p, const struct strace_log *log)
 			s.done[i] = true;
 		}
 	}
-	while (s.known)
-		forget_known(&s, s.known->mm);
+	for (struct play_mm *mm = p->mms; mm; mm = mm->next)
+		forget_known(mm);
+	strace_index_free(&s.order);
+	strace_index_free(&s.makers);
 	free(s.done);
 	strace_files_free(&s.files);
 }

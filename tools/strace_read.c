@@ -25,19 +25,25 @@
 
 /* A call of which only the first half was seen. */
 struct half {
-	long tid;
 	unsigned long line;
 	char *text;		/* "mmap(NULL, 4096, " */
-	struct half *next;
+	struct half *next;	/* an older one of the same task */
+};
+
+struct alive {
+	long tid;
+	size_t at;		/* r->alive[at] is this one */
 };
 
 struct reader {
 	struct strace_log *log;
-	struct half *halves;
+	struct numbers halves;	/* by task */
 	unsigned long line;
 	long first;		/* the task of lines that name none; NO_TASK: not known yet */
-	long *alive, *attached;
-	size_t nr_alive, nr_attached;
+	struct alive **alive;
+	size_t nr_alive;
+	struct numbers by_tid;	/* the same */
+	struct numbers children;	/* of clones, and told of by "strace: Process 12 attached" */
 	char *cut;		/* the head of a line that a message of strace has cut in two */
 };
 
@@ -395,6 +401,8 @@ static void add_call(struct reader *r, const struct strace_call *c)
 		log->calls = cli_realloc(log->calls, log->room * sizeof(*log->calls));
 	}
 	log->calls[log->nr++] = *c;
+	if (c->kind == ST_CLONE)
+		numbers_put(&r->children, (long)c->call.result, r);
 }
 
 /* A whole call.  Those that have nothing to do with memory are left out. */
@@ -426,20 +434,32 @@ static void take_call(struct reader *r, long tid, unsigned long begin, char *tex
 
 static void lives(struct reader *r, long tid)
 {
-	for (size_t i = 0; i < r->nr_alive; i++)
-		if (r->alive[i] == tid)
-			return;
-	r->alive = cli_realloc(r->alive, (r->nr_alive + 1) * sizeof(tid));
-	r->alive[r->nr_alive++] = tid;
+	struct alive *a;
+
+	if (numbers_get(&r->by_tid, tid))
+		return;
+	a = cli_alloc(sizeof(*a));
+	*a = (struct alive){ tid, r->nr_alive };
+	r->alive = cli_realloc(r->alive, (r->nr_alive + 1) * sizeof(*r->alive));
+	r->alive[r->nr_alive++] = a;
+	numbers_put(&r->by_tid, tid, a);
+}
+
+static void bury(struct reader *r, struct alive *a)
+{
+	r->alive[a->at] = r->alive[--r->nr_alive];
+	r->alive[a->at]->at = a->at;
+	free(a);
 }
 
 static void died(struct reader *r, long tid)
 {
 	struct strace_call c = { .kind = ST_EXIT, .tid = tid, .begin = r->line, .end = r->line };
 
-	for (size_t i = 0; i < r->nr_alive; i++)
-		if (r->alive[i] == tid)
-			r->alive[i] = r->alive[--r->nr_alive];
+	struct alive *a = numbers_take(&r->by_tid, tid);
+
+	if (a)
+		bury(r, a);
 	add_call(r, &c);
 }
 
@@ -447,38 +467,42 @@ static void died(struct reader *r, long tid)
 static long unnamed_task(struct reader *r)
 {
 	if (r->nr_alive == 1)
-		return r->alive[0];
+		return r->alive[0]->tid;
 	if (r->first == NO_TASK)
 		r->first = 1;
 	return r->first;
 }
 
-/* Is it a child: made by a clone of the log, or told of by "strace: Process 12 attached"? */
-static bool was_cloned(const struct reader *r, long tid)
+/* What @from had is now @to's. */
+static void move_halves(struct reader *r, long from, long to)
 {
-	for (size_t i = 0; i < r->nr_attached; i++)
-		if (r->attached[i] == tid)
-			return true;
-	for (size_t i = r->log->nr; i-- > 0;)
-		if (r->log->calls[i].kind == ST_CLONE && (long)r->log->calls[i].call.result == tid)
-			return true;
-	return false;
+	struct half *first = numbers_take(&r->halves, from), **last = &first;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = numbers_get(&r->halves, to);
+	if (first)
+		numbers_put(&r->halves, to, first);
 }
 
 /* The first task gets its number when it is named for the first time. */
 static void name_first(struct reader *r, long tid)
 {
-	if (r->first != 1 || was_cloned(r, tid))
+	struct alive *a;
+
+	if (r->first != 1 || numbers_get(&r->children, tid))
 		return;
 	for (size_t i = 0; i < r->log->nr; i++)
 		if (r->log->calls[i].tid == 1)
 			r->log->calls[i].tid = tid;
-	for (size_t i = 0; i < r->nr_alive; i++)
-		if (r->alive[i] == 1)
-			r->alive[i] = tid;
-	for (struct half *h = r->halves; h; h = h->next)
-		if (h->tid == 1)
-			h->tid = tid;
+	a = numbers_take(&r->by_tid, 1);
+	if (a && numbers_get(&r->by_tid, tid)) {
+		bury(r, a);
+	} else if (a) {
+		a->tid = tid;
+		numbers_put(&r->by_tid, tid, a);
+	}
+	move_halves(r, 1, tid);
 	r->first = tid;
 }
 
@@ -519,13 +543,20 @@ static char *skip_time(char *p)
 	return strchr("<+-_", p[n]) || isalpha((unsigned char)p[n]) ? p + n : p;
 }
 
-static struct half **find_half(struct reader *r, long tid)
+/* The last one of the task, or NULL. */
+static struct half *take_half(struct reader *r, long tid)
 {
-	struct half **slot = &r->halves;
+	struct half *h = numbers_take(&r->halves, tid);
 
-	while (*slot && (*slot)->tid != tid)
-		slot = &(*slot)->next;
-	return slot;
+	if (h && h->next)
+		numbers_put(&r->halves, tid, h->next);
+	return h;
+}
+
+static void free_half(struct half *h)
+{
+	free(h->text);
+	free(h);
 }
 
 static void first_half(struct reader *r, long tid, char *text, char *unfinished)
@@ -533,42 +564,38 @@ static void first_half(struct reader *r, long tid, char *text, char *unfinished)
 	struct half *h = cli_alloc(sizeof(*h));
 
 	*unfinished = '\0';
-	h->tid = tid;
 	h->line = r->line;
 	h->text = cli_strdup(text);
-	h->next = r->halves;
-	r->halves = h;
+	h->next = numbers_get(&r->halves, tid);
+	numbers_put(&r->halves, tid, h);
 }
 
 static void second_half(struct reader *r, long tid, char *text)
 {
-	struct half **slot = find_half(r, tid), *h = *slot;
 	char *rest = strstr(text, "resumed>"), *whole;
+	struct half *h = rest ? take_half(r, tid) : NULL;
 
-	if (!h || !rest)
+	if (!h)
 		return;
 	whole = cli_printf("%s%s", h->text, rest + strlen("resumed>"));
 	take_call(r, tid, h->line, whole);
 	free(whole);
-	*slot = h->next;
-	free(h->text);
-	free(h);
+	free_half(h);
 }
 
 /* "+++ superseded by execve in pid 12 +++": what that one began, this one ends. */
 static void superseded(struct reader *r, long tid, const char *text)
 {
 	const char *by = strstr(text, "in pid ");
-	struct half **own = find_half(r, tid), *h = *own;
+	struct half *h = take_half(r, tid);
 
-	if (h) {	/* what this task was in itself never ended */
-		*own = h->next;
-		free(h->text);
-		free(h);
-	}
-	h = by ? *find_half(r, strtol(by + 7, NULL, 10)) : NULL;
-	if (h)
-		h->tid = tid;
+	if (h)		/* what this task was in itself never ended */
+		free_half(h);
+	h = by ? take_half(r, strtol(by + 7, NULL, 10)) : NULL;
+	if (!h)
+		return;
+	h->next = numbers_get(&r->halves, tid);
+	numbers_put(&r->halves, tid, h);
 }
 
 static void take_line(struct reader *r, char *line)
@@ -577,8 +604,7 @@ static void take_line(struct reader *r, char *line)
 	long tid;
 
 	if (attached && strstr(attached, " attached")) {
-		r->attached = cli_realloc(r->attached, (r->nr_attached + 1) * sizeof(tid));
-		r->attached[r->nr_attached++] = strtol(attached + 16, NULL, 10);
+		numbers_put(&r->children, strtol(attached + 16, NULL, 10), r);
 		if (attached != line)
 			r->cut = strndup(line, (size_t)(attached - line));
 		return;
@@ -616,6 +642,25 @@ static void take_line(struct reader *r, char *line)
 
 /* ---------------------------------------------------------------------------------- logs -- */
 
+static void free_reader(struct reader *r)
+{
+	for (size_t i = 0; i < r->halves.room; i++) {
+		struct half *h = r->halves.entries[i].value, *next;
+
+		for (; h; h = next) {
+			next = h->next;
+			free_half(h);
+		}
+	}
+	for (size_t i = 0; i < r->nr_alive; i++)
+		free(r->alive[i]);
+	free(r->alive);
+	numbers_free(&r->halves);
+	numbers_free(&r->by_tid);
+	numbers_free(&r->children);
+	free(r->cut);
+}
+
 bool strace_is_log(struct text_in *text)
 {
 	struct strace_log log = { 0 };
@@ -636,7 +681,7 @@ bool strace_is_log(struct text_in *text)
 	is = is || !strncmp(p, "strace: ", 8) || !strncmp(p, "+++ ", 4) ||
 	     !strncmp(p, "--- SIG", 7);
 	free(copy);
-	free(r.alive);
+	free_reader(&r);
 	return is;
 }
 
@@ -666,16 +711,7 @@ bool strace_read(struct text_in *text, const char *path, struct strace_log *log,
 	log->lines = r.line;
 	if (text_failure(text))
 		*why = cli_printf("%s:%lu: %s", path, r.line + 1, text_failure(text));
-	while (r.halves) {
-		struct half *h = r.halves;
-
-		r.halves = h->next;
-		free(h->text);
-		free(h);
-	}
-	free(r.alive);
-	free(r.attached);
-	free(r.cut);
+	free_reader(&r);
 	return !*why;
 }
 

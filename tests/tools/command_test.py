@@ -596,6 +596,20 @@ class Tests:
                               capture_output=True, text=True, timeout=240)
         assert done.returncode == GOOD and json.loads(done.stdout)[0]['calls'] == 1, done
 
+    def test_many_tasks(self):
+        """Each at a cost of its own, and not of all others: else these take hours."""
+        nr = 6000
+        tasks = range(10, 10 + nr)
+        text = '1 brk(NULL) = 0x600000\n'
+        text += ''.join(f'1 clone(child_stack=NULL, flags=SIGCHLD) = {tid}\n' for tid in tasks)
+        text += ''.join(f'{tid} execve("/bin/p", ["p"], 0x0 /* 0 vars */) = 0\n' for tid in tasks)
+        text += ''.join(f'{tid} munmap(0x1000, 4096 <unfinished ...>\n' for tid in tasks)
+        text += ''.join(f'{tid} <... munmap resumed>) = 0\n' for tid in tasks)
+        text += ''.join(f'{tid} +++ exited with 0 +++\n' for tid in tasks)
+        status, told = self.replayed(self.write('many.log', text))
+        assert status == GOOD and told['calls'] == nr + 1, told
+        assert told['processes'] == nr + 1 and not told['differences'], told
+
     def test_strace_itself(self):
         if not shutil.which('strace'):
             raise Skip('no strace')
