@@ -133,7 +133,7 @@ static int check_lock(struct check *c, const struct vm_area_struct *vma)
 		return wrong(c, vma->vm_start, "a writer waits, and has not got the mmap lock");
 	if (seq == atomic_load_relaxed(&c->mm->mm_lock_seq))
 		return wrong(c, vma->vm_start, "write-locked before anyone locked it");
-	if (!(seq & 1))
+	if (seq && !(seq & 1))
 		return wrong(c, vma->vm_start, "was write-locked outside a write section");
 	return 0;
 }

@@ -54,9 +54,10 @@
  *   5. References of removed VMAs to files are dropped: that calls the embedder, so it comes after
  *      the unlock.  A section that is downgraded is a driver's, and has removed nothing.
  *
- * The numbers are 32 bits and wrap.  A VMA that nobody wrote to for exactly a multiple of 2^31
- * sections looks write-locked in the next: to readers, who take the mmap lock then, and also to its
- * writer, who does not wait for them.  Linux has the same hole, of the same size.
+ * The numbers are 32 bits and wrap.  A VMA that nobody has written to for 2^31 sections would look
+ * write-locked in the next: to its writer, who would not wait for readers.  So the first section
+ * after a wrap, which costs nothing by the time it comes, takes back the numbers of all VMAs; 0 is
+ * no section's.  (Linux does not, and has that hole.)
  *
  * Rejected: a lock word in each VMA that the end of the section walks over (cost by the number of
  * areas touched), and hazard pointers (a store and a fence on the reader's side).
@@ -99,11 +100,29 @@ void mm_assert_write_locked(const struct mm_struct *mm)
 	witness_assert_held(&mm->mmap_lock, WITNESS_EXCLUSIVE);
 }
 
+/* Those of a new mm are none.  A reader who finds 0 on both sides takes the mmap lock. */
+static void forget_numbers(struct mm_struct *mm)
+	__must_hold(vma_stable)
+{
+	struct rt_entry entry;
+	struct rt_iter it;
+
+	rt_iter_init(&it, rt_working(&mm->areas), 0);
+	while (rt_iter_next(&it, &entry)) {
+		struct vm_area_struct *vma = entry.item;
+
+		/* Relaxed: nobody's lock begins or ends by it. */
+		atomic_store_relaxed(&vma->vm_lock_seq, 0);
+	}
+}
+
 void mm_write_begin(struct mm_struct *mm)
 {
 	u32 seq = atomic_load_relaxed(&mm->mm_lock_seq);
 
 	VM_DEBUG_ON(seq & 1, "mm_lock_seq %u", seq);
+	if (unlikely(!seq))
+		forget_numbers(mm);
 	/*
 	 * Pairs with (D), as (G) does: a reader that finds this number, and not the one that (G) of
 	 * the section before wrote, takes that section's changes for done just the same.

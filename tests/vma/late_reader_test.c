@@ -60,10 +60,42 @@ static void teardown_waits_for_late_readers(void **state)
 	sem_destroy(&closed);
 }
 
+/*
+ * The numbers of sections have wrapped, and the one in which the VMA was last written to comes
+ * again: it is not write-locked, or its writer would not wait for readers.
+ */
+static void an_old_number_comes_again(void **state)
+{
+	static struct space s;
+	struct vm_area_struct *vma;
+	struct mm_struct *mm;
+	u32 old;
+
+	space_open(&s);
+	mm = mm_from_user(s.mm);
+	assert_int_equal(space_map(&s, 0, 2, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS), 0);
+	vma = vma_lock_read(mm, at(0));
+	assert_non_null(vma);
+	vma_unlock_read(vma);
+	old = atomic_load_relaxed(&vma->vm_lock_seq);
+	/* As after 2^31 calls that have left it alone. */
+	atomic_store_relaxed(&mm->mm_lock_seq, UINT32_MAX - 1);
+	do {
+		mm_write_lock(mm);
+		assert_int_not_equal(atomic_load_relaxed(&vma->vm_lock_seq),
+				     atomic_load_relaxed(&mm->mm_lock_seq));
+		mm_write_unlock(mm);
+	} while (atomic_load_relaxed(&mm->mm_lock_seq) != old + 1);
+	assert_ptr_equal(vma_lock_read(mm, at(0)), vma);
+	vma_unlock_read(vma);
+	space_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(teardown_waits_for_late_readers),
+		cmocka_unit_test(an_old_number_comes_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
