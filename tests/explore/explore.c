@@ -40,6 +40,8 @@ int main(int argc, char **argv)
 		&leaving_load, &leaving_store, &leaving_call, &leaving_truncate, &coming_both,
 		&coming_truncate, &leaving_unmap, &leaving_end, &leaving_last_end,
 		&filemap_move, &filemap_append, &filemap_answer,
+		&wait_answer, &wait_protect, &wait_unmap, &wait_close, &wait_kill, &wait_leave,
+		&wait_file,
 		&tlb_unmap, &tlb_protect, &tlb_move, &tlb_copy, &tlb_fork,
 		&huge_collapse_fault, &huge_collapse_peek, &huge_collapse_pin,
 		&huge_split_fault, NULL });

@@ -118,6 +118,8 @@ extern const struct vt_scenario
 	coming_truncate, leaving_unmap, leaving_end, leaving_last_end,
 	/* filemap.c */
 	filemap_move, filemap_append, filemap_answer,
+	/* waiting.c */
+	wait_answer, wait_protect, wait_unmap, wait_close, wait_kill, wait_leave, wait_file,
 	/* tlb.c */
 	tlb_unmap, tlb_protect, tlb_move, tlb_copy, tlb_fork,
 	/* huge.c */

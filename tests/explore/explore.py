@@ -60,7 +60,8 @@ LIMITS = {
 # A schedule of these costs as much as so many others: pages are copied, blocks made, tables walked.
 HEAVY = {"huge-collapse": 200, "huge-split": 20, "cow-fork": 6, "cow-pin-": 6, "cow-discard": 6,
          "fault-fault": 5, "fault-unmap": 5, "fault-dontneed": 5, "fault-move": 5,
-         "fault-truncate": 5, "fault-around": 5, "tlb-": 2, "swap-": 10, "reclaim-": 5}
+         "fault-truncate": 5, "fault-around": 5, "tlb-": 2, "swap-": 10, "reclaim-": 5,
+         "wait-": 5}
 
 OUTCOME = re.compile(r"^(\S+) +(.*?) +(\d+) schedules(?: \((\d+) alike\))?(, all)?"
                      r"(?:, (\d+) allocations)?(?:, up to (\d+) steps)?, ([\d.]+) s: (ok|FOUND)$")
