@@ -188,7 +188,7 @@
  *		Sleeps until every read section that was open has ended.
  *	void port_rcu_barrier(void)
  *		Sleeps until every callback queued before the call has returned.  Not in a read
- *		section, a callback or a work.
+ *		section or a callback; in a work it may be.
  *	A host whose threads cannot be made to execute a barrier by one of them (Linux without
  *	membarrier(2)) has readers execute their own: slower, and else the same.
  *

@@ -67,6 +67,30 @@ static void test_flush_runs_them(void **state)
 	assert_int_equal(work_thread, port_thread_id());
 }
 
+static u32 seen_by_work;
+
+/* What a release() may come to in a work: frames that wait for readers are waited for. */
+static void wait_for_callbacks(struct port_work *w)
+{
+	static struct port_rcu_head head;
+
+	(void)w;
+	port_call_rcu(&head, count_callback);
+	port_rcu_barrier();
+	atomic_store_relaxed(&seen_by_work, atomic_load_relaxed(&callbacks));
+}
+
+static void test_work_waits_for_callbacks(void **state)
+{
+	static struct port_work work;
+	u32 before = atomic_load_relaxed(&callbacks);
+
+	(void)state;
+	assert_int_equal(port_work(&work, wait_for_callbacks), 0);
+	port_work_flush();
+	assert_int_equal(atomic_load_relaxed(&seen_by_work), before + 1);
+}
+
 static void test_later_push_tries_again(void **state)
 {
 	static struct port_work first, second;
@@ -85,7 +109,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flush_runs_them),
+		cmocka_unit_test(test_work_waits_for_callbacks),
 		cmocka_unit_test(test_later_push_tries_again),
+		cmocka_unit_test(test_work_waits_for_callbacks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

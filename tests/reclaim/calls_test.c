@@ -5,6 +5,8 @@
  * Before the call a driver takes every frame there is.  What is left to take back is FUEL pages of
  * the mm, if their swap can be written to.
  */
+#include <semaphore.h>
+
 #include <vmarea/file.h>
 #include <vmarea/reclaim.h>
 #include <vmarea/user_fault.h>
@@ -590,6 +592,53 @@ static void test_hooks_are_called_once(void **state)
 	close_all();
 }
 
+static sem_t released;
+static long call_in_release;
+
+static void release_and_fork(struct file *file)
+{
+	call_in_release = call_fork();
+	sem_post(&released);
+}
+
+/* The last put of an mm is carried out by the background thread, and there release() may call. */
+static void test_release_in_background_takes_pages_back(void **state)
+{
+	static const struct file_operations ops = {
+		.owner = "driver", .mmap = driver_mmap, .release = release_and_fork,
+	};
+	struct file_desc desc = {
+		.size = sizeof(desc), .name = "/driver", .flags = FILE_READ, .ops = &ops,
+		.size_bytes = PAGE_SIZE,
+	};
+	struct vmarea_reclaim_stats before;
+	struct mm_user *leaving;
+	struct file *file;
+	int answer = 0;
+
+	open_all();
+	assert_int_equal(sem_init(&released, 0, 0), 0);
+	desc.private_data = &answer;
+	assert_int_equal(file_create(m.s.v, &desc, &file), 0);
+	assert_int_equal(mm_create(m.s.v, &m.s.mm_config, &leaving), 0);
+	assert_int_equal(mm_mmap(leaving, at(work(0)), PAGE_SIZE, PROT_READ,
+				 MAP_SHARED | MAP_FIXED, file, 0), at(work(0)));
+	file_put(file);
+	touch_spans();
+	take_all_frames();
+	before = reclaim_stats(&m);
+	mmput_async(leaving);
+	while (sem_wait(&released))
+		;
+	assert_int_equal(call_in_release, 0);
+	assert_true(reclaim_stats(&m).waits > before.waits);
+	sem_destroy(&released);
+	give_frames_back();
+	check_child();
+	check_spans(m.s.mm, work(0));
+	close_all();
+}
+
 /* Its own word, and the program gets it. */
 static void test_a_hook_without_memory_is_asked_once(void **state)
 {
@@ -631,6 +680,7 @@ int main(void)
 		cmocka_unit_test(test_who_asks_himself_is_told_at_once),
 		cmocka_unit_test(test_limits_of_other_kinds_take_nothing),
 		cmocka_unit_test(test_hooks_are_called_once),
+		cmocka_unit_test(test_release_in_background_takes_pages_back),
 		cmocka_unit_test(test_a_hook_without_memory_is_asked_once),
 		cmocka_unit_test(test_what_a_hook_says_is_not_taken_for_ours),
 	};

@@ -19,6 +19,9 @@
  *	   flusher waits for either is a later one, or takes what was pushed.
  *	d  done (release) -> flusher (acquire): what the items did reaches the flusher.
  *
+ * Two queues.  A work may flush the callbacks of RCU, which wait for no work.  So a fork, which has
+ * to stop both, stops the works first: one that waits so comes to its end.
+ *
  * Fork of the host.  The thread takes items and runs each of them under `running`, which the
  * forking thread holds across the fork.  So the child finds no item half run, and every item
  * either in a stack or in the batch.  There is no thread in the child until something is
@@ -42,15 +45,11 @@
 /* Works tear address spaces down, which is shallow. */
 #define BG_STACK_BYTES	(512ul << 10)
 
-static PORT_TLS bool bg_inside;
+/* The queue that this thread serves.  A work may wait for callbacks, and then serve both. */
+static PORT_TLS const struct port_bg *bg_inside;
 
 static void bg_wait_for_items(struct port_bg *bg)	__may_sleep;
 static void *bg_main(void *arg)				__may_sleep;
-
-bool port_bg_inside(void)
-{
-	return bg_inside;
-}
 
 static void bg_lock(struct port_bg *bg)
 {
@@ -177,7 +176,7 @@ static void *bg_main(void *arg)
 {
 	struct port_bg *bg = arg;
 
-	bg_inside = true;
+	bg_inside = bg;
 	for (;;) {
 		bg_wait_for_items(bg);
 		bg_round(bg);
@@ -251,14 +250,15 @@ void port_bg_push(struct port_bg *bg, struct port_item *item, enum port_bg_kind 
 /* No thread can be had: do a round here.  False if there is one after all. */
 static bool bg_round_by_hand(struct port_bg *bg)
 {
+	const struct port_bg *outer = bg_inside;
 	u32 unowned = 0;
 
 	/* Pairs with the release below, of the round before this one. */
 	if (!atomic_cas_acquire(&bg->owned, &unowned, 1))
 		return false;
-	bg_inside = true;
+	bg_inside = bg;
 	bg_round(bg);
-	bg_inside = false;
+	bg_inside = outer;
 	/* Pairs with the acquires of the next owner: what this round did is seen by its rounds. */
 	atomic_store_release(&bg->owned, 0);
 	return true;
@@ -268,7 +268,7 @@ void port_bg_flush(struct port_bg *bg)
 {
 	u32 target, done;
 
-	VM_BUG_ON(bg_inside, "%s waits for itself", bg->name);
+	VM_BUG_ON(bg_inside == bg, "%s waits for itself", bg->name);
 	atomic_fence_seq_cst();				/* c */
 	target = atomic_load_relaxed(&bg->begun) + 1;
 	for (;;) {

@@ -58,9 +58,6 @@ struct port_bg {
 	  .batches = { { .end = &(self).batches[PORT_BG_OWN].first },		\
 		       { .end = &(self).batches[PORT_BG_SHARED].first } } }
 
-/* True in a callback or a work. */
-bool port_bg_inside(void);
-
 void port_bg_push(struct port_bg *bg, struct port_item *item, enum port_bg_kind kind);
 void port_bg_flush(struct port_bg *bg)			__may_sleep;
 
