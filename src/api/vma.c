@@ -233,17 +233,16 @@ struct page *alloc_page(struct vmarea *instance)
 
 bool alloc_contig_pages(struct vmarea *instance, unsigned int order, struct page **pages)
 {
-	struct page *block;
+	struct page *first;
 
 	might_sleep();
 	if (!instance->arena || order > PAGE_MAX_ORDER)
 		return false;
-	block = page_alloc(instance->arena, order, PAGE_ZEROED);
-	if (!block)
+	first = page_alloc_row(instance->arena, order);
+	if (!first)
 		return false;
-	VM_BUG_ON(!page_try_split(block, 1), "somebody has a new block");
 	for (unsigned long i = 0; i < BIT(order); i++) {
-		pages[i] = block + i;
+		pages[i] = first + i;
 		page_set_flags(pages[i], PG_DRIVER);
 	}
 	return true;

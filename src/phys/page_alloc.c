@@ -111,25 +111,58 @@ static struct page *take(struct arena *arena, unsigned int order, enum block_con
 	return page;
 }
 
-struct page *page_alloc(struct arena *arena, unsigned int order, enum page_fill fill)
+/* The same, also from what lies in caches.  NULL: there is none. */
+static struct page *take_any(struct arena *arena, unsigned int order, enum block_content want)
 {
-	enum block_content want = fill == PAGE_ZEROED ? BLOCK_ZERO : BLOCK_DIRTY;
-	enum block_content have;
-	struct page *page;
+	struct page *page = take(arena, order, want);
 
 	VM_DEBUG_ON(order > PAGE_MAX_ORDER, "order %u", order);
+	if (likely(page))
+		return page;
+	cache_drain(arena);
+	return take(arena, order, want);
+}
+
+static enum block_content content_for(enum page_fill fill)
+{
+	return fill == PAGE_ZEROED ? BLOCK_ZERO : BLOCK_DIRTY;
+}
+
+struct page *page_alloc(struct arena *arena, unsigned int order, enum page_fill fill)
+{
+	enum block_content want = content_for(fill), have;
+	struct page *page;
+
 	if (port_fail_site())
 		return NULL;
-	page = take(arena, order, want);
-	if (unlikely(!page)) {
-		cache_drain(arena);
-		page = take(arena, order, want);
-		if (!page)
-			return NULL;
-	}
+	page = take_any(arena, order, want);
+	if (!page)
+		return NULL;
 	have = page_content(page);
 	page_ready(arena, page, order);
 	if (want == BLOCK_ZERO && have == BLOCK_DIRTY)
+		memset(page_bytes(page), 0, PAGE_SIZE << order);
+	return page;
+}
+
+/*
+ * Not a block that is split: who finds a frame without a lock may have a reference to the head for
+ * a moment, since what it was before.
+ */
+struct page *page_alloc_row(struct arena *arena, unsigned int order)
+{
+	enum block_content have;
+	struct page *page;
+
+	if (port_fail_site())
+		return NULL;
+	page = take_any(arena, order, BLOCK_ZERO);
+	if (!page)
+		return NULL;
+	have = page_content(page);
+	for (unsigned long i = 0; i < BIT(order); i++)
+		page_ready(arena, page + i, 0);
+	if (have == BLOCK_DIRTY)
 		memset(page_bytes(page), 0, PAGE_SIZE << order);
 	return page;
 }

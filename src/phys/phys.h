@@ -147,6 +147,9 @@ enum page_fill { PAGE_ANYTHING, PAGE_ZEROED };
  */
 struct page *page_alloc(struct arena *arena, unsigned int order, enum page_fill fill) __must_check;
 
+/* Zeroed frames in a row, the first a multiple of 2^@order: each a page by itself, one reference. */
+struct page *page_alloc_row(struct arena *arena, unsigned int order) __must_check;
+
 /* A driver's page where there is no arena: the host's ordinary memory, counted in @live. */
 struct page *page_alloc_loose(u32 *live)			__may_sleep __must_check;
 

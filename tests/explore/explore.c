@@ -26,7 +26,7 @@ int main(int argc, char **argv)
 		&file_last_put, &file_put_put, &file_get_gone, &file_release_calls,
 		&pool_two_mms,
 		&fault_fault, &fault_fault_read, &fault_unmap, &fault_unmap_write, &fault_protect,
-		&fault_dontneed, &fault_move, &fault_move_table, &fault_truncate,
+		&fault_row, &fault_dontneed, &fault_move, &fault_move_table, &fault_truncate,
 		&fault_truncate_private, &fault_around_truncate,
 		&cow_fork, &cow_fork_fresh, &cow_both, &cow_reuse, &cow_discard, &cow_pin_fork, &cow_pin_zap,
 		&cow_pin_tables, &cow_pin_shared, &cow_peek_write,

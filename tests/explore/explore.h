@@ -98,7 +98,7 @@ extern const struct vt_scenario
 	pool_two_mms,
 	/* fault.c */
 	fault_fault, fault_fault_read, fault_unmap, fault_unmap_write, fault_protect,
-	fault_dontneed, fault_move, fault_move_table,
+	fault_row, fault_dontneed, fault_move, fault_move_table,
 	fault_truncate, fault_truncate_private, fault_around_truncate,
 	/* cow.c */
 	cow_fork, cow_fork_fresh, cow_both, cow_reuse, cow_discard, cow_pin_fork, cow_pin_zap, cow_pin_tables,

@@ -5,6 +5,8 @@
  * Where a page goes, who took it away puts another into its frame, so that a thread that still uses
  * the old one sees what is not its own, or spoils it.
  */
+#include <vmarea/driver_fault.h>
+
 #include "explore.h"
 
 #define OLD	0x1111111111111111ull
@@ -189,6 +191,37 @@ const struct vt_scenario fault_protect = {
 	.name = "fault-protect", .about = "no entry allows what its area does not any more",
 	.setup = setup_beside, .finish = stage_end, .flags = VT_NO_MEMORY,
 	.threads = { THREAD(protector), THREAD(refused_writer) },
+};
+
+/* ---- the page goes, and its frame becomes a driver's */
+
+/* A row of one: what others do while a block is made into pages does not depend on how many. */
+static void row_maker(void)
+{
+	struct page *row[1];
+
+	if (!done(mm_madvise(mm, AT(0), PAGE, MADV_DONTNEED)))
+		return;
+	if (!alloc_contig_pages(machine, 0, row)) {
+		VT_CHECK(vt_memory_was_refused());
+		return;
+	}
+	*(uint64_t *)page_address(row[0]) = OTHERS;
+	__free_page(row[0]);
+}
+
+static void peeker(void)
+{
+	uint64_t value = ~0ull;
+
+	if (fault_done(stage_get(mm, 0, &value)))
+		VT_CHECK(value == OLD || !value, "%llx", (unsigned long long)value);
+}
+
+const struct vt_scenario fault_row = {
+	.name = "fault-row", .about = "a load may still hold the frame that a row is made of",
+	.setup = setup_touched, .finish = stage_end, .flags = VT_NO_MEMORY,
+	.threads = { THREAD(row_maker), THREAD(peeker) },
 };
 
 /* ---- the page goes, the area stays */
