@@ -294,7 +294,9 @@ VMAREA_API vm_flags_t vma_flags(vma_any vma)			__must_hold_shared(vma_stable);
 VMAREA_API unsigned long vma_pgoff(vma_any vma)			__must_hold_shared(vma_stable);
 /*
  * The mm it belongs to, good for as long as the handle is.  A copy that fork() made has the same
- * ops and data and another mm: compare mm_user_mm() of it with the one you remember.
+ * ops and data and another mm: compare mm_user_mm() of it with the one you remember.  In close() it
+ * may have no user left, since it ends: mmgrab() it, since mmget() ends the program then, and
+ * mmget_not_zero() later.
  */
 VMAREA_API struct mm_user *vma_mm(vma_any vma)			__must_hold_shared(vma_stable);
 /* NULL for an anonymous VMA. */
@@ -433,8 +435,9 @@ struct file_operations {
 	 * No mmap lock and no VMA lock is held, only the lock of this page, and that of the file
 	 * against truncation, for read, or for write by a file_write() that appends.  So it may take
 	 * its time, and ask about other files; on this inode it must not change the size, punch,
-	 * read or write, nor fault in a mapping of it.  Two pages may be asked for at once, never
-	 * one twice at the same time.
+	 * read or write, nor fault in a mapping of it; and it must wait for no mmap lock, of any
+	 * mm: a fault may have that, and wait for this page.  So no memory calls.  Two pages may be
+	 * asked for at once, never one twice at the same time.
 	 */
 	int (*__nullable read_page)(struct file *file, uint64_t offset, void *to, size_t bytes);
 

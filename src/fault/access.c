@@ -36,7 +36,7 @@ struct transfer {
 static enum mm_fault get_page(const struct transfer *t, struct page **page, u32 *refs)
 	__must_not_hold(vma_stable) __may_sleep
 {
-	struct pinned pinned;
+	struct pinned pinned = { .page = NULL };
 	enum mm_fault fault;
 
 	*refs = pin_refs(t->how);

@@ -85,7 +85,10 @@ struct fault {
 	bool by_page;			/* huge_fault() has said no, since the lock */
 };
 
-/* What the steps of a fault say to one another, beside what enum mm_fault says to the program. */
+/*
+ * What the steps of a fault say to one another, beside what enum mm_fault says to the program; 103
+ * and 104 are in swap.c and huge.h.
+ */
 #define FAULT_AGAIN	((enum mm_fault)100)	/* an entry has changed: look again */
 #define FAULT_RETRY	((enum mm_fault)101)	/* not with this lock: let go and come again */
 #define FAULT_FULL	((enum mm_fault)102)	/* page_is_full(): out of memory, and no reclaim */

@@ -16,7 +16,7 @@ bool huge_fits(const struct vm_area_struct *vma, unsigned long start)
 	__must_hold_shared(vma_stable);
 
 /* Not with a block: with a page. */
-#define FAULT_SMALL	((enum mm_fault)102)
+#define FAULT_SMALL	((enum mm_fault)104)
 
 /* Nothing is there, and no table for small pages. */
 enum mm_fault huge_missing(struct fault *f)
