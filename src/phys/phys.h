@@ -147,7 +147,7 @@ enum page_fill { PAGE_ANYTHING, PAGE_ZEROED };
  */
 struct page *page_alloc(struct arena *arena, unsigned int order, enum page_fill fill) __must_check;
 
-/* Zeroed frames in a row, the first a multiple of 2^@order: each a page by itself, one reference. */
+/* Zeroed frames in a row, the first a multiple of 2^@order.  Each is a page with one reference. */
 struct page *page_alloc_row(struct arena *arena, unsigned int order) __must_check;
 
 /* A driver's page where there is no arena: the host's ordinary memory, counted in @live. */
