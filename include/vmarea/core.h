@@ -82,7 +82,10 @@ struct mm_core_config {
 };
 
 #define MM_CORE_CONFIG_INIT {						\
-	.size = sizeof(struct mm_core_config), .filter = MM_CORE_FILTER_DEFAULT }
+	.size = sizeof(struct mm_core_config), .filter = MM_CORE_FILTER_DEFAULT, \
+	.machine = MM_TABLE_X86_64, .pid = 0, .ppid = 0, .pgrp = 0, .sid = 0, .uid = 0, .gid = 0, \
+	.name = NULL, .arguments = NULL, .threads = NULL, .nr_threads = 0, \
+	.auxv = NULL, .auxv_bytes = 0, .skip = NULL }
 
 /*
  * The file, front to back.  A mm without pages has no bytes: its areas are listed, each with

@@ -87,9 +87,25 @@ token_context_lock(vma_setup, );
 
 /*
  * Arguments of functions that want "at least a vma_ref", "at least a read lock".  The checkers that
- * follow a pointer do not follow it into a union, so they are shown a plain one.
+ * follow a pointer do not follow it into a union, so they are shown a plain one.  C++ has no such
+ * union, but constructors; what is passed is the pointer, here as there.
  */
-#if defined(VMAREA_BORROWCK) || defined(__clang_analyzer__) || defined(__cplusplus)
+#if defined(__cplusplus)
+struct vma_any {
+	const void *vma;
+	vma_any(const struct vma_ref *ref) : vma(ref) {}
+	vma_any(const struct vma_mixedmap *mixedmap) : vma(mixedmap) {}
+	vma_any(const struct vma_pfnmap *pfnmap) : vma(pfnmap) {}
+	vma_any(const struct vma_mut *mut) : vma(mut) {}
+	vma_any(const struct vma_new *new_) : vma(new_) {}
+};
+
+struct mmap_any {
+	void *lock;
+	mmap_any(struct mmap_read *read) : lock(read) {}
+	mmap_any(struct mmap_write *write) : lock(write) {}
+};
+#elif defined(VMAREA_BORROWCK) || defined(__clang_analyzer__)
 typedef const void *vma_any;
 typedef void *mmap_any;
 #else
@@ -365,12 +381,17 @@ VMAREA_API int vma_set_anon_name(struct vma_mut *vma, const char *__nullable nam
  */
 #define VM_HOOK_MAY_SET	(VM_IO | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP)
 
-#ifndef __cplusplus
+#define __VM_HOOK_MAY_SET_TEXT							\
+	"vm_flags_set() sets VM_IO, VM_DONTEXPAND, VM_DONTCOPY and VM_DONTDUMP only"
+#ifdef __cplusplus
+# define vm_flags_set(vma, flags)						\
+	__extension__ ({ static_assert(!((flags) & ~VM_HOOK_MAY_SET), __VM_HOOK_MAY_SET_TEXT); \
+		__vm_flags_set((vma), (flags)); })
+#else
 # define vm_flags_set(vma, flags)						\
 	__vm_flags_set((vma), (flags) + 0 * sizeof(struct {			\
-		_Static_assert(!((flags) & ~VM_HOOK_MAY_SET),			\
-			"vm_flags_set() sets VM_IO, VM_DONTEXPAND, VM_DONTCOPY "\
-			"and VM_DONTDUMP only"); int unused; }))
+		_Static_assert(!((flags) & ~VM_HOOK_MAY_SET), __VM_HOOK_MAY_SET_TEXT); \
+		int unused; }))
 #endif
 VMAREA_API void __vm_flags_set(struct vma_new *vma, vm_flags_t flags)	__in_mmap_hook;
 

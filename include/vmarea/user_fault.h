@@ -54,7 +54,8 @@ struct user_faults_config {
 	void *__nullable arg;
 };
 
-#define USER_FAULTS_CONFIG_INIT		{ .size = sizeof(struct user_faults_config) }
+#define USER_FAULTS_CONFIG_INIT {					\
+	.size = sizeof(struct user_faults_config), .features = 0, .notify = NULL, .arg = NULL }
 
 /*
  * With one reference; it keeps the mm's struct, not the address space.  0; -EINVAL: @config->size,

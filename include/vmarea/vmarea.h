@@ -114,10 +114,12 @@ struct vmarea_config {
 
 #define VMAREA_CONFIG_INIT {						\
 	.size = sizeof(struct vmarea_config),				\
-	.total_ram_pages = 1ul << 28, .overcommit_ratio = 50,		\
+	.total_ram_pages = 1ul << 28, .total_swap_pages = 0,		\
+	.overcommit = VMAREA_OVERCOMMIT_GUESS, .overcommit_ratio = 50, .overcommit_kbytes = 0, \
 	.user_reserve_kbytes = 128 * 1024, .admin_reserve_kbytes = 8 * 1024, \
 	.max_map_count = 65530, .mmap_min_addr = 4096, .lsm_mmap_min_addr = 65536, \
-	.stack_guard_gap_pages = 256, .features = VMAREA_FEATURES_DEFAULT,	\
+	.stack_guard_gap_pages = 256, .nr_huge_2m_pages = 0, .nr_huge_1g_pages = 0, \
+	.features = VMAREA_FEATURES_DEFAULT, .arena_bytes = 0, .thp = VMAREA_THP_MADVISE, \
 	.fault_around_bytes = 64ul << 10 }
 
 /*
@@ -289,8 +291,11 @@ struct mm_config {
 #define MM_CONFIG_INIT {						\
 	.size = sizeof(struct mm_config),				\
 	.task_size = 0x7ffffffff000, .mmap_base = 0x7ffff7fff000,	\
-	.mmap_legacy_base = 0x2aaaaaaab000,				\
-	.rlimit = { MM_RLIM_INFINITY, MM_RLIM_INFINITY, 8ul << 20, 8ul << 20 } }
+	.mmap_legacy_base = 0x2aaaaaaab000, .bottom_up = false,		\
+	.start_code = 0, .end_code = 0, .start_data = 0, .end_data = 0,	\
+	.start_brk = 0, .brk = 0, .start_stack = 0,			\
+	.rlimit = { MM_RLIM_INFINITY, MM_RLIM_INFINITY, 8ul << 20, 8ul << 20 }, \
+	.caps = 0, .personality = 0, .levels = 0, .table_format = MM_TABLE_X86_64 }
 
 /*
  * An empty address space, with one user: mmput().  0; -EINVAL: @config->size, an address above
