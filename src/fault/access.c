@@ -39,6 +39,7 @@ static enum mm_fault get_page(const struct transfer *t, struct page **page, u32 
 	struct pinned pinned = { .page = NULL };
 	enum mm_fault fault;
 
+	mm_may_read_lock(t->mm);
 	*refs = pin_refs(t->how);
 	*page = NULL;
 	if (t->to && !(t->how & (FAULT_REMOTE | FAULT_FORCED)))

@@ -195,9 +195,11 @@ static enum mm_fault fault_and_pin(struct fault *f)
 static enum mm_fault run_vma_locked(struct fault *f)
 	__must_not_hold(vma_stable) __may_sleep
 {
-	struct vm_area_struct *vma = vma_lock_read(f->mm, f->addr);
+	struct vm_area_struct *vma;
 	enum mm_fault outcome;
 
+	mm_may_read_lock(f->mm);
+	vma = vma_lock_read(f->mm, f->addr);
 	if (!vma)
 		return FAULT_RETRY;
 	f->vma = vma;

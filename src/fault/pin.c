@@ -125,6 +125,7 @@ enum mm_fault fault_pin(struct mm_struct *mm, unsigned long addr, enum mm_access
 	};
 	enum mm_fault outcome = FAULT_AGAIN;
 
+	mm_may_read_lock(mm);
 	if (f.addr >= pt_limit(mm->pgt))
 		return MM_FAULT_MAPERR;
 	/* By another's rights, or by more than the program has: the area has to be asked. */

@@ -229,9 +229,11 @@ static int fill_area(struct user_fill *fill, const struct fault *f)
 static int fill_vma_locked(struct user_fill *fill, struct fault *f)
 	__must_not_hold(vma_stable) __may_sleep
 {
-	struct vm_area_struct *vma = vma_lock_read(f->mm, f->addr);
+	struct vm_area_struct *vma;
 	int err;
 
+	mm_may_read_lock(f->mm);
+	vma = vma_lock_read(f->mm, f->addr);
 	if (!vma)
 		return -EAGAIN;
 	f->vma = vma;

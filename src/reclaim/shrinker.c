@@ -16,7 +16,9 @@
  *
  * Locking.  The list and refs are guarded by the instance's shrinker lock, a spinlock, which is not
  * held while a hook runs.  A pass holds a reference to the shrinker it stands at, and one that is
- * referenced stays in the list: so its `next` is good when the pass comes back for it.  To
+ * referenced stays in the list: so its `next` is good when the pass comes back for it.  To the lock
+ * checker a run is a lock held for reading, and to unregister is to wait for it: it reports a hook
+ * that unregisters itself, or that waits for a lock which somebody holds who unregisters.  To
  * unregister is to mark the shrinker as leaving, which makes passes go by, to give up the reference
  * of being registered, and to wait for the others.  Whoever gives up the last one takes it out.
  *
@@ -47,6 +49,7 @@
 #include "instance/instance.h"
 #include "port/port.h"
 #include "reclaim/reclaim.h"
+#include "sync/witness.h"
 
 #define DEFAULT_BATCH		128ul
 
@@ -89,6 +92,7 @@ void shrinker_unregister(struct shrinker *shrinker)
 
 	might_sleep();
 	VM_BUG_ON(!instance, "shrinker %s is not registered", shrinker->name);
+	witness_before(shrinker, LOCK_RANK_SHRINKER, 0, WITNESS_HERE);
 	spin_lock(&instance->shrinker_lock);
 	shrinker->leaving = true;
 	put_locked(instance, shrinker);
@@ -157,10 +161,24 @@ static unsigned long wanted(struct shrinker *shrinker, unsigned long count, unsi
 	(!VM_WARN_ON((nr) > ~0ul / 2, "shrinker %s: " hook " says %ld", (shrinker)->name,	\
 		     (long)(nr)))
 
+static unsigned long shrinker_count(struct shrinker *shrinker) __may_sleep
+{
+	witness_hook(shrinker->name);
+
+	return shrinker->count(shrinker);
+}
+
+static unsigned long shrinker_scan(struct shrinker *shrinker, struct shrink_control *sc) __may_sleep
+{
+	witness_hook(shrinker->name);
+
+	return shrinker->scan(shrinker, sc);
+}
+
 static unsigned long run(struct shrinker *shrinker, unsigned int priority) __may_sleep
 {
 	unsigned long batch = shrinker->batch ? shrinker->batch : DEFAULT_BATCH;
-	unsigned long count = shrinker->count(shrinker), freed = 0, left;
+	unsigned long count = shrinker_count(shrinker), freed = 0, left;
 
 	if (!count || !IS_NUMBER(shrinker, "count()", count))
 		return 0;
@@ -170,7 +188,7 @@ static unsigned long run(struct shrinker *shrinker, unsigned int priority) __may
 		unsigned long nr = min(left, batch), done;
 		struct shrink_control sc = { .nr_to_scan = nr, .nr_scanned = nr };
 
-		done = shrinker->scan(shrinker, &sc);
+		done = shrinker_scan(shrinker, &sc);
 		if (done == SHRINK_STOP || !IS_NUMBER(shrinker, "scan()", done))
 			break;
 		freed += done;
@@ -187,8 +205,12 @@ unsigned long shrink_pass(struct vmarea *instance, unsigned int priority)
 	struct shrinker *at = NULL;
 	unsigned long freed = 0;
 
-	while ((at = next_shrinker(instance, at)))
+	while ((at = next_shrinker(instance, at))) {
+		witness_before(at, LOCK_RANK_SHRINKER, 0, WITNESS_HERE);
+		witness_after(at, LOCK_RANK_SHRINKER, 0, WITNESS_SHARED, WITNESS_HERE);
 		freed += run(at, priority);
+		witness_release(at, NULL, WITNESS_SHARED, WITNESS_HERE);
+	}
 	return freed;
 }
 

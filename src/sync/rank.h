@@ -13,6 +13,8 @@
 #include "base/compiler.h"
 
 #define LOCK_RANKS(X)								\
+	X(SHRINKER, "shrinker's run", "shared",					\
+	  "no lock: it is being asked; who unregisters it waits for that")	\
 	X(MMAP, "mmap lock", "rwsem",						\
 	  "the tree of VMAs of one mm and what its memory calls change")	\
 	X(INVALIDATE, "invalidate lock", "rwsem",				\

@@ -19,6 +19,12 @@
 void mm_read_lock(struct mm_struct *mm)
 	__must_not_hold(vma_stable) __acquires_shared(vma_stable) __may_sleep;
 void mm_read_unlock(struct mm_struct *mm)	__releases_shared(vma_stable);
+/*
+ * What mostly does without the mmap lock, and perhaps waits for it: debug builds report a caller
+ * who must not each time, and not only when it comes to that.
+ */
+#define mm_may_read_lock(mm)							\
+	witness_before(&(mm)->mmap_lock, witness_class_of(&(mm)->mmap_lock), 0, WITNESS_HERE)
 void mm_write_lock(struct mm_struct *mm)
 	__must_not_hold(vma_stable) __acquires(vma_stable) __may_sleep;
 /* -EINTR, and not locked, once mm_kill() was called. */

@@ -4,6 +4,7 @@
  */
 #include <vmarea/debug.h>
 #include <vmarea/driver_fault.h>
+#include <vmarea/shrinker.h>
 
 #include "../mm/space.h"
 #include "reports.h"
@@ -152,6 +153,98 @@ static void the_other_order(void **state)
 	vmarea_lock_released(&device, VMAREA_LOCK_EXCLUSIVE);
 }
 
+/* It would get by without the mmap lock, the page being there: until a writer waits. */
+static void accesses_under_a_vma_lock(void **state)
+{
+	struct mm_translation translation;
+	enum mm_fault fault;
+	struct vma_ref *vma;
+	char byte = 1;
+
+	assert_int_equal(space_map(&s, 10, 1, RW, ANON), 0);
+	assert_int_equal(mm_write(s.mm, at(10), &byte, 1, &fault), 1);
+	vma = lock_vma_under_rcu(s.mm, at(10));
+	assert_non_null(vma);
+	assert_int_equal(mm_handle_fault(s.mm, at(10), MM_ACCESS_READ), MM_FAULT_DONE);
+	expect_report("lock order: mmap lock", "while holding vma lock", "mm_handle_fault+0x");
+	assert_int_equal(mm_read(s.mm, at(10), &byte, 1, &fault), 1);
+	expect_report("lock order: mmap lock", "while holding vma lock", "mm_read+0x");
+	assert_int_equal(mm_translate(s.mm, at(10), MM_ACCESS_READ, &translation), MM_FAULT_DONE);
+	mm_translation_put(&translation);
+	expect_report("lock order: mmap lock", "while holding vma lock", "mm_translate+0x");
+	vma_end_read(vma);
+}
+
+/* ---------------------------------------------------------------------------- shrinkers -- */
+
+static void unregisters_itself(struct shrinker *shrinker);
+
+static unsigned long one(struct shrinker *shrinker)
+{
+	return 1;
+}
+
+static unsigned long until_reported(struct shrinker *shrinker)
+{
+	return !reports.nr;
+}
+
+static unsigned long leaves(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	unregisters_itself(shrinker);
+	return SHRINK_STOP;
+}
+
+static struct shrinker leaving = { .name = "hasty", .count = until_reported, .scan = leaves };
+static jmp_buf out_of_unregister;
+
+/* It would wait for ever: what comes after the report is not tried. */
+static void leave_at_report(void *arg, const char *text)
+{
+	note_report(arg, text);
+	longjmp(out_of_unregister, 1);
+}
+
+static void unregisters_itself(struct shrinker *shrinker)
+{
+	witness_set_report(leave_at_report, NULL);
+	if (!setjmp(out_of_unregister))
+		shrinker_unregister(shrinker);
+	witness_set_report(note_report, NULL);
+}
+
+static void unregistering_itself(void **state)
+{
+	shrinker_register(s.v, &leaving);
+	vmarea_shrink(s.v, 1);
+	expect_report("lock recursion: shrinker's run", "in a hook of driver hasty",
+		      "shrinker_unregister+0x");
+	shrinker_unregister(&leaving);
+}
+
+static unsigned long waits_for_the_device(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	vmarea_lock_acquiring(&device, &device_class);
+	vmarea_lock_acquired(&device, &device_class, VMAREA_LOCK_EXCLUSIVE);
+	vmarea_lock_released(&device, VMAREA_LOCK_EXCLUSIVE);
+	return SHRINK_STOP;
+}
+
+static void unregistering_under_its_lock(void **state)
+{
+	static struct vmarea_lock_class class = VMAREA_LOCK_CLASS("the shrinker's lock");
+	struct shrinker waits = { .name = "waiting", .count = one, .scan = waits_for_the_device };
+
+	device_class = class;
+	shrinker_register(s.v, &waits);
+	vmarea_shrink(s.v, 1);
+	expect_no_report();
+	vmarea_lock_acquired(&device, &device_class, VMAREA_LOCK_EXCLUSIVE);
+	shrinker_unregister(&waits);
+	expect_report("lock order: shrinker's run", "while holding the shrinker's lock");
+	vmarea_lock_released(&device, VMAREA_LOCK_EXCLUSIVE);
+}
+
 int main(void)
 {
 #define RULE(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -161,6 +254,9 @@ int main(void)
 		RULE(keeping_the_vma),
 		RULE(taking_the_mmap_lock),
 		RULE(the_other_order),
+		RULE(accesses_under_a_vma_lock),
+		RULE(unregistering_itself),
+		RULE(unregistering_under_its_lock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
