@@ -52,7 +52,6 @@
  *  - Waking only those whose page has come: what Linux wakes by a range, it wakes; a waiter looks
  *    for himself.
  */
-#include <limits.h>
 
 #include "base/atomic.h"
 #include "fault/user.h"
@@ -219,7 +218,7 @@ static void wake_in(struct list_head *queue, unsigned long start, unsigned long 
 		list_del_init(&wait->link);
 		/* Relaxed: see user_wait(). */
 		atomic_or_relaxed(&wait->gate, GATE_OPEN);
-		port_wake(&wait->gate, INT_MAX);
+		port_wake(&wait->gate, PORT_WAKE_ALL);
 	}
 }
 
@@ -244,7 +243,7 @@ void user_faults_shut(struct user_faults *uf, u32 reason)
 		atomic_store_relaxed(&uf->shut, reason);
 	atomic_add_relaxed(&uf->gate, 1);
 	spin_unlock(&uf->lock);
-	port_wake(&uf->gate, INT_MAX);
+	port_wake(&uf->gate, PORT_WAKE_ALL);
 	user_faults_wake_range(uf, 0, ~0ul);
 }
 

@@ -24,7 +24,6 @@
  *  (A) The count of changes grows by a release after the list has changed, and is read by an
  *      acquire before it is looked at: who finds nothing to join sleeps until it is another.
  */
-#include <limits.h>
 
 #include <vmarea/host_file.h>
 
@@ -144,7 +143,7 @@ static int host_get_size(struct file *file, uint64_t *bytes)
 static void list_changed(struct page_cache *cache)
 {
 	atomic_add_release(&cache->host_changes, 1);	/* (A) */
-	port_wake(&cache->host_changes, INT_MAX);
+	port_wake(&cache->host_changes, PORT_WAKE_ALL);
 }
 
 static void leave_list(struct host_file *host)

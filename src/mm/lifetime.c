@@ -131,6 +131,18 @@ static bool has_shrinkers(const struct vmarea *instance)
 	return instance->shrinkers;
 }
 
+static void check_nothing_left(struct vmarea *instance) __may_sleep
+{
+	/* Acquire pairs with the releases of those who count down. */
+	u32 nr = atomic_load_acquire(&instance->nr_objects);
+	struct file *file = NULL;
+
+	for (unsigned int i = 0; nr && !file && i < INSTANCE_ROLLS; i++)
+		file = file_next_on_roll(&instance->rolls[i], NULL);
+	VM_BUG_ON(nr, "%u mms, files or pages are left, a reference was not put%s%s", nr,
+		  file ? "; a file: " : "", file ? file->name : "");
+}
+
 void vmarea_destroy(struct vmarea *instance)
 {
 	might_sleep();
@@ -141,9 +153,7 @@ void vmarea_destroy(struct vmarea *instance)
 	} while (atomic_load_acquire(&instance->nr_put_later));
 	/* And what they left to RCU. */
 	port_rcu_barrier();
-	/* Acquire pairs with the releases of those who count down. */
-	VM_BUG_ON(atomic_load_acquire(&instance->nr_objects), "%u mms or files are left",
-		  instance->nr_objects);
+	check_nothing_left(instance);
 	VM_BUG_ON(has_shrinkers(instance), "a shrinker is still registered");
 	/* All that could have been promised anything is gone. */
 	VM_BUG_ON(instance->committed, "%ld pages are still promised", instance->committed);

@@ -71,7 +71,9 @@ void arena_destroy(struct arena *arena)
 	port_fork_guard_del(&arena->fork_guard);
 	page_put(arena->zero_page);
 	cache_drain(arena);
-	VM_BUG_ON(arena->nr_free != nr, "%lu of %lu frames are in use", nr - arena->nr_free, nr);
+	VM_BUG_ON(arena->nr_free != nr,
+		  "%lu of %lu frames are in use: a page was not freed, or not unpinned",
+		  nr - arena->nr_free, nr);
 	port_arena_destroy(&arena->window);
 	port_free(arena, sizeof(*arena));
 }

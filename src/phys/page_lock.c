@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* The slow path of page_lock.h. */
-#include <limits.h>
 
 #include "phys/page_lock.h"
 
@@ -35,5 +34,5 @@ void page_wait_unlocked(struct page *page)
 
 void page_unlock_wake(struct page *page)
 {
-	port_wake(&page->flags, INT_MAX);
+	port_wake(&page->flags, PORT_WAKE_ALL);
 }

@@ -5,8 +5,9 @@
  * Everything the core needs and cannot compute comes through this header: memory, waiting for
  * another thread, the clock, randomness, background threads, read-copy-update, and somewhere to
  * put a message.  A port is a folder beside this file that supplies them; one is chosen when
- * the library is built, with -DVMAREA_PORT_LINUX (the default) or -DVMAREA_PORT_SIM.  There is no
- * table of function pointers, so what is hot is inlined.
+ * the library is built, with -DVMAREA_PORT_LINUX (the default) or -DVMAREA_PORT_SIM; or it lies
+ * elsewhere, with -DVMAREA_PORT_HEADER='"its/header.h"'.  There is no table of function pointers,
+ * so what is hot is inlined.  docs/PORTING.md begins where somebody does who writes one.
  *
  * A port supplies, with exactly these names and these promises, and says here of each what can go
  * wrong in it ("fails"); what says nothing cannot fail.  Where the world may refuse, a debug build
@@ -227,8 +228,10 @@
 #define PORT_THREAD_STATE_BYTES	8192
 
 #define PORT_NO_DEADLINE	UINT64_MAX
+/* For port_wake(): INT_MAX, without a header that a machine without a C library does not have. */
+#define PORT_WAKE_ALL		__INT_MAX__
 
-#if !defined(VMAREA_PORT_LINUX) && !defined(VMAREA_PORT_SIM)
+#if !defined(VMAREA_PORT_LINUX) && !defined(VMAREA_PORT_SIM) && !defined(VMAREA_PORT_HEADER)
 # define VMAREA_PORT_LINUX	1
 #endif
 
@@ -241,6 +244,9 @@
 #endif
 #ifdef VMAREA_PORT_SIM
 # include "port/sim/port_sim.h"
+#endif
+#ifdef VMAREA_PORT_HEADER
+# include VMAREA_PORT_HEADER
 #endif
 
 #endif

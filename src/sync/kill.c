@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Both sides of a kill switch.  The letters are those of kill.h. */
-#include <limits.h>
 
 #include "sync/kill.h"
 #include "base/errno.h"
@@ -16,7 +15,7 @@ void kill_switch_fire(struct kill_switch *ks)
 	if (gate) {
 		/* Others sleep there too, and go back to sleep.  Kills are rare. */
 		atomic_add_relaxed(gate, 2);
-		port_wake(gate, INT_MAX);
+		port_wake(gate, PORT_WAKE_ALL);
 	}
 	atomic_sub_release(&ks->busy, 1);		/* with the acquire in leave() */
 }

@@ -45,7 +45,6 @@
  * shared by processes, and leaving it from the middle is most of its code); one futex for
  * everybody (an unlock wakes all or the wrong one); a ticket lock (a ticket cannot be given up).
  */
-#include <limits.h>
 
 #include "sync/rwsem.h"
 #include "base/errno.h"
@@ -111,7 +110,7 @@ static void open_for(struct rwsem *sem, enum gate gate)
 	case GATE_NONE:
 		break;
 	case GATE_READERS:
-		open_gate(&sem->readers_gate, INT_MAX);
+		open_gate(&sem->readers_gate, PORT_WAKE_ALL);
 		break;
 	case GATE_FRONT:
 		open_gate(&sem->front_gate, 1);

@@ -347,8 +347,11 @@ static void site_line(const char *what, const struct bug_site *site, const char 
 {
 	char prefix[LINE_BYTES / 2];
 
-	snprintf(prefix, sizeof(prefix), "%s:%d: %s: %s():  %s", site->file, site->line, what,
-		 site->func, site->cond);
+	/* What is always true where it stands says nothing. */
+	bool says = strcmp(site->cond, "true");
+
+	snprintf(prefix, sizeof(prefix), "%s:%d: %s: %s(): %s%s", site->file, site->line, what,
+		 site->func, says ? site->cond : "", says ? ":" : "");
 	write_line(prefix, fmt, args);
 }
 
