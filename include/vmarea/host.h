@@ -25,9 +25,10 @@
  *
  * Signals.  The first window installs handlers for SIGSEGV and SIGBUS; what was there before gets all
  * faults that are not in a window, and those that are refused.  A program that installs its own
- * afterwards has to call what it replaced, also when there was no window for a while.  They run on the alternate stack, if the thread has one:
- * 64 KiB will do.  A program's handler for an asynchronous signal may touch a window unless it can
- * interrupt a call of this library.  Drivers' hooks for faults are called in them.
+ * afterwards has to call what it replaced, also when there was no window for a while.  They run on
+ * the alternate stack, if the thread has one: 64 KiB will do.  A program's handler for an
+ * asynchronous signal may touch a window unless it can interrupt a call of this library.  Drivers'
+ * hooks for faults are called in them.
  *
  * Forks of the host: the child has the parent's mappings, of frames that both share.  It must leave
  * the window alone, as it must the instance.

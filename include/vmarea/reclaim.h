@@ -14,8 +14,8 @@
  *	what shrinkers keep		given back, in proportion (vmarea/shrinker.h)
  *
  * What stays: pages of locked areas, pinned pages, pages of FILE_HUGETLB and of files that are no
- * memory and have no read_page(), drivers' pages, page tables.  If that is all there is, it is MM_FAULT_OOM, or
- * -ENOMEM, and vmarea/usage.h tells who has it all.
+ * memory and have no read_page(), drivers' pages, page tables.  If that is all there is, it is
+ * MM_FAULT_OOM, or -ENOMEM, and vmarea/usage.h tells who has it all.
  *
  * There is no thread of the library's.  Who finds nothing does the work; an embedder who would
  * rather have frames free before they are needed has a thread that calls vmarea_reclaim().

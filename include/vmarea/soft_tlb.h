@@ -31,6 +31,11 @@
  * Entries stay good over end and begin.  To know of one access only, bracket it: that costs two
  * fences, and a hit between them two nanoseconds or less.
  *
+ * Nobody is told of stores.  Who translates the guest's code keeps a bit for each page that it has
+ * translations of, and looks at it before it stores to a page; that a page went, or may not be
+ * executed any more, it hears by a notifier (mmu.h).  What the program's threads do to it by way of
+ * system calls (read(2) to its own code) is a store as well: mm_write().
+ *
  * What a hardware TLB and walker do is done: accessed and dirty are set in the page tables when an
  * entry is made, and a page can be written to only through an entry that says dirty.
  */

@@ -67,9 +67,9 @@ VMAREA_API int vmarea_swapon(struct vmarea *instance, const struct swap_desc *de
 
 /*
  * Brings back every page that is in the area, while the programs go on, and ends it.  What cannot
- * be read is lost: an access is MM_FAULT_BUS, or -EIO, from then on.  No lock of an mm is held.  0; -EINVAL:
- * no such area; -EBUSY: another thread is doing it; -ENOMEM: not enough frames for all of it, and
- * the area is in use as before.
+ * be read is lost: an access is MM_FAULT_BUS, or -EIO, from then on.  No lock of an mm is held.
+ * 0; -EINVAL: no such area; -EBUSY: another thread is doing it; -ENOMEM: not enough frames for all
+ * of it, and the area is in use as before.
  */
 VMAREA_API int vmarea_swapoff(struct vmarea *instance, unsigned int id)	__may_sleep __must_check;
 

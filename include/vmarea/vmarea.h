@@ -16,7 +16,15 @@
  *	vmarea_destroy(v);
  *
  * An instance (struct vmarea) is one machine: its memory, its limits.  There are no globals; a
- * process may hold any number.  An mm is one address space.
+ * process may hold any number.  An mm is one address space, of one of two kinds:
+ *
+ *  - areas only (arena_bytes 0).  The program has the memory itself, in mappings of the host that it
+ *    makes to follow the areas, and gets the faults: examples/tracker.c.  What the guest forks can
+ *    be a process of the host's.
+ *  - areas and the pages in them.  The library has the bytes, the page tables and the faults.  Loads
+ *    and stores go through a soft TLB (soft_tlb.h), a window of this process's own addresses
+ *    (host.h: examples/window/host.c), or mm_read() and mm_write().  What the guest forks is
+ *    another mm of the same process of the host's: mm_fork().
  *
  * The memory calls take what the system call takes and return what it returns: the address or 0,
  * or -errno (never -1).  Each lists its own errors.  Beside these there are, for each:
@@ -45,6 +53,11 @@
  * on with an mm in the child keeps the other threads out while it forks.  A hook that a background
  * thread of the library calls (mmput_async()) must not fork.
  *
+ * Not so an instance with pages.  Parent and child would have the same bytes, each thinking that
+ * they are its own: what one writes, or gives back, is written to, or gone, in the other, and nobody
+ * is told.  There the child may call what a signal handler may, and nothing else, mmput() and
+ * vmarea_destroy() neither: it leaves by exec() or _exit().
+ *
  * Sources: the manual pages of the system calls (man-pages 6), Documentation/mm/process_addrs.rst,
  * and the running kernel, which decides where they differ.
  */
@@ -58,6 +71,11 @@
 extern "C" {
 #endif
 __nonnull_begin
+
+/* As `pkg-config --modversion vmarea` says it.  Before 1.0.0 each MINOR may break programs. */
+#define VMAREA_VERSION_MAJOR	0
+#define VMAREA_VERSION_MINOR	1
+#define VMAREA_VERSION_PATCH	0
 
 /* ------------------------------------------------------------- instance -- */
 

@@ -58,6 +58,23 @@ nm -D --defined-only "$libdir/libvmarea.so" | awk '{ print $NF }' | sort -u >"$d
 diff "$dest/declared" "$dest/shown" >"$dest/diff" ||
 	{ cat "$dest/diff"; fail "< declared only, > exported only"; }
 
+# So does the archive: a program may have functions of its own by any name that it does not.
+nm -g --defined-only "$libdir/libvmarea.a" | awk 'NF == 3 { print $3 }' | sort -u >"$dest/in_archive"
+diff "$dest/declared" "$dest/in_archive" >"$dest/diff" ||
+	{ cat "$dest/diff"; fail "< declared only, > shown by libvmarea.a only"; }
+
+# The headers tell which version they are, and have documents and examples beside them.
+for part in MAJOR MINOR PATCH; do
+	sed -n "s/^#define VMAREA_VERSION_$part[[:space:]]*//p" "$include/vmarea/vmarea.h"
+done | paste -sd. >"$dest/version"
+[ "$(cat "$dest/version")" = "$(pkg --modversion)" ] || fail "VMAREA_VERSION_*: $(cat "$dest/version")"
+doc=$(find "$dest/root" -path '*/doc/vmarea' -type d)
+cat "$include"/vmarea/*.h | grep -oE '(docs|examples)/[A-Za-z_/-]*\.(md|c)' | sort -u >"$dest/named"
+[ -s "$dest/named" ] || fail "no header names a document"
+while read -r file; do
+	[ -f "$doc/$file" ] || fail "a header names $file, which is not installed"
+done <"$dest/named"
+
 # Another language's compiler reads the headers as well.
 if command -v g++ >/dev/null; then
 	cat "$dest/all.c" - >"$dest/cxx.cc" <<-'END'
