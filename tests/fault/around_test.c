@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* What a read fault maps beside the page that was asked for. */
+#include <pthread.h>
 #include <vmarea/file.h>
 
 #include "file/filemap.h"
@@ -131,10 +132,17 @@ static void it_keeps_to_the_file(void **state)
 	end();
 }
 
+static void *get_first(void *arg)
+{
+	get(&m, 0);
+	return arg;
+}
+
 static void what_is_locked_stays_out(void **state)
 	__context_unsafe("holds a page lock over calls")
 {
 	struct page *page;
+	pthread_t other;
 
 	begin(64 << 10, 0);
 	have(0, 8);
@@ -142,7 +150,9 @@ static void what_is_locked_stays_out(void **state)
 	page = filemap_find_page(file->mapping, 3);
 	assert_non_null(page);
 	page_lock(page);
-	get(&m, 0);
+	/* By another thread: who holds the lock of a page must not fault. */
+	assert_int_equal(pthread_create(&other, NULL, get_first, NULL), 0);
+	assert_int_equal(pthread_join(other, NULL), 0);
 	page_unlock(page);
 	page_put(page);
 	assert_string_equal(mapped(0, 8), "###.####");
