@@ -41,6 +41,10 @@ build-tsan/tests/stress/stress_files --seconds "$pages"
 echo "== Binder under both sanitizers, $pages seconds each"
 build-asan/tests/binder/binder_stress --seconds "$pages"
 build-tsan/tests/binder/binder_stress --seconds "$pages"
+echo "== all tests, their threads held up at random"
+for build in build build-asan build-tsan; do
+	scripts/perturb.sh "$build"
+done
 echo "== random calls, allocations refused"
 for one_in in 3 40 500; do
 	build-asan/tests/failure/random_failure_test --calls "$failing" --one-in "$one_in"
