@@ -22,9 +22,11 @@
  *
  * A memory call (mm/retry.c) may want many frames at once, and does not know how many: a fork wants
  * a table for each 2 MiB.  So each try asks for twice as much, up to 16 batches.  What the try
- * before it had got, it has given back; tables are frames again after a grace period, and so that
- * is waited for.  A fault does not wait for it: it may be in the handler of a signal that has
- * interrupted an RCU read section.
+ * before it had got, it has given back.
+ *
+ * Tables are frames again after a grace period.  A call waits for that at each try, and everybody
+ * else when there was nothing: who maps and unmaps fast may have all frames on their way back.  But
+ * not a fault in the handler of a signal that has interrupted an RCU read section.
  */
 #include "base/atomic.h"
 #include "base/errno.h"
@@ -88,6 +90,14 @@ static u64 nr_freed_ever(struct vmarea *instance)
 	return now.dropped + now.swapped + now.discarded + now.shrunk;
 }
 
+/* Here it would wait for itself: see above. */
+static void wait_for_tables(void)
+	__may_sleep
+{
+	if (!port_rcu_read_ongoing())
+		port_rcu_barrier();
+}
+
 /* How many tries one counts for. */
 static unsigned int cost_of_try(struct vmarea *instance, struct reclaim_from from, unsigned long nr)
 	__must_not_hold(vma_stable) __may_sleep
@@ -97,6 +107,7 @@ static unsigned int cost_of_try(struct vmarea *instance, struct reclaim_from fro
 
 	if (result.nr_freed)
 		return 1;
+	wait_for_tables();
 	port_yield();
 	if (nr_freed_ever(instance) != before)
 		return 1;

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 		&reclaim_pin, &reclaim_dirty_pin, &reclaim_store, &reclaim_dirty_store,
 		&reclaim_call, &reclaim_awaited, &reclaim_tlb,
 		&reclaim_free_store, &reclaim_free_pin, &reclaim_free_fork, &reclaim_free_unmap,
-		&reclaim_two_looks, &reclaim_used,
+		&reclaim_two_looks, &reclaim_used, &reclaim_tables,
 		&leaving_load, &leaving_store, &leaving_call, &leaving_truncate, &coming_both,
 		&coming_truncate, &leaving_unmap, &leaving_end, &leaving_last_end,
 		&filemap_move, &filemap_append, &filemap_answer,

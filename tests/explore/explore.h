@@ -112,7 +112,7 @@ extern const struct vt_scenario
 	reclaim_tlb,
 	/* reclaim_anon.c */
 	reclaim_free_store, reclaim_free_pin, reclaim_free_fork, reclaim_free_unmap,
-	reclaim_two_looks, reclaim_used,
+	reclaim_two_looks, reclaim_used, reclaim_tables,
 	/* leaving.c */
 	leaving_load, leaving_store, leaving_call, leaving_truncate, coming_both,
 	coming_truncate, leaving_unmap, leaving_end, leaving_last_end,

@@ -232,3 +232,33 @@ const struct vt_scenario reclaim_used = {
 	.setup = setup_swap, .finish = finish_loaded, .flags = VT_NO_MEMORY,
 	.threads = { THREAD(old_looker), THREAD(loader) },
 };
+
+/* ---- frames on their way back */
+
+#define FAR	(AT(0) + (1ul << 30))
+
+/* What there is in use is all there may be; what is far has no table yet. */
+static void setup_tables(void)
+{
+	struct arena_stats stats;
+
+	stage_make_with_frames();
+	stage_map(mm, 0, 1, RW);
+	VT_CHECK(mm_mmap(mm, FAR, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0) ==
+		 (long)FAR);
+	VT_CHECK(stage_put(mm, 0, OLD) == MM_FAULT_DONE);
+	arena_get_stats(machine->arena, &stats);
+	VT_CHECK(!vmarea_set_limit(machine, (stats.total - stats.free - stats.cached) * PAGE));
+}
+
+static void mover(void)
+{
+	VT_CHECK(!mm_munmap(mm, AT(0), PAGE));
+	VT_CHECK(mm_handle_fault(mm, FAR, MM_ACCESS_WRITE) == MM_FAULT_DONE);
+}
+
+const struct vt_scenario reclaim_tables = {
+	.name = "reclaim-tables", .about = "a fault is not out of memory while tables are on their way back",
+	.setup = setup_tables, .finish = stage_end,
+	.threads = { THREAD(mover) },
+};
