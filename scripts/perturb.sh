@@ -4,7 +4,7 @@
 # time fails.
 #	perturb.sh BUILD [TEST ...]
 # Without names all that have threads: not what compiles, and not those that take each mutex a
-# million times.
+# million times; with a sanitizer those that make test runs with it.
 set -eu
 cd "$(dirname "$0")/.."
 if [ $# -lt 1 ] || [ ! -e "$1/build.ninja" ]; then
@@ -14,8 +14,13 @@ fi
 build=$1
 shift
 skip='exhaustive|^binder-handles|^layers|^tsa|^conflict|^misuse|^api_|^headers|^install|^port-elsewhere'
-[ $# -gt 0 ] || mapfile -t all < <(meson test -C "$build" --list 2>/dev/null | sed -n 's/.* \/ //p' | grep -vE "$skip" | sort -u)
-[ $# -gt 0 ] || set -- "${all[@]}"
+if [ $# -eq 0 ]; then
+	suite=.
+	meson configure "$build" 2>/dev/null | grep -qE '^ *b_sanitize +none' || suite='[:+]sanitize'
+	mapfile -t all < <(meson test -C "$build" --list 2>/dev/null | grep -E "$suite.* / " |
+			   sed 's/.* \/ //' | grep -vE "$skip" | sort -u)
+	set -- "${all[@]}"
+fi
 ninja -C "$build" --quiet
 export PERTURB_MILLE=${PERTURB_MILLE:-6}
 # It comes before the sanitizer's library, which asks to be first.
