@@ -11,11 +11,36 @@
 #include "cli.h"
 
 #define MOST_NAMES	100		/* of commands that were killed, with our number */
+#define SHELLS_FDS	10		/* descriptors that a shell's script can name */
+
+/* Then others write to it, too: -o /dev/stdout, or a name of what that is. */
+static bool is_inherited(const struct stat *st)
+{
+	struct stat open_here;
+
+	for (int fd = 0; fd < SHELLS_FDS; fd++)
+		if (!fstat(fd, &open_here) && open_here.st_dev == st->st_dev &&
+		    open_here.st_ino == st->st_ino)
+			return true;
+	return false;
+}
 
 /* May a new file take its place, and nobody miss the old one? */
-static bool may_replace(const struct stat *st)
+static bool may_replace(const char *path, const struct stat *st)
 {
-	return S_ISREG(st->st_mode) && st->st_nlink == 1 && st->st_uid == geteuid();
+	return S_ISREG(st->st_mode) && st->st_nlink == 1 && st->st_uid == geteuid() &&
+	       !faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) && !is_inherited(st);
+}
+
+/* What the old one's owner has made it, as far as a mode and a group go. */
+static int be_like(int fd, const struct stat *old)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || (st.st_gid != old->st_gid && fchown(fd, (uid_t)-1, old->st_gid)) ||
+	    fchmod(fd, old->st_mode & 07777))
+		return errno;
+	return 0;
 }
 
 static int open_beside(struct output *out, int flags, mode_t mode)
@@ -33,6 +58,14 @@ static int open_beside(struct output *out, int flags, mode_t mode)
 			return errno;
 	}
 	return EEXIST;
+}
+
+static void forget_beside(struct output *out)
+{
+	unlink(out->beside);
+	free(out->beside);
+	out->beside = NULL;
+	close(out->fd);
 }
 
 static int open_in_place(struct output *out, int flags, mode_t mode)
@@ -55,19 +88,15 @@ int output_open(struct output *out, const char *path, int flags, mode_t mode)
 
 	flags |= O_WRONLY | O_CLOEXEC;
 	*out = (struct output){ .fd = -1, .path = real ? real : cli_strdup(path), .regular = true };
-	/* A symbolic link to nothing is for open() to follow. */
-	if (old ? may_replace(&st) : lstat(path, &st) != 0)
+	/* A symbolic link to nothing is for open() to follow; no name at all, to refuse. */
+	if (old ? may_replace(real, &st) : *path && lstat(path, &st) != 0)
 		error = open_beside(out, flags, old ? st.st_mode & 07777 : mode);
+	if (out->beside && old && be_like(out->fd, &st))
+		forget_beside(out);
 	/* If it cannot be done there either, that says why. */
 	if (!out->beside)
 		error = open_in_place(out, flags, mode);
-	if (out->beside && old && fchmod(out->fd, st.st_mode & 07777))
-		error = errno;
-	if (!error)
-		return 0;
-	if (out->beside)
-		output_drop(out);
-	else
+	if (error)
 		free(out->path);
 	return error;
 }

@@ -4,8 +4,10 @@
  *
  * It is written beside its place, under a name of its own, and renamed when it is whole.  What a
  * new file cannot take the place of is written where it is: a device, a pipe; a file with another
- * name or owner; one in a directory that may not be written to.  Such a file is emptied when it is
- * begun, and again when it does not become whole.
+ * name or owner, or of a group that we cannot give it to; one that this process was given open, as
+ * its standard output; one in a directory that may not be written to.  Such a file is emptied when
+ * it is begun, and again when it does not become whole.  What may not be written to is not replaced
+ * either.
  */
 #ifndef TOOLS_OUTPUT_H
 #define TOOLS_OUTPUT_H

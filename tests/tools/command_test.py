@@ -421,6 +421,62 @@ class Tests:
         assert status == DEFECT and err == 'vmarea draw: /dev/full: cannot be written\n', err
         assert not [name for name in os.listdir(self.dir) if '.new-' in name]
 
+    def test_who_has_the_file_open_writes_to_it_still(self):
+        path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN)
+        shell = '"$0" draw "$1" -o "$2" && echo after'
+        for output in ('/dev/stdout', '/proc/self/fd/1', 'log'):
+            log = self.write('log', '')
+            with open(log, 'a', encoding='utf-8') as to:
+                done = subprocess.run(['sh', '-c', shell, self.vmarea, path, output], stdout=to,
+                                      timeout=240, cwd=self.dir)
+            assert done.returncode == GOOD, done
+            with open(log, encoding='utf-8') as f:
+                text = f.read()
+            assert text.startswith('<svg') and text.endswith('</svg>\nafter\n'), (output, text[-80:])
+
+    def test_a_file_that_may_not_be_written_to_stays(self):
+        def as_other():
+            if not os.geteuid():
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+
+        path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN)
+        os.chmod(self.dir, 0o777)
+        os.chmod(self.write('mine', 'kept'), 0o444)
+        if not os.geteuid():
+            os.chown(os.path.join(self.dir, 'mine'), 65534, 65534)
+        try:
+            done = subprocess.run([self.vmarea, 'draw', path, '-o', 'mine'], capture_output=True,
+                                  text=True, timeout=240, cwd=self.dir, preexec_fn=as_other)
+        except PermissionError as why:
+            raise Skip('others cannot run it') from why
+        assert done.returncode == USAGE
+        assert done.stderr == 'vmarea draw: mine: Permission denied\n', done
+        with open(os.path.join(self.dir, 'mine'), encoding='utf-8') as f:
+            assert f.read() == 'kept'
+
+    def test_a_file_keeps_its_group(self):
+        groups = [1000] if not os.geteuid() else [g for g in os.getgroups() if g != os.getegid()]
+        if not groups:
+            raise Skip('this user has one group')
+        path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN)
+        old = self.write('shared.svg', 'old')
+        os.chown(old, -1, groups[0])
+        os.chmod(old, 0o664)
+        assert self.run('draw', path, '-o', old) == (GOOD, '', '')
+        st = os.stat(old)
+        assert (st.st_gid, st.st_mode & 0o7777) == (groups[0], 0o664), st
+        xml.dom.minidom.parse(old)
+
+    def test_no_name_is_no_file(self):
+        path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN)
+        ran = os.path.join(self.dir, 'ran')
+        for args in (['draw', path, '-o', ''], ['record', '-o', '', '--', 'touch', ran]):
+            status, _, err = self.run(*args)
+            assert status == USAGE and 'No such file or directory' in err, (status, err)
+        assert not os.path.exists(ran)
+
     def test_numbers_are_not_octal(self):
         path = self.write('good.vtrace', HEADER + FILE + EXEC + RUN * 4)
         for number in ('010', '10', '0xa'):
