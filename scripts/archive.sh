@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
 # libvmarea.a, which shows what the headers say and nothing else, as the shared library does.  An
 # archive of many objects would show the names that they have for each other, too, page_alloc() and
-# mmu_init() among them, and a program that has its own could not be linked with it.
+# mmu_init() among them, and a program that has its own could not be linked with it.  COMPILER makes
+# code of what is still to be optimized: names of that cannot be hidden.
 #	archive.sh AR OBJCOPY CORE OUT COMPILER...
 set -eu
 ar=$1 objcopy=$2 core=$3 out=$4
