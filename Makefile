@@ -13,7 +13,7 @@
 
 BUILD	?= build
 PREFIX	?= /usr/local
-MESON	 = meson setup --prefix=$(PREFIX)
+MESON	 = meson setup --prefix='$(PREFIX)'
 
 .PHONY: all demo test check check-handles explore bench soak lint install clean deps
 
@@ -59,7 +59,7 @@ lint:
 
 # A build that is there already was set up for some other prefix, perhaps.
 install: all
-	$(if $(filter-out file,$(origin PREFIX)),meson configure $(BUILD) -Dprefix=$(PREFIX) && ninja -C $(BUILD))
+	$(if $(filter-out file,$(origin PREFIX)),meson configure $(BUILD) -Dprefix='$(PREFIX)' && ninja -C $(BUILD))
 	meson install -C $(BUILD) --no-rebuild
 
 clean:

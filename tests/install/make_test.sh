@@ -15,7 +15,8 @@ fail() {
 
 mkdir "$dest/bin" "$dest/build"
 for program in meson ninja; do
-	printf '#!/bin/sh\necho "%s $*" >>"%s/log"\n' "$program" "$dest" >"$dest/bin/$program"
+	printf '#!/bin/sh\necho "%s $*" >>"%s/log"\nprintf "%%s\\n" "$@" >>"%s/words"\n' \
+		"$program" "$dest" "$dest" >"$dest/bin/$program"
 	chmod +x "$dest/bin/$program"
 done
 : >"$dest/build/build.ninja"
@@ -43,4 +44,6 @@ for how in argument environment; do
 	grep -q '^ninja ' "$dest/after" || fail "PREFIX by $how: not set, or nothing made anew for it"
 	tail -n 1 "$dest/after" | grep -q '^meson install ' || fail "PREFIX by $how: not installed"
 done
+install PREFIX="/opt/else where"
+grep -qx -e "-Dprefix=/opt/else where" "$dest/words" || fail "a PREFIX of two words"
 echo "PREFIX is where it goes"
