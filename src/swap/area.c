@@ -152,8 +152,8 @@ int swap_area_close(struct swap_space *space, unsigned int id)
 	spin_lock(&space->lock);
 	area = space->areas[id];
 	if (area) {
-		err = area->open ? 0 : -EBUSY;
-		area->open = false;
+		err = atomic_load_relaxed(&area->open) ? 0 : -EBUSY;
+		atomic_store_relaxed(&area->open, false);
 	}
 	spin_unlock(&space->lock);
 	return err;
@@ -162,7 +162,7 @@ int swap_area_close(struct swap_space *space, unsigned int id)
 void swap_area_reopen(struct swap_space *space, unsigned int id)
 {
 	spin_lock(&space->lock);
-	space->areas[id]->open = true;
+	atomic_store_relaxed(&space->areas[id]->open, true);
 	spin_unlock(&space->lock);
 }
 
@@ -207,7 +207,8 @@ bool swap_has_room(const struct swap_space *space)
 		/* Pairs with publish(). */
 		const struct swap_area *area = atomic_load_acquire(&space->areas[id]);
 
-		room = area && atomic_load_relaxed(&area->nr_used) < area->nr_slots;
+		room = area && atomic_load_relaxed(&area->open) &&
+		       atomic_load_relaxed(&area->nr_used) < area->nr_slots;
 	}
 	rcu_read_unlock();
 	return room;

@@ -190,7 +190,7 @@ static void put_last(struct swap_space *space, struct swap_area *area, struct sw
 			atomic_store_relaxed(&slot->pfn, 0);
 		area->groups[(slot - area->slots) / SWAP_GROUP]--;
 		atomic_sub_relaxed(&area->nr_used, 1);
-		if (!area->open) {
+		if (!atomic_load_relaxed(&area->open)) {
 			atomic_add_relaxed(&area->nr_freed, 1);
 			port_wake(&area->nr_freed, 1);
 		}
@@ -277,7 +277,8 @@ static u32 find_free(const struct swap_area *area)
 
 static bool has_room(const struct swap_area *area)
 {
-	return area && area->open && atomic_load_relaxed(&area->nr_used) < area->nr_slots;
+	return area && atomic_load_relaxed(&area->open) &&
+	       atomic_load_relaxed(&area->nr_used) < area->nr_slots;
 }
 
 /* Of the highest priority; of equals the next in turn. */
@@ -359,7 +360,7 @@ int swap_hold_page(struct swap_space *space, struct page *page, u64 *number)
 		*number = page->private;
 		area = area_of(space, *number);
 		users = &area->slots[swap_offset_of(*number)].users;
-		if (!area->open)
+		if (!atomic_load_relaxed(&area->open))
 			err = -ENOSPC;
 		else if (atomic_load_relaxed(users) >= SWAP_MOST_USERS)
 			err = -EBUSY;

@@ -45,7 +45,7 @@ struct swap_area {
 	u32 nr_slots;				/* 1 */
 	int priority;				/* 1 */
 	char name[64];				/* 1 */
-	bool open;				/* space->lock	slots may be taken */
+	bool open;				/* a	slots may be taken; under space->lock */
 	u32 nr_used;				/* a	written under space->lock */
 	u32 nr_freed;				/* a	a swapoff sleeps on it */
 	u32 next;				/* space->lock	where to look for a slot */

@@ -144,6 +144,28 @@ static void test_a_block_is_paged_out(void **state)
 	close_all();
 }
 
+/* Nothing goes to an area that a swapoff is emptying: for that nobody loses what is mapped. */
+static void test_nothing_is_taken_for_an_area_that_ends(void **state)
+{
+	unsigned long shared = 2 * PT_ENTRIES;
+
+	open_with(4096, 4000, VMAREA_THP_ALWAYS);
+	fill_all(PT_ENTRIES);
+	assert_int_equal(space_map(&m.s, shared, 4, RW, MAP_SHARED | MAP_ANONYMOUS), 0);
+	fill(m.s.mm, shared);
+	assert_int_equal(swap_area_close(m.s.v->swap, store.id), 0);
+	reclaim_all_unused(&m);
+	assert_int_equal(reclaim_stats(&m).split, 0);
+	assert_int_equal(mm_leaves(m.s.mm), 1);
+	assert_true(mm_frame(m.s.mm, shared));
+	swap_area_reopen(m.s.v->swap, store.id);
+	reclaim_all_unused(&m);
+	assert_int_equal(mm_rss(m.s.mm), 0);
+	check_all(PT_ENTRIES);
+	check_page(m.s.mm, shared);
+	close_all();
+}
+
 static void test_full_swap_is_out_of_memory(void **state)
 {
 	unsigned long i;
@@ -283,6 +305,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_an_mm_swaps_its_own),
 		cmocka_unit_test(test_blocks_go_by_a_limit_of_the_mm),
 		cmocka_unit_test(test_a_block_is_paged_out),
+		cmocka_unit_test(test_nothing_is_taken_for_an_area_that_ends),
 		cmocka_unit_test(test_full_swap_is_out_of_memory),
 		cmocka_unit_test(test_swap_that_fails_loses_nothing),
 		cmocka_unit_test(test_pageout_is_at_once),
