@@ -125,12 +125,14 @@ static enum mm_fault soft(struct fault *f, pte_t seen)
 	}
 }
 
-/* Will there be one more in core?  Zeros are nobody's page. */
+/* Will there be one more in core?  Zeros are nobody's page, nor are frames that a driver shows. */
 static bool adds_page(const struct fault *f, pte_t seen)
 	__must_hold_shared(vma_stable)
 {
+	if (pte_none(seen) && vma_is_anonymous(f->vma))
+		return f->access == MM_ACCESS_WRITE;
 	if (pte_none(seen))
-		return f->access == MM_ACCESS_WRITE || !vma_is_anonymous(f->vma);
+		return !(f->vma->vm_flags & VM_PFNMAP) && touch_has_page(f);
 	return pte_soft_type(f->mm->pgt->format, seen) == PT_SOFT_SWAP;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* What an mm may have in core: who keeps to it beside plain faults, and what does not count. */
+#include <vmarea/driver_fault.h>
 #include <vmarea/file.h>
 #include <vmarea/user_fault.h>
 
@@ -84,6 +85,67 @@ static void test_zeros_do_not_count(void **state)
 	assert_int_equal(put(&m, 1000 + LIMIT, 5), MM_FAULT_OOM);
 	assert_int_equal(mm_rss(m.s.mm), LIMIT);
 	assert_int_equal(reclaim_stats(&m).dropped, 0);
+	close_all();
+}
+
+/* Nor is a frame that a driver shows without a page. */
+static struct page *shown;
+
+static vm_fault_t show_frame(struct vma_ref *vma, struct vm_fault *vmf)
+	__must_hold_shared(vma_stable) __may_sleep;
+
+static vm_fault_t show_frame(struct vma_ref *vma, struct vm_fault *vmf)
+{
+	int err = vm_insert_pfn(vma_as_pfnmap(vma), vmf->address, page_to_pfn(shown));
+
+	return err ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+}
+
+static const struct vm_operations_struct frame_vm_ops = { .fault = show_frame };
+
+static int frame_mmap(struct file *driver, struct vma_new *vma) __in_mmap_hook;
+static int frame_mmap(struct file *driver, struct vma_new *vma)
+{
+	vma_set_owner(vma, &frame_vm_ops, NULL);
+	return vma_set_pfnmap(vma) ? 0 : -EINVAL;
+}
+
+static const struct file_operations frame_ops = { .owner = "frames", .mmap = frame_mmap };
+
+static void test_frames_do_not_count(void **state)
+{
+	const struct file_desc desc = {
+		.size = sizeof(desc), .name = "/frames", .flags = FILE_READ | FILE_WRITE,
+		.ops = &frame_ops,
+	};
+	struct file *driver;
+
+	open_with(1);
+	shown = alloc_page(m.s.v);
+	assert_non_null(shown);
+	((char *)page_address(shown))[123] = 9;
+	assert_int_equal(file_create(m.s.v, &desc, &driver), 0);
+	assert_int_equal(space_map_file(&m.s, 2000, 2, RW, MAP_SHARED, driver, 0), 0);
+	assert_int_equal(space_map(&m.s, 1000, 3 * LIMIT, RW, ANON), 0);
+	fill(1000);
+	assert_int_equal(get(&m, 2000), 9);
+	assert_int_equal(put(&m, 2001, 10), MM_FAULT_DONE);
+	assert_int_equal(mm_rss(m.s.mm), LIMIT);
+	assert_int_equal(space_unmap(&m.s, 2000, 2), 0);
+	file_put(driver);
+	__free_page(shown);
+	close_all();
+}
+
+/* There is nothing past the end of a file that could be one page too many. */
+static void test_the_end_of_a_file_is_no_limit(void **state)
+{
+	open_with(1);
+	assert_int_equal(space_map_file(&m.s, 2000, 2, RW, MAP_SHARED, file, 0), 0);
+	assert_int_equal(space_map(&m.s, 1000, 3 * LIMIT, RW, ANON), 0);
+	fill(1000);
+	assert_int_equal(get(&m, 2000), NO_BYTE(OOM));
+	assert_int_equal(get(&m, 2001), NO_BYTE(BUS));
 	close_all();
 }
 
@@ -184,6 +246,8 @@ int main(void)
 		cmocka_unit_test(test_few_go_of_few),
 		cmocka_unit_test(test_few_frames_go_of_few),
 		cmocka_unit_test(test_zeros_do_not_count),
+		cmocka_unit_test(test_frames_do_not_count),
+		cmocka_unit_test(test_the_end_of_a_file_is_no_limit),
 		cmocka_unit_test(test_pages_near_by_count),
 		cmocka_unit_test(test_answers_to_user_faults_count),
 		cmocka_unit_test(test_a_collapse_counts),
