@@ -444,9 +444,10 @@ VMAREA_API long mm_mremap(struct mm_user *mm, unsigned long addr, unsigned long 
  * may_split() said -ENOMEM; -EPERM: a sealed area and an advice that discards, a sealed file, no
  * MM_CAP_SYS_ADMIN; -EACCES, -ENODEV: MADV_REMOVE and a file that is not writable, or has no pages
  * to punch; -EFBIG: MADV_REMOVE beyond max_bytes; -EFAULT: MADV_POPULATE_* beyond the end of a
- * file; -EINTR: of these, killed while it waits for an answer (user_fault.h).  MADV_COLLAPSE:
- * -EAGAIN: others hold a page; -EBUSY: mm_set_limit(); -ENOMEM: no free 2 MiB.  What came before
- * the error is advised.
+ * file, or of what cannot be read; -EHWPOISON: of these, what a swapoff has lost, or
+ * user_faults_poison(); -EINTR: of these, killed while it waits for an answer (user_fault.h).
+ * MADV_COLLAPSE: -EAGAIN: others hold a page; -EBUSY: mm_set_limit(); -ENOMEM: no free 2 MiB.
+ * What came before the error is advised.
  */
 VMAREA_API long mm_madvise(struct mm_user *mm, unsigned long addr, unsigned long len, int advice)
 	__may_sleep;

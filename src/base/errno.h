@@ -28,6 +28,7 @@
 # define EOVERFLOW	75
 # define EOPNOTSUPP	95
 # define ETIMEDOUT	110
+# define EHWPOISON	133
 #endif
 
 #define MAX_ERRNO	4095		/* -4095 to -1 are errors */

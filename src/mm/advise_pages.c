@@ -16,10 +16,21 @@ static int advance(struct fault *f, unsigned long end)
 	return fault == FAULT_RETRY ? 0 : fault_errno(fault);
 }
 
+/* Are the bytes of the page lost?  Linux tells that from other bus errors here alone. */
+static bool is_lost(const struct fault *f)
+	__must_hold_shared(vma_stable)
+{
+	struct pgtable *pt = f->mm->pgt;
+	unsigned int level;
+
+	return mm_has_pages(f->mm) &&
+	       pte_soft_type(pt->format, pt_look(pt, f->addr, &level)) == PT_SOFT_POISON;
+}
+
 /*
  * Ends at the first page that cannot be had: -ENOMEM in a hole, -EINVAL if the area does not allow
- * the access, -EFAULT beyond the end of a file, -EINTR if nobody answers before mm_kill().  Guard
- * gaps of stacks are holes: nothing grows.
+ * the access, -EFAULT beyond the end of a file, -EHWPOISON if its bytes are lost, -EINTR if nobody
+ * answers before mm_kill().  Guard gaps of stacks are holes: nothing grows.
  */
 int mm_advise_touch(struct mm_struct *mm, unsigned long start, unsigned long end,
 		    enum mm_access access)
@@ -37,6 +48,8 @@ int mm_advise_touch(struct mm_struct *mm, unsigned long start, unsigned long end
 		else
 			err = advance(&f, end);
 	}
+	if (err == -EFAULT && is_lost(&f))
+		err = -EHWPOISON;
 	fault_forget(&f);
 	return err;
 }

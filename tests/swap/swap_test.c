@@ -594,6 +594,8 @@ static void swapoff_without_memory_changes_nothing(void **state)
 
 static void what_swapoff_cannot_read_is_lost(void **state)
 {
+	struct page *page;
+
 	open_with_swap(8);
 	map_and_fill(0, 2);
 	assert_int_equal(swap_out_at(0), 0);
@@ -602,8 +604,15 @@ static void what_swapoff_cannot_read_is_lost(void **state)
 	assert_int_equal(get(&m, 0), NO_BYTE(BUS));
 	assert_int_equal(get(&m, 1), 2);
 	instance_validate(m.s.v);
+	/* As Linux 6.18 says it of a page of UFFDIO_POISON: here alone by an errno of its own. */
+	assert_int_equal(mm_madvise(m.s.mm, at(0), PAGE_SIZE, MADV_POPULATE_READ), -EHWPOISON);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), PAGE_SIZE, MADV_POPULATE_WRITE), -EHWPOISON);
+	assert_int_equal(mm_pin_pages(m.s.mm, at(0), 1, MM_ACCESS_READ, &page), -EFAULT);
+	assert_int_equal(mm_mlock(m.s.mm, at(0), PAGE_SIZE), -ENOMEM);
+	assert_int_equal(mm_munlock(m.s.mm, at(0), PAGE_SIZE), 0);
 	assert_int_equal(mm_madvise(m.s.mm, at(0), PAGE_SIZE, MADV_DONTNEED), 0);
 	assert_int_equal(get(&m, 0), 0);
+	assert_int_equal(mm_madvise(m.s.mm, at(0), PAGE_SIZE, MADV_POPULATE_WRITE), 0);
 	store_free(&s);
 	memory_close(&m);
 }
