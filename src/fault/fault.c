@@ -125,10 +125,15 @@ static enum mm_fault soft(struct fault *f, pte_t seen)
 	}
 }
 
-/* Will there be one more in core?  Zeros are nobody's page, nor are frames that a driver shows. */
+/*
+ * Will there be one more in core?  Zeros are nobody's page, nor are frames that a driver shows; and
+ * who is asked for a page has not given it yet.
+ */
 static bool adds_page(const struct fault *f, pte_t seen)
 	__must_hold_shared(vma_stable)
 {
+	if (pte_none(seen) && user_wants(f->vma, user_mode_of(f)))
+		return false;
 	if (pte_none(seen) && vma_is_anonymous(f->vma))
 		return f->access == MM_ACCESS_WRITE;
 	if (pte_none(seen))

@@ -81,10 +81,11 @@ enum mm_fault file_map_page(struct fault *f, struct page *page)
 	return outcome == MM_FAULT_DONE && write && told ? FAULT_AGAIN : outcome;
 }
 
-/* Shared memory: is the embedder to be asked for the page, or whether to map the one there is? */
-static vm_flags_t mode_of(const struct fault *f)
-	__must_hold_shared(vma_stable)
+/* Of shared memory: is the embedder asked for the page, or whether to map the one there is? */
+vm_flags_t user_mode_of(const struct fault *f)
 {
+	if (vma_is_anonymous(f->vma))
+		return VM_UFFD_MISSING;
 	if (likely(!(f->vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR))))
 		return 0;
 	return filemap_has(f->vma->vm_file->mapping, vma_pgoff_at(f->vma, f->addr)) ?
@@ -104,7 +105,7 @@ enum mm_fault file_missing(struct fault *f)
 		return MM_FAULT_DONE;
 	if (!touch_has_page(f))
 		return MM_FAULT_BUS;
-	mode = mode_of(f);
+	mode = user_mode_of(f);
 	if (user_wants(f->vma, mode))
 		return user_fault(f, mode);
 	outcome = find_page(f, &page);

@@ -50,6 +50,9 @@ static inline bool user_wants(const struct vm_area_struct *vma, vm_flags_t mode)
 
 /* ---- the fault's side */
 
+/* Whose a fault is where there is no entry: a mode, or 0.  For user_wants(). */
+vm_flags_t user_mode_of(const struct fault *f)	__must_hold_shared(vma_stable);
+
 /*
  * The fault is @mode's, for which user_wants().  FAULT_RETRY: f->user is on the queue, fault_wait()
  * without the locks; FAULT_AGAIN: somebody was faster; MM_FAULT_BUS: this one cannot wait.

@@ -149,6 +149,32 @@ static void test_the_end_of_a_file_is_no_limit(void **state)
 	close_all();
 }
 
+/* Who is asked for a page is asked at the limit, too: the answer may be zeros. */
+static void test_a_question_does_not_count(void **state)
+{
+	struct user_faults_config config = USER_FAULTS_CONFIG_INIT;
+	struct user_faults *uf;
+
+	open_with(1);
+	config.features = USER_FAULTS_SIGBUS;
+	assert_int_equal(user_faults_create(m.s.mm, &config, &uf), 0);
+	assert_int_equal(space_map(&m.s, 2000, 2, RW, ANON), 0);
+	assert_int_equal(space_map(&m.s, 2002, 2, RW, MAP_SHARED | MAP_ANONYMOUS), 0);
+	assert_int_equal(user_faults_register(uf, at(2000), 4 * PAGE_SIZE, USER_FAULT_MISSING),
+			 0);
+	assert_int_equal(space_map(&m.s, 1000, 3 * LIMIT, RW, ANON), 0);
+	fill(1000);
+	for (unsigned long i = 2000; i < 2004; i++) {
+		assert_int_equal(get(&m, i), NO_BYTE(BUS));
+		assert_int_equal(put(&m, i, 1), MM_FAULT_BUS);
+	}
+	assert_int_equal(user_faults_zeropage(uf, at(2000), PAGE_SIZE, 0), PAGE_SIZE);
+	assert_int_equal(get(&m, 2000), 0);
+	assert_int_equal(put(&m, 2000, 1), MM_FAULT_OOM);
+	user_faults_put(uf);
+	close_all();
+}
+
 static void test_pages_near_by_count(void **state)
 {
 	unsigned char byte;
@@ -246,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_few_go_of_few),
 		cmocka_unit_test(test_few_frames_go_of_few),
 		cmocka_unit_test(test_zeros_do_not_count),
+		cmocka_unit_test(test_a_question_does_not_count),
 		cmocka_unit_test(test_frames_do_not_count),
 		cmocka_unit_test(test_the_end_of_a_file_is_no_limit),
 		cmocka_unit_test(test_pages_near_by_count),
