@@ -151,7 +151,7 @@ static enum mm_fault fault_entry(struct fault *f)
 		unsigned int level;
 		pte_t seen = pt_look(pt, f->addr, &level);
 
-		if (adds_page(f, seen) && mm_over_limit(f->mm, 1))
+		if (mm_over_limit(f->mm, 1) && adds_page(f, seen))
 			return MM_FAULT_OOM;
 		if (pte_none(seen))
 			outcome = missing(f, level);
